@@ -1,0 +1,96 @@
+"""Every promise that stands, as an instant: what a ticket's workflow waits for."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from enum import StrEnum
+
+from models.policy.calendar import Calendar
+from models.policy.clock import Clock, instant_of
+from models.policy.ladder import Ladder, Rung
+from models.policy.sla import Metric
+from models.policy.value import Value
+
+
+class DeadlineKind(StrEnum):
+    WARN = "warn"
+    BREACH = "breach"
+    ESCALATE = "escalate"
+    SURVEY = "survey"
+    AUTO_CLOSE = "auto_close"
+
+
+class Deadline(Value):
+    """``key`` names the promise within its kind, for example ``resolution/1/2``: metric, cycle, level."""
+
+    kind: DeadlineKind
+    key: str
+    due_at: datetime
+
+
+class Promises(Value):
+    """What of a ticket makes deadlines. ``taken`` holds (metric, cycle, level) of rungs; ``held_off`` those a person acknowledged."""
+
+    clocks: tuple[Clock, ...]
+    calendar: Calendar | None
+    ladder: Ladder | None
+    warn_at_fractions: tuple[float, ...]
+    taken: frozenset[tuple[Metric, int, int]]
+    held_off: Mapping[tuple[Metric, int], int]
+    survey_at: datetime | None
+    auto_close_at: datetime | None
+
+
+def deadlines_of(promises: Promises) -> tuple[Deadline, ...]:
+    """All that is still to come or overdue, the nearest first; equal instants in the order in which they are acted on."""
+    found = [*_of_clocks(promises), *_after_resolving(promises)]
+    order = list(DeadlineKind)
+    return tuple(sorted(found, key=lambda d: (d.due_at, order.index(d.kind), d.key)))
+
+
+def due(deadlines: Iterable[Deadline], at: datetime) -> tuple[Deadline, ...]:
+    return tuple(deadline for deadline in deadlines if deadline.due_at <= at)
+
+
+def rung_is_open(promises: Promises, clock: Clock, rung: Rung) -> bool:
+    """Not taken in this cycle, and nobody acknowledged one of the same or a lower level."""
+    acknowledged = promises.held_off.get((clock.metric, clock.cycle))
+    return (clock.metric, clock.cycle, rung.level) not in promises.taken and (acknowledged is None or rung.level <= acknowledged)
+
+
+def _of_clocks(promises: Promises) -> Iterator[Deadline]:
+    if promises.calendar is None:
+        return
+    for clock in promises.clocks:
+        if clock.is_live and clock.is_running:
+            yield from _warnings(promises, clock, promises.calendar)
+            yield from _breach(clock)
+            yield from _rungs(promises, clock, promises.calendar)
+
+
+def _warnings(promises: Promises, clock: Clock, calendar: Calendar) -> Iterator[Deadline]:
+    if clock.breached_at:
+        return
+    for fraction in promises.warn_at_fractions:
+        at = instant_of(clock, clock.target * fraction, calendar)
+        if fraction > clock.warned_fraction and at is not None:
+            yield Deadline(kind=DeadlineKind.WARN, key=f"{clock.metric}/{clock.cycle}/{fraction:g}", due_at=at)
+
+
+def _breach(clock: Clock) -> Iterator[Deadline]:
+    if clock.breached_at is None and clock.due_at is not None:
+        yield Deadline(kind=DeadlineKind.BREACH, key=f"{clock.metric}/{clock.cycle}", due_at=clock.due_at)
+
+
+def _rungs(promises: Promises, clock: Clock, calendar: Calendar) -> Iterator[Deadline]:
+    for rung in promises.ladder.rungs if promises.ladder else ():
+        if rung.metric is clock.metric and rung_is_open(promises, clock, rung):
+            at = instant_of(clock, rung.after(clock.target), calendar)
+            if at is not None:
+                yield Deadline(kind=DeadlineKind.ESCALATE, key=f"{clock.metric}/{clock.cycle}/{rung.level}", due_at=at)
+
+
+def _after_resolving(promises: Promises) -> Iterator[Deadline]:
+    if promises.survey_at:
+        yield Deadline(kind=DeadlineKind.SURVEY, key="", due_at=promises.survey_at)
+    if promises.auto_close_at:
+        yield Deadline(kind=DeadlineKind.AUTO_CLOSE, key="", due_at=promises.auto_close_at)

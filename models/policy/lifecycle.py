@@ -1,0 +1,78 @@
+"""The life of a ticket: its states, and the one table of allowed moves."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    NEW = "new"
+    OPEN = "open"
+    PENDING = "pending"  # waits for the reporter
+    ON_HOLD = "on_hold"  # waits for somebody else
+    RESOLVED = "resolved"
+    CLOSED = "closed"
+
+
+class Priority(StrEnum):
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    URGENT = "urgent"
+
+
+class Channel(StrEnum):
+    API = "api"
+    WEB = "web"
+    EMAIL = "email"
+    PHONE = "phone"
+    CHAT = "chat"
+
+
+class Move(StrEnum):
+    """A verb that people say, and the state that it leads to."""
+
+    PENDING = "pending"
+    HOLD = "hold"
+    RESUME = "resume"
+    RESOLVE = "resolve"
+    REOPEN = "reopen"
+    CLOSE = "close"
+
+
+ALLOWED: Mapping[Status, frozenset[Status]] = {
+    Status.NEW: frozenset({Status.OPEN, Status.PENDING, Status.ON_HOLD, Status.RESOLVED, Status.CLOSED}),
+    Status.OPEN: frozenset({Status.PENDING, Status.ON_HOLD, Status.RESOLVED, Status.CLOSED}),
+    Status.PENDING: frozenset({Status.OPEN, Status.ON_HOLD, Status.RESOLVED, Status.CLOSED}),
+    Status.ON_HOLD: frozenset({Status.OPEN, Status.PENDING, Status.RESOLVED, Status.CLOSED}),
+    Status.RESOLVED: frozenset({Status.OPEN, Status.CLOSED}),
+    Status.CLOSED: frozenset(),
+}
+
+TARGET: Mapping[Move, Status] = {
+    Move.PENDING: Status.PENDING,
+    Move.HOLD: Status.ON_HOLD,
+    Move.RESUME: Status.OPEN,
+    Move.RESOLVE: Status.RESOLVED,
+    Move.REOPEN: Status.OPEN,
+    Move.CLOSE: Status.CLOSED,
+}
+
+# Both lead to open; each is said of other states, so that a client that mixes them up learns it.
+_SOURCES: Mapping[Move, frozenset[Status]] = {
+    Move.RESUME: frozenset({Status.PENDING, Status.ON_HOLD}),
+    Move.REOPEN: frozenset({Status.RESOLVED}),
+}
+
+UNFINISHED = frozenset({Status.NEW, Status.OPEN, Status.PENDING, Status.ON_HOLD})
+"""The states in which somebody still has work: they count towards an agent's load."""
+
+REOPENED_BY_REPORTER = frozenset({Status.PENDING, Status.ON_HOLD, Status.RESOLVED})
+
+
+def is_allowed(move: Move, current: Status) -> bool:
+    return TARGET[move] in ALLOWED[current] and current in _SOURCES.get(move, frozenset(Status))
+
+
+def allowed_from(current: Status) -> list[Status]:
+    """The states that ``current`` may move to, in the order of the lifecycle."""
+    return [status for status in Status if status in ALLOWED[current]]
