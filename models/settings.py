@@ -9,12 +9,26 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, UrlConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, UrlConstraints, ValidationError, model_validator
 from pydantic.networks import AnyUrl, HttpUrl
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "APP_ENV_"
 PostgresUrl = Annotated[AnyUrl, UrlConstraints(allowed_schemes=["postgresql"])]
+
+
+class AppInfo(BaseModel):
+    """The service's identity; it stands in one file. ``port`` is the published one, ``node`` the ten bits in every id."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: str
+    name: str
+    port: int
+    node: int = Field(ge=0, lt=1024)
+
+
+APP_INFO = AppInfo.model_validate_json((Path(__file__).parents[1] / "deploy" / "app-info.json").read_bytes())
 
 
 class MailSecurity(StrEnum):

@@ -1,0 +1,27 @@
+"""The schema's history, by Alembic. ``upgrade`` may run twice, or twice at once: the second waits for the first and finds nothing to do."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+_FOLDER = Path(__file__).parent
+
+
+def upgrade(owner_url: str) -> None:
+    """Bring the schema to the newest revision, in one transaction."""
+    command.upgrade(configuration(owner_url), "head")
+
+
+def newest_revision() -> str:
+    revision = ScriptDirectory(str(_FOLDER)).get_current_head()
+    assert revision is not None  # noqa: S101 - the folder holds at least one
+    return revision
+
+
+def configuration(owner_url: str) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(_FOLDER))
+    config.attributes["owner_url"] = owner_url
+    return config

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import StrEnum
 
+from pydantic import ConfigDict
+
 from models.policy.calendar import Calendar
 from models.policy.clock import Clock, instant_of
 from models.policy.ladder import Ladder, Rung
@@ -21,6 +23,8 @@ class DeadlineKind(StrEnum):
 
 class Deadline(Value):
     """``key`` names the promise within its kind, for example ``resolution/1/2``: metric, cycle, level."""
+
+    model_config = ConfigDict(extra="ignore")  # crosses Temporal, where an older worker reads what a newer one wrote
 
     kind: DeadlineKind
     key: str

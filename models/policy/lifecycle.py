@@ -76,3 +76,8 @@ def is_allowed(move: Move, current: Status) -> bool:
 def allowed_from(current: Status) -> list[Status]:
     """The states that ``current`` may move to, in the order of the lifecycle."""
     return [status for status in Status if status in ALLOWED[current]]
+
+
+def move_to(wanted: Status, current: Status) -> Move | None:
+    """The verb that leads from ``current`` to ``wanted``, if there is one."""
+    return next((move for move, status in TARGET.items() if status is wanted and is_allowed(move, current)), None)

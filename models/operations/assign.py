@@ -1,0 +1,141 @@
+"""Who works on a ticket.
+
+The row of the team is the mutex of assignment: whoever counts the load of its agents, or changes it, holds that row until he commits. It is always taken after the
+ticket's own row, and further tickets only with SKIP LOCKED, so nobody waits in a circle.
+"""
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+
+from models.operations.case import Case
+from models.operations.errors import Conflict, Invalid
+from models.operations.notify import agents, tell
+from models.policy.assignment import Candidate, choose_for_intake
+from models.policy.lifecycle import UNFINISHED, Status
+from models.policy.notification import NotificationKind
+from models.tables.people import Agent, Team
+from models.tables.session import TenantSession
+from models.tables.ticket import Ticket
+
+
+async def assign_automatically(case: Case) -> Agent | None:
+    """Give a waiting ticket to the best available agent of its team. Nobody there: it stays in the queue, and None is returned."""
+    if case.ticket.assignee_id is not None or case.ticket.team_id is None or not is_at_work(case.ticket):
+        return None
+    team = await candidates(case.session, case.ticket.team_id)
+    agent = pick(team, choose_for_intake((candidate for candidate, _ in team), case.at))
+    if agent is not None:
+        await assign(case, agent)
+    return agent
+
+
+async def assign(case: Case, agent: Agent) -> None:
+    """Give the ticket to ``agent``, whatever his load: a person's word overrides the numbers. The old and the new owner are told."""
+    require_work(case.ticket)
+    old = case.ticket.assignee_id
+    if old == agent.id:
+        return
+    give(case, agent)
+    cause = case.record("ticket.assigned", fromAgentId=_text(old), toAgentId=_text(agent.id), teamId=_text(agent.team_id))
+    tell(case, NotificationKind.TICKET_ASSIGNED, cause, await agents(case, agent.id), fromAgentId=old, toAgentId=agent.id)
+    tell(case, NotificationKind.TICKET_UNASSIGNED, cause, await agents(case, old), fromAgentId=old, toAgentId=agent.id)
+
+
+async def assign_by_hand(case: Case, agent_id: int) -> None:
+    await assign(case, await agent_of(case, agent_id))
+
+
+async def assign_to_team(case: Case, team_id: int) -> None:
+    """Put the ticket into another team's queue; the best available agent there gets it at once."""
+    require_work(case.ticket)
+    if await case.session.get(Team, (case.ticket.merchant_id, team_id)) is None:
+        raise Invalid("unknown_team", "There is no such team.", "/teamId")
+    await unassign(case)
+    case.ticket.team_id = team_id
+    case.record("ticket.moved_to_team", teamId=_text(team_id))
+    await assign_automatically(case)
+
+
+async def claim(case: Case, agent_id: int) -> None:
+    """An agent takes a ticket that nobody has. Of two who claim it, the second is told that it is taken."""
+    if case.ticket.assignee_id not in (None, agent_id):
+        raise Conflict("already_assigned", "Another agent has this ticket.")
+    await assign_by_hand(case, agent_id)
+
+
+async def unassign(case: Case) -> None:
+    """Back to the team's queue, for somebody to claim."""
+    old = case.ticket.assignee_id
+    if old is None:
+        return
+    case.freed_team_id = case.ticket.team_id
+    case.ticket.assignee_id = None
+    cause = case.record("ticket.unassigned", fromAgentId=_text(old), toAgentId=None)
+    tell(case, NotificationKind.TICKET_UNASSIGNED, cause, await agents(case, old), fromAgentId=old, toAgentId=None)
+
+
+def give(case: Case, agent: Agent) -> None:
+    """The bare change of owner; a new ticket becomes open with it."""
+    ticket = case.ticket
+    case.freed_team_id = ticket.team_id if ticket.assignee_id else None
+    ticket.assignee_id, ticket.team_id = agent.id, agent.team_id
+    if ticket.status is Status.NEW:
+        ticket.status = Status.OPEN
+
+
+async def candidates(session: TenantSession, team_id: int) -> list[tuple[Candidate, Agent]]:
+    """The team's agents with their load, by id; holds the team's row from here to the end of the transaction."""
+    await hold_team(session, team_id)
+    load = (
+        sa.select(sa.func.count())
+        .where(Ticket.merchant_id == Agent.merchant_id, Ticket.assignee_id == Agent.id, working())
+        .correlate(Agent)
+        .scalar_subquery()
+    )
+    rows = await session.execute(sa.select(Agent, load).where(Agent.team_id == team_id).order_by(Agent.id).execution_options(populate_existing=True))  # type: ignore[arg-type]
+    return [(_candidate(agent, count), agent) for agent, count in rows]
+
+
+async def hold_team(session: TenantSession, team_id: int) -> None:
+    await session.execute(sa.select(Team.id).where(Team.id == team_id).with_for_update())  # type: ignore[call-overload]
+
+
+def working() -> sa.ColumnElement[bool]:
+    """The condition of the partial index ``ix_ticket_load``."""
+    return Ticket.status.in_(sorted(UNFINISHED)) & Ticket.deleted_at.is_(None)  # type: ignore[union-attr,attr-defined,no-any-return]
+
+
+def is_at_work(ticket: Ticket) -> bool:
+    return ticket.status in UNFINISHED and ticket.deleted_at is None
+
+
+def require_work(ticket: Ticket) -> None:
+    if not is_at_work(ticket):
+        raise Conflict("ticket_is_finished", f"The ticket is {ticket.status.value}: reopen it first.")
+
+
+async def agent_of(case: Case, agent_id: int) -> Agent:
+    agent = await case.session.get(Agent, (case.ticket.merchant_id, agent_id))
+    if agent is None:
+        raise Invalid("unknown_agent", "There is no such agent.", "/agentId")
+    return agent
+
+
+def pick(team: Iterable[tuple[Candidate, Agent]], chosen: Candidate | None) -> Agent | None:
+    return next((agent for candidate, agent in team if chosen and candidate.id == chosen.id), None)
+
+
+def _candidate(agent: Agent, load: int) -> Candidate:
+    return Candidate(
+        id=agent.id,
+        role=agent.role,
+        capacity=agent.capacity,
+        load=load,
+        availability=agent.availability,
+        away_until=agent.away_until,
+    )
+
+
+def _text(number: int | None) -> str | None:
+    return None if number is None else str(number)

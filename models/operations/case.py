@@ -1,0 +1,147 @@
+"""A ticket under change: its row, locked, with all that decides what happens next; and the one place where a change is written.
+
+An operation changes the case; :mod:`models.operations.changing` opens and writes it, in the caller's transaction.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+
+from models.messages.ticket import TicketFacts
+from models.operations import outbox
+from models.operations.change import Change
+from models.operations.rulebook import Rules
+from models.policy.clock import Clock, ClockStatus
+from models.policy.deadlines import Deadline, Promises, deadlines_of
+from models.policy.lifecycle import Status
+from models.policy.sla import Metric
+from models.tables.session import TenantSession
+from models.tables.sla import Escalation, SlaClock
+from models.tables.ticket import Event, Ticket
+
+_SEVERITY = (ClockStatus.BREACHED, ClockStatus.IMMINENT, ClockStatus.RUNNING, ClockStatus.PAUSED, ClockStatus.ACHIEVED)
+
+
+class Case:
+    """``clocks`` are frozen values, replaced whole; their rows are written at the end."""
+
+    def __init__(self, session: TenantSession, ticket: Ticket, rules: Rules, change: Change) -> None:
+        self.session = session
+        self.ticket = ticket
+        self.rules = rules
+        self.change = change
+        self.clocks: dict[tuple[Metric, int], Clock] = {}
+        self.escalations: list[Escalation] = []
+        self.has_changed = False
+        self.freed_team_id: int | None = None
+        self.outgoing: list[outbox.Parcel] = []
+        self.breaches: dict[tuple[Metric, int], int] = {}
+        self._rows: dict[tuple[Metric, int], SlaClock] = {}
+        self._known: TicketFacts | None = None
+
+    @property
+    def at(self) -> datetime:
+        return self.change.at
+
+    def clock(self, metric: Metric) -> Clock | None:
+        """The clock of the newest cycle."""
+        return max((clock for clock in self.clocks.values() if clock.metric is metric), key=lambda clock: clock.cycle, default=None)
+
+    def record(self, kind: str, **changes: Any) -> int:  # noqa: ANN401 - the audit holds any JSON
+        """Write one row of the audit. Its id is the cause of what follows from it."""
+        ticket, by = self.ticket, self.change.by
+        ticket.event_sequence += 1
+        event = Event(
+            merchant_id=ticket.merchant_id,
+            id=self.session.new_id(),
+            ticket_id=ticket.id,
+            sequence=ticket.event_sequence,
+            at=self.at,
+            actor_kind=by.kind,
+            actor_id=by.id,
+            actor_name=by.name,
+            kind=kind,
+            changes=changes,
+            request_id=self.change.request_id,
+        )
+        self.session.add(event)
+        self.has_changed = True
+        return event.id
+
+    def deadlines(self) -> tuple[Deadline, ...]:
+        return deadlines_of(self.promises())
+
+    def promises(self) -> Promises:
+        policy = self.rules.policy
+        taken = [e for e in self.escalations if e.metric is not None and e.cycle is not None]
+        held_off = {(e.metric, e.cycle): e.level for e in sorted(taken, key=lambda e: -e.level) if e.acknowledged_at}
+        return Promises(
+            clocks=tuple(self.clocks.values()),
+            calendar=self.rules.calendar,
+            ladder=self.rules.ladder,
+            warn_at_fractions=policy.warn_at_fractions if policy else (),
+            taken=frozenset((e.metric, e.cycle, e.level) for e in taken),
+            held_off=held_off,
+            survey_at=self.ticket.survey_at,
+            auto_close_at=self.ticket.auto_close_at,
+        )
+
+    def facts(self) -> TicketFacts:
+        """What the workflow has to know, as of the version in which it last changed."""
+        ticket = self.ticket
+        has_ended = ticket.status is Status.CLOSED or ticket.deleted_at is not None
+        return TicketFacts(
+            merchant_id=ticket.merchant_id,
+            ticket_id=ticket.id,
+            version=ticket.facts_version,
+            number=ticket.number,
+            status=ticket.status,
+            priority=ticket.priority,
+            sla_status=ticket.sla_status,
+            escalation_level=ticket.escalation_level,
+            is_assigned=ticket.assignee_id is not None,
+            deadlines=() if has_ended else self.deadlines(),
+            has_ended=has_ended,
+        )
+
+    def adopt(self, rows: list[SlaClock], escalations: list[Escalation]) -> None:
+        self._rows = {(row.metric, row.cycle): row for row in rows}
+        self.clocks = {key: Clock.model_validate(row.model_dump(exclude={"merchant_id", "ticket_id"})) for key, row in self._rows.items()}
+        self.escalations = escalations
+        self._known = self.facts()
+
+    async def write(self) -> TicketFacts:
+        """Write all that changed. The facts get a new version only when time is concerned."""
+        if self.has_changed:
+            self._write_clocks()
+            self._summarise()
+            self.ticket.version += 1
+            self.ticket.updated_at = self.at
+        facts = self.facts()
+        if facts != self._known:
+            self.ticket.facts_version = self.ticket.version
+            self.ticket.wake_at = facts.deadlines[0].due_at if facts.deadlines else None
+        self.session.add(self.ticket)
+        await self.session.flush()
+        return facts if facts == self._known else facts.model_copy(update={"version": self.ticket.facts_version})
+
+    def _write_clocks(self) -> None:
+        for key, clock in self.clocks.items():
+            row = self._rows.get(key)
+            if row is None:
+                self.session.add(SlaClock(merchant_id=self.ticket.merchant_id, ticket_id=self.ticket.id, **clock.model_dump()))
+            else:
+                row.sqlmodel_update(clock.model_dump(exclude={"metric", "cycle"}))
+
+    def _summarise(self) -> None:
+        live = [clock for clock in self.clocks.values() if clock.is_live]
+        latest = [clock for metric in Metric if (clock := self.clock(metric))]
+        self.ticket.sla_status = worst([clock.status for clock in live] or [clock.status for clock in latest])
+        due = [clock.due_at for clock in live if clock.is_running and clock.due_at and not clock.breached_at]
+        self.ticket.next_due_at = min(due, default=None)
+
+
+def worst(statuses: Sequence[ClockStatus]) -> ClockStatus | None:
+    """The status of a ticket: that of the clock which needs attention most."""
+    return next((status for status in _SEVERITY if status in statuses), None)

@@ -1,0 +1,36 @@
+"""Who changes something, and when."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from models.policy.value import Value
+
+
+class ActorKind(StrEnum):
+    REPORTER = "reporter"
+    AGENT = "agent"
+    STAFF = "staff"  # acts with a role, but is no agent of this merchant: an admin, an operator
+    SYSTEM = "system"
+
+
+class Actor(Value):
+    """``id`` is the row of the agent or the reporter."""
+
+    kind: ActorKind
+    id: int | None = None
+    name: str = ""
+
+    @property
+    def is_reporter(self) -> bool:
+        return self.kind is ActorKind.REPORTER
+
+
+SYSTEM = Actor(kind=ActorKind.SYSTEM, name="helpdesk")
+
+
+class Change(Value):
+    """One deed of one actor. ``at`` is read once at the edge: from the API's clock, or from the workflow's."""
+
+    by: Actor
+    at: datetime
+    request_id: str | None = None

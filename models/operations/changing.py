@@ -1,0 +1,97 @@
+"""Opening and closing a case: lock one ticket, change it, write all of it in the caller's transaction."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy import Select
+
+from models.messages.ticket import TicketFacts
+from models.operations import outbox
+from models.operations.case import Case
+from models.operations.assign import assign_automatically, hold_team
+from models.operations.change import SYSTEM, Change
+from models.operations.errors import NotFound
+from models.operations.notify import tell_of_breaches
+from models.operations.rulebook import rules_of
+from models.policy.lifecycle import Priority, Status
+from models.tables.session import TenantSession
+from models.tables.sla import Escalation, SlaClock
+from models.tables.ticket import Ticket
+
+PICKED_UP_AT_ONCE = 20
+_T = TypeVar("_T", SlaClock, Escalation)
+
+
+@asynccontextmanager
+async def changing(session: TenantSession, tickets: Select[tuple[Ticket]], change: Change) -> AsyncIterator[Case]:
+    """Lock the one ticket that ``tickets`` selects and write at the end what was changed; its workflow is told through the outbox.
+
+    Raises:
+        NotFound: ``tickets`` selects nothing.
+    """
+    case = await lock(session, tickets, change)
+    yield case
+    await settle(case)
+
+
+async def settle(case: Case) -> None:
+    """Write the case; if the facts changed, its workflow hears of it through the outbox."""
+    facts = await _write(case)
+    if case.has_changed and facts.version == case.ticket.version:
+        await outbox.post(case.session, [outbox.of_ticket(facts, case.change)])
+
+
+async def answer(case: Case) -> TicketFacts:
+    """Write the case for its own workflow, which asked for the change and takes the facts as the answer: no signal is owed."""
+    return await _write(case)
+
+
+async def _write(case: Case) -> TicketFacts:
+    await tell_of_breaches(case)
+    facts = await case.write()
+    await outbox.post(case.session, case.outgoing)
+    if case.freed_team_id is not None:
+        await pick_up_waiting(case.session, case.freed_team_id, case.change)
+    return facts
+
+
+async def pick_up_waiting(session: TenantSession, team_id: int, change: Change) -> None:
+    """Somebody has room: give him what waits in the team's queue, the most urgent and then the oldest first.
+
+    A ticket that is being changed right now is skipped: its own transaction looks for an agent, after this one has let the team go.
+    """
+    await hold_team(session, team_id)
+    for ticket in await _waiting(session, team_id):
+        await session.reserve_ids()
+        case = await _case(session, ticket, change.model_copy(update={"by": SYSTEM}))
+        if await assign_automatically(case) is None:
+            return
+        await settle(case)
+
+
+async def _waiting(session: TenantSession, team_id: int) -> Sequence[Ticket]:
+    urgency = sa.case({priority: -rank for rank, priority in enumerate(Priority)}, value=Ticket.priority)
+    queue = sa.select(Ticket).where(Ticket.team_id == team_id, Ticket.assignee_id.is_(None), Ticket.status == Status.NEW, Ticket.deleted_at.is_(None))  # type: ignore[union-attr]
+    found = await session.execute(queue.order_by(urgency, Ticket.created_at, Ticket.id).limit(PICKED_UP_AT_ONCE).with_for_update(skip_locked=True))  # type: ignore[arg-type]
+    return found.scalars().all()
+
+
+async def lock(session: TenantSession, tickets: Select[tuple[Ticket]], change: Change) -> Case:
+    locked = tickets.with_for_update(of=Ticket).execution_options(populate_existing=True)
+    ticket = (await session.execute(locked)).scalar_one_or_none()
+    if ticket is None:
+        raise NotFound
+    return await _case(session, ticket, change)
+
+
+async def _case(session: TenantSession, ticket: Ticket, change: Change) -> Case:
+    case = Case(session, ticket, await rules_of(session, ticket), change)
+    case.adopt(await _rows(session, SlaClock, ticket), await _rows(session, Escalation, ticket) if ticket.escalation_level else [])
+    return case
+
+
+async def _rows(session: TenantSession, table: type[_T], ticket: Ticket) -> list[_T]:
+    found = await session.execute(sa.select(table).where(table.merchant_id == ticket.merchant_id, table.ticket_id == ticket.id))
+    return list(found.scalars())

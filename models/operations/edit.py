@@ -1,0 +1,70 @@
+"""A ticket's traits are edited. What decides its SLA re-times the clocks: what was spent stays spent."""
+
+from typing import Any
+
+from models.operations import clocks
+from models.operations.case import Case
+from models.operations.errors import Conflict, Invalid
+from models.operations.rulebook import Pin, pin, pin_of, rulebook, traits_of
+from models.policy.clock import Clock
+from models.policy.lifecycle import Status
+
+_DECIDE_SLA = {"priority", "category", "tags", "organizer_id"}
+
+
+async def edit(case: Case, changes: dict[str, Any]) -> None:
+    """Set the columns of ``changes`` that differ.
+
+    Raises:
+        Conflict: the ticket is closed. Invalid: the merchant has no such category.
+    """
+    ticket = case.ticket
+    if ticket.status is Status.CLOSED:
+        raise Conflict("ticket_is_closed", "The ticket is closed.")
+    differing = {name: value for name, value in changes.items() if getattr(ticket, name) != value}
+    if not differing:
+        return
+    before = {name: getattr(ticket, name) for name in differing}
+    if "category" in differing:
+        await _move_category(case, differing["category"])
+    ticket.sqlmodel_update(differing)
+    case.record("ticket.edited", **{name: [_plain(before[name]), _plain(value)] for name, value in differing.items()})
+    if _DECIDE_SLA & differing.keys():
+        await _retime(case, ", ".join(sorted(_DECIDE_SLA & differing.keys())))
+
+
+async def _move_category(case: Case, category: str | None) -> None:
+    """A ticket that nobody has goes to the category's team; one that somebody has stays with him."""
+    book = await rulebook(case.session)
+    if category not in book.categories:
+        raise Invalid("unknown_category", "There is no such category.", "/category")
+    if case.ticket.assignee_id is None:
+        case.ticket.team_id = book.categories[category]
+
+
+async def _retime(case: Case, reason: str) -> None:
+    """The same policy keeps the version that the ticket was opened under; another one is taken as it is now."""
+    book, was = await rulebook(case.session), case.rules.calendar
+    chosen, current = book.choose(traits_of(case.ticket)), pin_of(case.ticket)
+    if _policy(chosen) != _policy(current):
+        pin(case.ticket, chosen)
+        case.rules = case.rules if chosen is None else book.rules(chosen)
+    policy = case.rules.policy if chosen else None
+    for clock in [clock for clock in case.clocks.values() if clock.is_live]:
+        target = policy.target(case.ticket.priority, clock.metric) if policy else None
+        _apply(case, clock, target, was, reason)
+
+
+def _apply(case: Case, clock: Clock, target: Any, was: Any, reason: str) -> None:  # noqa: ANN401
+    if target is None:
+        clocks.cancelled_one(case, clock, reason)
+    else:
+        clocks.retime(case, clock, target, was=was, reason=reason)
+
+
+def _policy(chosen: Pin | None) -> int | None:
+    return chosen.policy_id if chosen else None
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value

@@ -1,0 +1,143 @@
+"""Escalation: a rung of the ladder, taken by a deadline or by a person. It changes the owner or tells, in one transaction; never silently nothing."""
+
+from datetime import datetime
+
+from models.operations.assign import candidates, give, pick, require_work
+from models.operations.case import Case
+from models.operations.errors import Conflict
+from models.operations.notify import Recipient, audience, tell
+from models.policy.assignment import choose
+from models.policy.ladder import DEFAULT_LADDER, Audience, Reassign, Rung
+from models.policy.notification import NotificationKind
+from models.policy.roles import Role
+from models.policy.sla import Metric
+from models.tables.people import Agent
+from models.tables.sla import Escalation, EscalationCause, EscalationOutcome
+
+TOP = 3
+
+
+async def take_rung(case: Case, rung: Rung, cycle: int, due_at: datetime) -> Escalation:
+    """The rung is due: reassign and tell, as it says."""
+    escalation = _escalation(case, rung.level, EscalationCause.DEADLINE)
+    escalation.metric, escalation.cycle, escalation.due_at = rung.metric, cycle, due_at
+    return await _take(case, rung, escalation)
+
+
+def supersede(case: Case, rung: Rung, cycle: int, due_at: datetime) -> None:
+    """A higher rung was due as well: this one is recorded and does nothing more."""
+    escalation = _escalation(case, rung.level, EscalationCause.DEADLINE)
+    escalation.metric, escalation.cycle, escalation.due_at = rung.metric, cycle, due_at
+    escalation.outcome = EscalationOutcome.SUPERSEDED
+    _record(case, escalation)
+
+
+async def escalate_by_hand(case: Case, reason: str, level: int | None) -> Escalation:
+    """A person escalates: the rung of that level of the ticket's ladder, or of the default one, at once."""
+    require_work(case.ticket)
+    wanted = level or min(case.ticket.escalation_level + 1, TOP)
+    if wanted < case.ticket.escalation_level or case.ticket.escalation_level == TOP:
+        raise Conflict("already_escalated", f"The ticket is at level {case.ticket.escalation_level}.")
+    escalation = _escalation(case, wanted, EscalationCause.MANUAL)
+    escalation.reason = reason
+    return await _take(case, _rung(case, wanted), escalation)
+
+
+def acknowledge(case: Case, level: int | None) -> Escalation:
+    """Somebody cares for it: the later rungs of that metric's cycle are not taken any more."""
+    taken = [e for e in case.escalations if e.outcome is not EscalationOutcome.SUPERSEDED and level in (None, e.level)]
+    latest = max(taken, key=lambda e: (e.taken_at, e.level), default=None)
+    if latest is None:
+        raise Conflict("not_escalated", "There is no escalation to acknowledge.")
+    if latest.acknowledged_at is None:
+        latest.acknowledged_at, latest.acknowledged_by = case.at, case.change.by.id
+        case.record("escalation.acknowledged", level=latest.level, metric=latest.metric, cycle=latest.cycle)
+    return latest
+
+
+async def _take(case: Case, rung: Rung, escalation: Escalation) -> Escalation:
+    old = case.ticket.assignee_id
+    new = await _target(case, rung)
+    if new is not None and new.id != old:
+        give(case, new)
+        escalation.to_agent_id, escalation.outcome = new.id, EscalationOutcome.REASSIGNED
+    elif rung.reassign is not Reassign.NONE and new is None:
+        escalation.outcome = EscalationOutcome.NO_TARGET
+    cause = _record(case, escalation)
+    await _tell(case, rung, escalation, cause)
+    return escalation
+
+
+async def _target(case: Case, rung: Rung) -> Agent | None:
+    """A senior who is there and has room, else the lead. The lead who holds the ticket already keeps it."""
+    if rung.reassign is Reassign.NONE or case.ticket.team_id is None:
+        return None
+    team = await candidates(case.session, case.ticket.team_id)
+    others = [candidate for candidate, _ in team if candidate.id != case.ticket.assignee_id]
+    owner = next((agent for candidate, agent in team if candidate.id == case.ticket.assignee_id), None)
+    senior = choose((c for c in others if c.role is Role.SENIOR), case.at) if rung.reassign is Reassign.SENIOR else None
+    if senior is None and owner is not None and owner.role is Role.LEAD:
+        return owner
+    return pick(team, senior or choose((c for c in others if c.role is Role.LEAD), case.at))
+
+
+async def _tell(case: Case, rung: Rung, escalation: Escalation, cause: int) -> None:
+    whom = rung.notify
+    said = {"level": escalation.level, "metric": escalation.metric, "dueAt": _iso(escalation.due_at), "reason": escalation.reason}
+    said |= {"fromAgentId": escalation.from_agent_id, "toAgentId": escalation.to_agent_id}
+    people = await audience(case, whom, escalation.from_agent_id, escalation.to_agent_id)
+    if escalation.outcome is EscalationOutcome.NO_TARGET:
+        leads = await audience(case, (Audience.LEAD,))
+        tell(case, NotificationKind.ESCALATION_NO_TARGET, cause, leads, **said)
+        people = _without(people, leads)
+    tell(case, NotificationKind.ESCALATED, cause, people, **said)
+
+
+def _without(people: list[Recipient], told: list[Recipient]) -> list[Recipient]:
+    ids = {person.id for person in told}
+    return [person for person in people if person.id not in ids]
+
+
+def _escalation(case: Case, level: int, cause: EscalationCause) -> Escalation:
+    return Escalation(
+        merchant_id=case.ticket.merchant_id,
+        id=case.session.new_id(),
+        ticket_id=case.ticket.id,
+        level=level,
+        cause=cause,
+        taken_at=case.at,
+        from_agent_id=case.ticket.assignee_id,
+        outcome=EscalationOutcome.NOTIFIED,
+    )
+
+
+def _record(case: Case, escalation: Escalation) -> int:
+    case.session.add(escalation)
+    case.escalations.append(escalation)
+    case.ticket.escalation_level = max(case.ticket.escalation_level, escalation.level)
+    return case.record(
+        f"escalation.{escalation.outcome.value}",
+        level=escalation.level,
+        metric=escalation.metric,
+        cycle=escalation.cycle,
+        cause=escalation.cause,
+        dueAt=_iso(escalation.due_at),
+        fromAgentId=_text(escalation.from_agent_id),
+        toAgentId=_text(escalation.to_agent_id),
+        reason=escalation.reason,
+    )
+
+
+def _rung(case: Case, level: int) -> Rung:
+    rungs = (*(case.rules.ladder.rungs if case.rules.ladder else ()), *DEFAULT_LADDER.rungs)
+    return next(rung for rung in sorted(rungs, key=lambda rung: rung.metric is not Metric.RESOLUTION) if rung.level == level)
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def _text(number: int | None) -> str | None:
+    return None if number is None else str(number)
+
+

@@ -1,0 +1,75 @@
+"""What came due: warn, record the breach, escalate, ask, close. The case is locked and everything is judged again from its rows."""
+
+from models.operations.case import Case
+from models.operations.clocks import breached, warned
+from models.operations.escalate import supersede, take_rung
+from models.operations.move import close
+from models.operations.notify import agents, tell
+from models.operations.survey import send_survey
+from models.policy.clock import Clock
+from models.policy.deadlines import Deadline, DeadlineKind, due
+from models.policy.ladder import Rung
+from models.policy.notification import NotificationKind
+from models.policy.sla import Metric
+
+
+async def meet_deadlines(case: Case) -> None:
+    """Act on every deadline that is due at the case's instant. A deadline that was met, moved or taken meanwhile is not there any more."""
+    if case.facts().has_ended:
+        return
+    found = due(case.deadlines(), case.at)
+    escalated = {_metric(deadline) for deadline in found if deadline.kind is DeadlineKind.ESCALATE}
+    for deadline in found:
+        if deadline.kind is DeadlineKind.WARN:
+            await _warn(case, deadline, escalated)
+        elif deadline.kind is DeadlineKind.BREACH:
+            _breach(case, deadline, escalated)
+    await _escalate(case, [deadline for deadline in found if deadline.kind is DeadlineKind.ESCALATE])
+    kinds = {deadline.kind for deadline in found}
+    if DeadlineKind.SURVEY in kinds:
+        await send_survey(case)
+    if DeadlineKind.AUTO_CLOSE in kinds:
+        close(case, "auto-close")
+
+
+async def _warn(case: Case, deadline: Deadline, escalated: set[Metric]) -> None:
+    """A rung that is due with it tells the same people more: one letter is enough."""
+    clock, fraction = _clock(case, deadline), float(deadline.key.split("/")[2])
+    warned(case, clock, fraction)
+    cause = case.record("sla.warned", metric=clock.metric, cycle=clock.cycle, fraction=fraction, dueAt=deadline.due_at.isoformat())
+    if clock.metric not in escalated:
+        due_at = clock.due_at.isoformat() if clock.due_at else None
+        tell(case, NotificationKind.SLA_WARNING, cause, await agents(case, case.ticket.assignee_id), metric=clock.metric, dueAt=due_at)
+
+
+def _breach(case: Case, deadline: Deadline, escalated: set[Metric]) -> None:
+    clock = breached(case, _clock(case, deadline))
+    if clock.metric in escalated:
+        case.breaches.pop((clock.metric, clock.cycle), None)
+
+
+async def _escalate(case: Case, found: list[Deadline]) -> None:
+    """After an outage only the highest rung that is due is taken; the lower ones are recorded as superseded."""
+    rungs = sorted(((_rung(case, deadline), deadline) for deadline in found), key=lambda item: item[0].level)
+    for rung, deadline in rungs[:-1]:
+        supersede(case, rung, _cycle(deadline), deadline.due_at)
+    for rung, deadline in rungs[-1:]:
+        await take_rung(case, rung, _cycle(deadline), deadline.due_at)
+
+
+def _rung(case: Case, deadline: Deadline) -> Rung:
+    level = int(deadline.key.split("/")[2])
+    assert case.rules.ladder is not None  # noqa: S101 - the deadline was made from it
+    return next(rung for rung in case.rules.ladder.rungs if rung.metric is _metric(deadline) and rung.level == level)
+
+
+def _clock(case: Case, deadline: Deadline) -> Clock:
+    return case.clocks[_metric(deadline), _cycle(deadline)]
+
+
+def _metric(deadline: Deadline) -> Metric:
+    return Metric(deadline.key.split("/")[0])
+
+
+def _cycle(deadline: Deadline) -> int:
+    return int(deadline.key.split("/")[1])

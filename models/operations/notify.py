@@ -1,0 +1,84 @@
+"""Letters to people: a row for each recipient, written with the change that caused it. The engine's delivery workflow does the rest."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from models.messages.delivery import DeliveryRef
+from models.operations import outbox
+from models.operations.case import Case
+from models.operations.change import ActorKind
+from models.policy.ladder import Audience
+from models.policy.notification import NotificationKind
+from models.policy.roles import Role
+from models.tables.outgoing import Notification, RecipientKind
+from models.tables.people import Agent, Reporter
+
+
+class Recipient(NamedTuple):
+    kind: RecipientKind
+    id: int
+    name: str
+    address: str | None
+
+
+def tell(case: Case, kind: NotificationKind, cause: int, people: Iterable[Recipient], **context: Any) -> None:  # noqa: ANN401
+    """Write one letter to each of ``people`` who has an address. ``cause`` is the id of the event: one letter per cause and recipient."""
+    for person in {person.id: person for person in people if person.address}.values():
+        letter = Notification(
+            merchant_id=case.ticket.merchant_id,
+            id=case.session.new_id(),
+            ticket_id=case.ticket.id,
+            cause_id=cause,
+            kind=kind,
+            recipient_kind=person.kind,
+            recipient_id=person.id,
+            recipient_name=person.name,
+            address=person.address or "",
+            context=context | {"actorName": case.change.by.name},
+            created_at=case.at,
+        )
+        case.session.add(letter)
+        case.outgoing.append(outbox.of_delivery(DeliveryRef(merchant_id=letter.merchant_id, notification_id=letter.id), case.change))
+
+
+async def tell_of_breaches(case: Case) -> None:
+    """A breach that no rung tells of: the assignee and the lead learn it."""
+    if not case.breaches:
+        return
+    people = await audience(case, (Audience.ASSIGNEE, Audience.LEAD))
+    for (metric, cycle), cause in case.breaches.items():
+        breached_at = case.clocks[metric, cycle].breached_at
+        tell(case, NotificationKind.SLA_BREACHED, cause, people, metric=metric, dueAt=breached_at.isoformat() if breached_at else None)
+    case.breaches.clear()
+
+
+async def audience(case: Case, whom: Sequence[Audience], *agent_ids: int | None) -> list[Recipient]:
+    """The people that a rung names, and the agents with these ids; each once."""
+    ticket = case.ticket
+    ids = {*agent_ids, ticket.assignee_id if Audience.ASSIGNEE in whom else None} - {None}
+    roles = [role for name, role in ((Audience.LEAD, Role.LEAD), (Audience.SENIOR, Role.SENIOR)) if name in whom]
+    roles = list(Role) if Audience.TEAM in whom else roles
+    found = await case.session.execute(
+        sa.select(Agent).where(Agent.id.in_(ids) | ((Agent.team_id == ticket.team_id) & Agent.role.in_(roles))).order_by(Agent.id),  # type: ignore[attr-defined,arg-type]
+    )
+    people = [as_recipient(agent) for agent in found.scalars()]
+    return people + (await reporter(case) if Audience.REPORTER in whom else [])
+
+
+async def agents(case: Case, *ids: int | None) -> list[Recipient]:
+    """These agents, but not the one who acts: nobody is told of his own deed."""
+    by = case.change.by
+    own = by.id if by.kind is ActorKind.AGENT else None
+    wanted = set(ids) - {None, own}
+    return await audience(case, (), *wanted) if wanted else []
+
+
+async def reporter(case: Case) -> list[Recipient]:
+    person = await case.session.get_one(Reporter, (case.ticket.merchant_id, case.ticket.reporter_id))
+    return [Recipient(RecipientKind.REPORTER, person.id, person.name, person.email)]
+
+
+def as_recipient(agent: Agent) -> Recipient:
+    return Recipient(RecipientKind.AGENT, agent.id, agent.name, agent.email)

@@ -1,0 +1,86 @@
+"""A ticket is opened: row, audit, clocks, letters and the news for the engine, in one transaction."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from models.operations import clocks
+from models.operations.case import Case
+from models.operations.change import Change
+from models.operations.changing import settle
+from models.operations.errors import Invalid
+from models.operations.notify import reporter, tell
+from models.operations.rulebook import Rulebook, Rules, pin, rulebook, traits_of
+from models.policy.lifecycle import Channel, Priority, Status
+from models.policy.notification import NotificationKind
+from models.policy.value import Value
+from models.tables.people import Reporter
+from models.tables.session import TenantSession
+from models.tables.ticket import Ticket
+
+
+class NewTicket(Value):
+    """What a person says when opening a ticket. Without a category it gets the merchant's first."""
+
+    subject: str
+    description: str
+    priority: Priority = Priority.NORMAL
+    category: str | None = None
+    organizer_id: int | None = None
+    channel: Channel = Channel.API
+    tags: tuple[str, ...] = ()
+    custom_fields: dict[str, Any] = {}
+
+
+async def open_ticket(session: TenantSession, new: NewTicket, opened_for: Reporter, change: Change) -> Ticket:
+    """Open a ticket for ``opened_for``. He gets an acknowledgement if he opened it himself: an address that an agent typed is not verified.
+
+    Raises:
+        Invalid: the merchant has no such category.
+    """
+    book = await rulebook(session)
+    ticket = await _row(session, new, opened_for, change, book)
+    return await _open(session, ticket, book, change)
+
+
+async def open_follow_up(session: TenantSession, closed: Ticket, body: str, change: Change) -> Ticket:
+    """A reporter writes on a closed ticket: a new one begins, linked to it."""
+    book = await rulebook(session)
+    author = await session.get_one(Reporter, (closed.merchant_id, closed.reporter_id))
+    kept = closed.model_dump(include={"priority", "category", "organizer_id", "channel", "tags", "custom_fields"})
+    new = NewTicket(subject=closed.subject, description=body, **kept)
+    ticket = await _row(session, new, author, change, book)
+    ticket.follow_up_of_id = closed.id
+    return await _open(session, ticket, book, change)
+
+
+async def _open(session: TenantSession, ticket: Ticket, book: Rulebook, change: Change) -> Ticket:
+    chosen = book.choose(traits_of(ticket))
+    pin(ticket, chosen)
+    case = Case(session, ticket, book.rules(chosen) if chosen else Rules(), change)
+    cause = case.record("ticket.opened", status=[None, ticket.status], priority=ticket.priority, category=ticket.category)
+    clocks.open_clocks(case)
+    if change.by.is_reporter:
+        tell(case, NotificationKind.TICKET_RECEIVED, cause, await reporter(case))
+    await settle(case)
+    return ticket
+
+
+async def _row(session: TenantSession, new: NewTicket, opened_for: Reporter, change: Change, book: Rulebook) -> Ticket:
+    category = new.category or next(iter(book.categories), None)
+    if category is not None and category not in book.categories:
+        raise Invalid("unknown_category", "There is no such category.", "/category")
+    number = (await session.execute(sa.select(sa.func.next_ticket_number(session.merchant_id)))).scalar_one()
+    return Ticket(
+        merchant_id=session.merchant_id,
+        id=session.new_id(),
+        number=number,
+        status=Status.NEW,
+        category=category,
+        team_id=book.categories[category] if category else None,
+        reporter_id=opened_for.id,
+        tags=sorted(set(new.tags)),
+        created_at=change.at,
+        updated_at=change.at,
+        **new.model_dump(include={"subject", "description", "priority", "organizer_id", "channel", "custom_fields"}),
+    )

@@ -1,0 +1,58 @@
+"""The people around a ticket: reporters as they first come, and agents who come and go."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+
+from models.operations.assign import hold_team
+from models.operations.change import Change
+from models.operations.changing import pick_up_waiting
+from models.operations.errors import NotFound
+from models.policy.assignment import Availability
+from models.tables.people import Agent, Reporter
+from models.tables.session import TenantSession
+
+
+async def reporter_with_token(session: TenantSession, sub: str, name: str, email: str | None) -> Reporter:
+    """The reporter behind a token: known by ``sub``, or by an address that an agent once gave for him, or new."""
+    by_address = Reporter.sub.is_(None) & (sa.func.lower(Reporter.email) == (email or "").lower())  # type: ignore[union-attr]
+    wanted = sa.select(Reporter).where((Reporter.sub == sub) | by_address).order_by(Reporter.sub.nulls_last(), Reporter.id).limit(1)  # type: ignore[union-attr,arg-type]
+    found = (await session.execute(wanted)).scalar_one_or_none()
+    if found is None:
+        return await _add(session, sub, name, email)
+    found.sub, found.name, found.email = sub, name, email
+    return found
+
+
+async def reporter_with_address(session: TenantSession, name: str, email: str) -> Reporter:
+    """The person for whom an agent opens a ticket."""
+    wanted = sa.select(Reporter).where(sa.func.lower(Reporter.email) == email.lower()).order_by(Reporter.sub.nulls_last(), Reporter.id).limit(1)  # type: ignore[union-attr,arg-type]
+    return (await session.execute(wanted)).scalar_one_or_none() or await _add(session, None, name, email)
+
+
+async def agent_with_sub(session: TenantSession, sub: str) -> Agent | None:
+    return (await session.execute(sa.select(Agent).where(Agent.sub == sub))).scalar_one_or_none()  # type: ignore[arg-type]
+
+
+async def set_availability(session: TenantSession, agent_id: int, state: Availability, until: datetime | None, change: Change) -> Agent:
+    """An agent comes or goes. Who comes picks up what waits in the queue."""
+    agent = await session.get(Agent, (session.merchant_id, agent_id))
+    if agent is None:
+        raise NotFound("agent")
+    await hold_team(session, agent.team_id)
+    agent.availability = state
+    agent.away_until = until if state is Availability.AWAY else None
+    await session.flush()
+    if state is Availability.AVAILABLE:
+        await pick_up_waiting(session, agent.team_id, change)
+    return agent
+
+
+async def _add(session: TenantSession, sub: str | None, name: str, email: str | None) -> Reporter:
+    """Of two first tickets that come at once, one adds the reporter and the other finds him."""
+    row = {"merchant_id": session.merchant_id, "id": session.new_id(), "sub": sub, "name": name, "email": email}
+    added = insert(Reporter).values(row).on_conflict_do_nothing(index_elements=["merchant_id", "sub"])
+    await session.execute(added)
+    mine = (Reporter.sub == sub) if sub else (Reporter.id == row["id"])
+    return (await session.execute(sa.select(Reporter).where(mine))).scalar_one()  # type: ignore[arg-type]

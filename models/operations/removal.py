@@ -1,0 +1,24 @@
+"""Soft delete: a ticket disappears for everybody but an admin, and can be brought back. An id is never used again."""
+
+from models.operations import clocks
+from models.operations.assign import is_at_work
+from models.operations.case import Case
+from models.operations.errors import Conflict
+
+
+def delete(case: Case) -> None:
+    """Its clocks end and its workflow with them."""
+    if is_at_work(case.ticket) and case.ticket.assignee_id is not None:
+        case.freed_team_id = case.ticket.team_id
+    clocks.cancelled(case, "deleted")
+    case.ticket.deleted_at = case.at
+    case.record("ticket.deleted")
+
+
+def restore(case: Case) -> None:
+    """Back as it was: the clocks go on; while it was deleted none ran."""
+    if case.ticket.deleted_at is None:
+        raise Conflict("not_deleted", "The ticket is not deleted.")
+    case.ticket.deleted_at = None
+    case.record("ticket.restored")
+    clocks.restored(case)

@@ -1,0 +1,121 @@
+"""A merchant's rules: read once per version of them, then kept. A version of a rule never changes."""
+
+from collections import OrderedDict
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from models.policy.calendar import Calendar
+from models.policy.ladder import Ladder
+from models.policy.sla import SlaPolicy, Traits
+from models.tables.people import Category, Merchant
+from models.tables.session import TenantSession
+from models.tables.sla import Rule, RuleKind
+from models.tables.ticket import Ticket
+
+_KEPT_MERCHANTS = 500
+
+
+class Pin(NamedTuple):
+    """Which versions a ticket was opened under, or moved to."""
+
+    policy_id: int
+    policy_version: int
+    calendar_version: int
+    ladder_version: int | None
+
+
+class Rules(NamedTuple):
+    policy: SlaPolicy | None = None
+    calendar: Calendar | None = None
+    ladder: Ladder | None = None
+
+
+class Rulebook:
+    """All rules of a merchant, every version, as of ``merchant.rules_version``."""
+
+    def __init__(self, merchant: Merchant, categories: dict[str, int], rules: list[Rule]) -> None:
+        self.merchant = merchant
+        self.categories = categories
+        self._policies = _parsed(rules, RuleKind.POLICY, SlaPolicy)
+        self._calendars = _parsed(rules, RuleKind.CALENDAR, Calendar)
+        self._ladders = _parsed(rules, RuleKind.LADDER, Ladder)
+        self._current = {rule.id: rule.version for rule in sorted(rules, key=lambda rule: rule.version)}
+
+    def choose(self, traits: Traits) -> Pin | None:
+        """The current version of the first policy, by position, whose conditions all hold."""
+        current = [(key, policy) for key, policy in self._policies.items() if self._current[key[0]] == key[1]]
+        ordered = sorted(current, key=lambda item: (item[1].position, item[0]))
+        return next((self._pin(*key, policy) for key, policy in ordered if policy.match.holds(traits)), None)
+
+    def rules(self, pin: Pin) -> Rules:
+        policy = self._policies[pin.policy_id, pin.policy_version]
+        ladder = None if policy.ladder_id is None else self._ladders[policy.ladder_id, pin.ladder_version or 0]
+        return Rules(policy, self._calendars[policy.calendar_id, pin.calendar_version], ladder)
+
+    def knows(self, pin: Pin) -> bool:
+        return (pin.policy_id, pin.policy_version) in self._policies and pin.calendar_version <= self._current[
+            self._policies[pin.policy_id, pin.policy_version].calendar_id
+        ]
+
+    def _pin(self, policy_id: int, version: int, policy: SlaPolicy) -> Pin:
+        ladder = None if policy.ladder_id is None else self._current[policy.ladder_id]
+        return Pin(policy_id, version, self._current[policy.calendar_id], ladder)
+
+
+def _parsed(rules, kind, value):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    return {(rule.id, rule.version): value.model_validate(rule.definition) for rule in rules if rule.kind is kind}
+
+
+_kept: OrderedDict[int, Rulebook] = OrderedDict()
+
+
+async def rulebook(session: TenantSession) -> Rulebook:
+    """The rulebook as it stands now: one row is read to know whether the kept one still holds."""
+    merchant = (await session.execute(sa.select(Merchant))).scalar_one()
+    kept = _kept.get(merchant.id)
+    if kept is None or kept.merchant.rules_version != merchant.rules_version:
+        kept = await _read(session, merchant)
+    kept.merchant = merchant
+    return kept
+
+
+async def rules_of(session: TenantSession, ticket: Ticket) -> Rules:
+    """The rules that ``ticket`` is pinned to."""
+    pin = pin_of(ticket)
+    if pin is None:
+        return Rules()
+    kept = _kept.get(ticket.merchant_id)
+    if kept is None or not kept.knows(pin):
+        kept = await rulebook(session)
+    return kept.rules(pin)
+
+
+def pin_of(ticket: Ticket) -> Pin | None:
+    if ticket.policy_id is None:
+        return None
+    assert ticket.policy_version is not None  # noqa: S101 - set together
+    assert ticket.calendar_version is not None  # noqa: S101
+    return Pin(ticket.policy_id, ticket.policy_version, ticket.calendar_version, ticket.ladder_version)
+
+
+def pin(ticket: Ticket, chosen: Pin | None) -> None:
+    ticket.policy_id = chosen.policy_id if chosen else None
+    ticket.policy_version = chosen.policy_version if chosen else None
+    ticket.calendar_version = chosen.calendar_version if chosen else None
+    ticket.ladder_version = chosen.ladder_version if chosen else None
+
+
+def traits_of(ticket: Ticket) -> Traits:
+    return Traits(priority=ticket.priority, category=ticket.category, organizer_id=ticket.organizer_id, tags=frozenset(ticket.tags))
+
+
+async def _read(session: TenantSession, merchant: Merchant) -> Rulebook:
+    categories = (await session.execute(sa.select(Category).order_by(Category.position, Category.id))).scalars()  # type: ignore[arg-type]
+    rules = (await session.execute(sa.select(Rule))).scalars().all()
+    book = Rulebook(merchant, {category.name: category.team_id for category in categories}, list(rules))
+    _kept[merchant.id] = book
+    _kept.move_to_end(merchant.id)
+    while len(_kept) > _KEPT_MERCHANTS:
+        _kept.popitem(last=False)
+    return book

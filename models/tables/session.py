@@ -1,0 +1,110 @@
+"""The tenant session: the only door to rows. Each transaction says first for whom it is; row-level security does the rest."""
+
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import Session
+
+from models.tables.snowflake import Lease, id_of
+
+BLOCK = 1024
+RESERVE = 48
+"""How many ids a transaction may take unless it reserves more: enough for any change of one ticket."""
+_LEASE_SECONDS = 5.0  # an id tells its millisecond: an old block would tell an old one
+_SET_MERCHANT = sa.text("SELECT set_config('app.merchant_id', :merchant_id, true)")
+_LEASE = sa.text("SELECT lease_slots(:count)")
+
+
+class _Block:
+    """The slots that this process holds."""
+
+    def __init__(self) -> None:
+        self._left = Lease(0, 0)
+        self._leased_at = float("-inf")
+
+    def carve(self, count: int) -> Lease | None:
+        """``count`` slots, or None when there are not enough, or they are old."""
+        if self._left.end - self._left.first < count or time.monotonic() - self._leased_at > _LEASE_SECONDS:
+            return None
+        carved = Lease(self._left.first, self._left.first + count)
+        self._left = Lease(carved.end, self._left.end)
+        return carved
+
+    def adopt(self, lease: Lease) -> None:
+        self._left = lease
+        self._leased_at = time.monotonic()
+
+
+class TenantSession(AsyncSession):
+    """A session of one merchant, inside one transaction."""
+
+    def __init__(self, engine: AsyncEngine, merchant_id: int, block: _Block) -> None:
+        super().__init__(engine, expire_on_commit=False, autoflush=False, sync_session_class=_TenantSyncSession)
+        self.sync_session.info["merchant_id"] = merchant_id
+        self.merchant_id = merchant_id
+        self._block = block
+        self._slots: Iterator[int] = iter(())
+
+    def new_id(self) -> int:
+        """The next of the ids that this transaction reserved."""
+        return id_of(next(self._slots))
+
+    async def reserve_ids(self, count: int = RESERVE) -> None:
+        """Reserve ids for :meth:`new_id`. What a lease took from the database stays taken, even if this transaction is rolled back."""
+        carved = self._block.carve(count)
+        if carved is None:
+            size = max(count, BLOCK)
+            first = (await self.execute(_LEASE, {"count": size})).scalar_one()
+            self._block.adopt(Lease(first + count, first + size))
+            carved = Lease(first, first + count)
+        self._slots = iter(range(*carved))
+
+
+class _TenantSyncSession(Session):
+    pass
+
+
+@event.listens_for(_TenantSyncSession, "after_begin")
+def _say_for_whom(session: Session, _transaction: Any, connection: sa.Connection) -> None:  # noqa: ANN401
+    # The third argument makes it last for this transaction only: a setting of the session would leak through the pool.
+    connection.execute(_SET_MERCHANT, {"merchant_id": str(session.info["merchant_id"])})
+
+
+class Database:
+    """A pool of connections of the application role."""
+
+    def __init__(self, url: str, *, pool_size: int) -> None:
+        self.engine = engine_of(url, pool_size=pool_size)
+        self._block = _Block()
+
+    @asynccontextmanager
+    async def reading(self, merchant_id: int) -> AsyncIterator[TenantSession]:
+        """One transaction for one merchant: committed at the end, rolled back when anything is raised."""
+        async with TenantSession(self.engine, merchant_id, self._block) as session, session.begin():
+            yield session
+
+    @asynccontextmanager
+    async def writing(self, merchant_id: int) -> AsyncIterator[TenantSession]:
+        """The same, with ids reserved for new rows."""
+        async with self.reading(merchant_id) as session:
+            await session.reserve_ids()
+            yield session
+
+    async def aclose(self) -> None:
+        await self.engine.dispose()
+
+
+def engine_of(url: str, *, pool_size: int) -> AsyncEngine:
+    """``url`` is of the form ``postgresql://role:password@host/database``; a socket folder goes into ``?host=``."""
+    return create_async_engine(
+        sa.make_url(url).set(drivername="postgresql+asyncpg"),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=5,
+        connect_args={"timeout": 5, "command_timeout": 30},
+    )

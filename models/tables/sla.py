@@ -1,0 +1,100 @@
+"""The promises: the rules by version, the clocks, their ledger, and the rungs that were taken."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from models.policy.sla import Metric
+from models.tables.base import Row, as_text, big, choice, document, duration, instant, of_ticket, text
+
+
+class RuleKind(StrEnum):
+    CALENDAR = "calendar"
+    POLICY = "policy"
+    LADDER = "ladder"
+
+
+class Rule(Row, table=True):
+    """One version of a calendar, an SLA policy or a ladder. A version is never changed: a change is a new version."""
+
+    version: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    kind: RuleKind = choice(RuleKind)
+    definition: dict[str, Any] = document()
+    created_at: datetime = instant()
+
+
+class SlaClock(SQLModel, table=True):
+    """The fields of :class:`models.policy.clock.Clock`, for one metric and cycle of a ticket."""
+
+    __table_args__ = (of_ticket(),)
+
+    merchant_id: int = Field(sa_type=BigInteger, primary_key=True)
+    ticket_id: int = Field(sa_type=BigInteger, primary_key=True)
+    metric: Metric = Field(sa_type=as_text(Metric), primary_key=True)  # type: ignore[call-overload]
+    cycle: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    target: timedelta = duration()
+    spent: timedelta = duration()
+    running_since: datetime | None = instant(nullable=True)
+    started_at: datetime | None = instant(nullable=True)
+    due_at: datetime | None = instant(nullable=True)
+    paused_at: datetime | None = instant(nullable=True)
+    warned_fraction: float = 0
+    breached_at: datetime | None = instant(nullable=True)
+    stopped_at: datetime | None = instant(nullable=True)
+    cancelled_at: datetime | None = instant(nullable=True)
+
+
+class LedgerEntry(Row, table=True):
+    """Append-only: what happened to a clock, when and why, and what had been spent by then."""
+
+    __table_args__ = (of_ticket(), Index("ix_ledgerentry_ticket", "merchant_id", "ticket_id", "id"))
+
+    ticket_id: int = big()
+    metric: Metric = choice(Metric)
+    cycle: int
+    kind: str = text()
+    reason: str = text()
+    actor_kind: str = text()
+    actor_id: int | None = big(nullable=True)
+    at: datetime = instant()
+    spent: timedelta = duration()
+    target: timedelta = duration()
+    due_at: datetime | None = instant(nullable=True)
+    is_running: bool
+    policy_version: int | None = None
+    calendar_version: int | None = None
+
+
+class EscalationCause(StrEnum):
+    DEADLINE = "deadline"
+    MANUAL = "manual"
+
+
+class EscalationOutcome(StrEnum):
+    REASSIGNED = "reassigned"
+    NOTIFIED = "notified"
+    NO_TARGET = "no_target"
+    SUPERSEDED = "superseded"
+
+
+class Escalation(Row, table=True):
+    """A rung that was taken. The unique key is the last word on «at most once a cycle»; a manual one has no cycle to collide in."""
+
+    __table_args__ = (of_ticket(), UniqueConstraint("merchant_id", "ticket_id", "metric", "cycle", "level"))
+
+    ticket_id: int = big()
+    level: int
+    metric: Metric | None = choice(Metric, nullable=True)
+    cycle: int | None = None
+    cause: EscalationCause = choice(EscalationCause)
+    reason: str | None = text(nullable=True)
+    due_at: datetime | None = instant(nullable=True)
+    taken_at: datetime = instant()
+    from_agent_id: int | None = big(nullable=True)
+    to_agent_id: int | None = big(nullable=True)
+    outcome: EscalationOutcome = choice(EscalationOutcome)
+    acknowledged_by: int | None = big(nullable=True)
+    acknowledged_at: datetime | None = instant(nullable=True)
