@@ -1,0 +1,160 @@
+"""The demo world: two merchants with the people and rules that the README's walk and the tests talk about. Seeding twice changes nothing."""
+
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from models.policy.calendar import Calendar
+from models.policy.ladder import DEFAULT_LADDER
+from models.policy.lifecycle import Priority
+from models.policy.roles import Role
+from models.policy.sla import Match, SlaPolicy, Targets
+from models.tables.people import Agent, Category, Merchant, Team
+from models.tables.session import Database, TenantSession
+from models.tables.sla import Rule, RuleKind
+
+DAY = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+ALWAYS = Calendar.model_validate({"name": "Always open", "timeZone": "UTC", "weekly": {day: [["00:00", "24:00"]] for day in DAY}})
+OFFICE = Calendar.model_validate(
+    {"name": "Office hours", "timeZone": "Europe/Berlin", "weekly": {day: [["08:00", "18:00"]] for day in DAY[:5]}, "holidayCountry": "DE"},
+)
+
+
+class Person(NamedTuple):
+    sub: str
+    name: str
+    role: Role
+
+
+class World(NamedTuple):
+    merchant_id: int
+    slug: str
+    name: str
+    people: tuple[Person, ...]
+
+
+DEMO = World(
+    1001,
+    "demo",
+    "Demo GmbH",
+    (
+        Person("demo-ana", "Ana Agent", Role.AGENT),
+        Person("demo-leo", "Leo Agent", Role.AGENT),
+        Person("demo-sina", "Sina Senior", Role.SENIOR),
+        Person("demo-lars", "Lars Lead", Role.LEAD),
+    ),
+)
+OTHER = World(
+    1002,
+    "other",
+    "Other Ltd",
+    (
+        Person("other-greta", "Greta Agent", Role.AGENT),
+        Person("other-sam", "Sam Senior", Role.SENIOR),
+        Person("other-lea", "Lea Lead", Role.LEAD),
+    ),
+)
+WORLDS = (DEMO, OTHER)
+HOUR = 3600
+
+
+async def seed(database: Database, *, auto_close_seconds: int = 7 * 24 * HOUR) -> None:
+    """Write both merchants unless they are there. ``auto_close_seconds`` is how long a resolved ticket waits before it closes by itself."""
+    for world in WORLDS:
+        async with database.writing(world.merchant_id) as session:
+            await session.execute(sa.text("SELECT pg_advisory_xact_lock(120, 3)"))
+            merchant = (await session.execute(sa.select(Merchant))).scalar_one_or_none()
+            if merchant is None:
+                await _write(session, world, auto_close_seconds)
+            else:
+                merchant.auto_close_after_seconds = auto_close_seconds
+
+
+async def world(database: Database) -> dict[str, Any]:
+    """What ``GET /dev/world`` answers."""
+    return {"merchants": [await _describe(database, world.merchant_id) for world in WORLDS]}
+
+
+async def _write(session: TenantSession, world: World, auto_close_seconds: int) -> None:
+    now = datetime.now(UTC)
+    key = {"merchant_id": world.merchant_id}
+    team = Team(**key, id=session.new_id(), name="Support")
+    people = [
+        Agent(
+            **key,
+            id=session.new_id(),
+            sub=p.sub,
+            name=p.name,
+            email=f"{p.sub.split('-')[1]}@{world.slug}.example",
+            role=p.role,
+            team_id=team.id,
+        )
+        for p in world.people
+    ]
+    names = ["general", "billing", "demo-fast"] if world is DEMO else ["general"]
+    categories = [Category(**key, id=session.new_id(), name=name, team_id=team.id, position=place) for place, name in enumerate(names)]
+    merchant = Merchant(id=world.merchant_id, slug=world.slug, name=world.name, auto_close_after_seconds=auto_close_seconds, created_at=now)
+    for rows in ([merchant], [team], [*people, *categories], _rules(session, now)):
+        session.add_all(rows)
+        await session.flush()
+
+
+def _rules(session: TenantSession, now: datetime) -> list[Rule]:
+    always, office, ladder, fast, desk = (session.new_id() for _ in range(5))
+    fast_targets = Targets(first_response_seconds=5, resolution_seconds=10)
+    fast_policy = SlaPolicy(
+        name="Seconds, to watch",
+        position=1,
+        match=Match(categories=("demo-fast",)),
+        calendar_id=always,
+        ladder_id=ladder,
+        targets=dict.fromkeys(Priority, fast_targets),
+        survey_after_seconds=2,
+    )
+    desk_policy = SlaPolicy(
+        name="Desk",
+        position=2,
+        calendar_id=office,
+        ladder_id=ladder,
+        targets={
+            Priority.URGENT: Targets(first_response_seconds=HOUR // 2, next_response_seconds=HOUR, resolution_seconds=4 * HOUR),
+            Priority.HIGH: Targets(first_response_seconds=HOUR, next_response_seconds=2 * HOUR, resolution_seconds=8 * HOUR),
+            Priority.NORMAL: Targets(first_response_seconds=4 * HOUR, next_response_seconds=8 * HOUR, resolution_seconds=20 * HOUR),
+            Priority.LOW: Targets(first_response_seconds=8 * HOUR, next_response_seconds=16 * HOUR, resolution_seconds=50 * HOUR),
+        },
+    )
+    definitions = (
+        (always, RuleKind.CALENDAR, ALWAYS),
+        (office, RuleKind.CALENDAR, OFFICE),
+        (ladder, RuleKind.LADDER, DEFAULT_LADDER),
+        (fast, RuleKind.POLICY, fast_policy),
+        (desk, RuleKind.POLICY, desk_policy),
+    )
+    return [
+        Rule(
+            merchant_id=session.merchant_id,
+            id=id_,
+            version=1,
+            kind=kind,
+            definition=value.model_dump(mode="json", by_alias=True),
+            created_at=now,
+        )
+        for id_, kind, value in definitions
+    ]
+
+
+async def _describe(database: Database, merchant_id: int) -> dict[str, Any]:
+    async with database.reading(merchant_id) as session:
+        merchant = (await session.execute(sa.select(Merchant))).scalar_one()
+        agents = (await session.execute(sa.select(Agent).order_by(Agent.id))).scalars()  # type: ignore[arg-type]
+        categories = (await session.execute(sa.select(Category).order_by(Category.position))).scalars()  # type: ignore[arg-type]
+        return {
+            "id": str(merchant.id),
+            "name": merchant.name,
+            "slug": merchant.slug,
+            "categories": [category.name for category in categories],
+            "agents": [
+                {"id": str(a.id), "sub": a.sub, "name": a.name, "email": a.email, "role": a.role, "teamId": str(a.team_id)} for a in agents
+            ],
+        }
