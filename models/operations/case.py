@@ -9,7 +9,6 @@ from typing import Any
 
 
 from models.messages.ticket import TicketFacts
-from models.operations import outbox
 from models.operations.change import Change
 from models.operations.rulebook import Rules
 from models.policy.clock import Clock, ClockStatus
@@ -35,7 +34,6 @@ class Case:
         self.escalations: list[Escalation] = []
         self.has_changed = False
         self.freed_team_id: int | None = None
-        self.outgoing: list[outbox.Parcel] = []
         self.breaches: dict[tuple[Metric, int], int] = {}
         self._rows: dict[tuple[Metric, int], SlaClock] = {}
         self._known: TicketFacts | None = None
@@ -65,7 +63,7 @@ class Case:
             changes=changes,
             request_id=self.change.request_id,
         )
-        self.session.add(event)
+        self.session.insert(event)
         self.has_changed = True
         return event.id
 
@@ -111,30 +109,29 @@ class Case:
         self.escalations = escalations
         self._known = self.facts()
 
-    async def write(self) -> TicketFacts:
-        """Write all that changed. The facts get a new version only when time is concerned."""
+    def summarise(self) -> TicketFacts:
+        """Bring the rows up to what happened. The facts get a new version only when time is concerned."""
         if self.has_changed:
             self._write_clocks()
-            self._summarise()
+            self._write_summary()
             self.ticket.version += 1
             self.ticket.updated_at = self.at
         facts = self.facts()
-        if facts != self._known:
-            self.ticket.facts_version = self.ticket.version
-            self.ticket.wake_at = facts.deadlines[0].due_at if facts.deadlines else None
-        self.session.add(self.ticket)
-        await self.session.flush()
-        return facts if facts == self._known else facts.model_copy(update={"version": self.ticket.facts_version})
+        if facts == self._known:
+            return facts
+        self.ticket.facts_version = self.ticket.version
+        self.ticket.wake_at = facts.deadlines[0].due_at if facts.deadlines else None
+        return facts.model_copy(update={"version": self.ticket.facts_version})
 
     def _write_clocks(self) -> None:
         for key, clock in self.clocks.items():
             row = self._rows.get(key)
             if row is None:
-                self.session.add(SlaClock(merchant_id=self.ticket.merchant_id, ticket_id=self.ticket.id, **clock.model_dump()))
+                self.session.insert(SlaClock(merchant_id=self.ticket.merchant_id, ticket_id=self.ticket.id, **clock.model_dump()))
             else:
                 row.sqlmodel_update(clock.model_dump(exclude={"metric", "cycle"}))
 
-    def _summarise(self) -> None:
+    def _write_summary(self) -> None:
         live = [clock for clock in self.clocks.values() if clock.is_live]
         latest = [clock for metric in Metric if (clock := self.clock(metric))]
         self.ticket.sla_status = worst([clock.status for clock in live] or [clock.status for clock in latest])

@@ -38,23 +38,24 @@ async def changing(session: TenantSession, tickets: Select[tuple[Ticket]], chang
 
 async def settle(case: Case) -> None:
     """Write the case; if the facts changed, its workflow hears of it through the outbox."""
-    facts = await _write(case)
+    facts = case.summarise()
     if case.has_changed and facts.version == case.ticket.version:
-        await outbox.post(case.session, [outbox.of_ticket(facts, case.change)])
+        case.session.insert(outbox.of_ticket(facts, case.change))
+    await _write(case)
 
 
 async def answer(case: Case) -> TicketFacts:
     """Write the case for its own workflow, which asked for the change and takes the facts as the answer: no signal is owed."""
-    return await _write(case)
+    facts = case.summarise()
+    await _write(case)
+    return facts
 
 
-async def _write(case: Case) -> TicketFacts:
+async def _write(case: Case) -> None:
     await tell_of_breaches(case)
-    facts = await case.write()
-    await outbox.post(case.session, case.outgoing)
+    await case.session.write()
     if case.freed_team_id is not None:
         await pick_up_waiting(case.session, case.freed_team_id, case.change)
-    return facts
 
 
 async def pick_up_waiting(session: TenantSession, team_id: int, change: Change) -> None:

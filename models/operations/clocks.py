@@ -136,7 +136,7 @@ def _put(case: Case, clock: Clock) -> Clock:
 
 def _write_ledger(case: Case, clock: Clock, kind: str, reason: str) -> None:
     ticket, by = case.ticket, case.change.by
-    case.session.add(
+    case.session.insert(
         LedgerEntry(
             merchant_id=ticket.merchant_id,
             id=case.session.new_id(),

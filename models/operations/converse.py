@@ -72,5 +72,5 @@ def _write(case: Case, kind: MessageKind, body: str) -> Message:
         body=body,
         created_at=case.at,
     )
-    case.session.add(message)
+    case.session.insert(message)
     return message

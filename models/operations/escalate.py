@@ -112,7 +112,7 @@ def _escalation(case: Case, level: int, cause: EscalationCause) -> Escalation:
 
 
 def _record(case: Case, escalation: Escalation) -> int:
-    case.session.add(escalation)
+    case.session.insert(escalation)
     case.escalations.append(escalation)
     case.ticket.escalation_level = max(case.ticket.escalation_level, escalation.level)
     return case.record(

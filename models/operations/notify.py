@@ -39,8 +39,8 @@ def tell(case: Case, kind: NotificationKind, cause: int, people: Iterable[Recipi
             context=context | {"actorName": case.change.by.name},
             created_at=case.at,
         )
-        case.session.add(letter)
-        case.outgoing.append(outbox.of_delivery(DeliveryRef(merchant_id=letter.merchant_id, notification_id=letter.id), case.change))
+        case.session.insert(letter)
+        case.session.insert(outbox.of_delivery(DeliveryRef(merchant_id=letter.merchant_id, notification_id=letter.id), case.change))
 
 
 async def tell_of_breaches(case: Case) -> None:

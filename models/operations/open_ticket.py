@@ -62,6 +62,7 @@ async def _open(session: TenantSession, ticket: Ticket, book: Rulebook, change: 
     clocks.open_clocks(case)
     if change.by.is_reporter:
         tell(case, NotificationKind.TICKET_RECEIVED, cause, await reporter(case))
+    session.insert(ticket)
     await settle(case)
     return ticket
 

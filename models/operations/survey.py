@@ -25,7 +25,7 @@ async def send_survey(case: Case) -> None:
         sent_at=case.at,
         expires_at=case.at + OPEN_FOR,
     )
-    case.session.add(survey)
+    case.session.insert(survey)
     ticket.survey_at = None
     cause = case.record("survey.sent", surveyId=str(survey.id))
     tell(case, NotificationKind.SURVEY, cause, await reporter(case), surveyId=survey.id)

@@ -24,7 +24,7 @@ class Outbox(SQLModel, table=True):
     ``leased_until`` keeps two relays from delivering the same row; a lease that runs out (its relay died) is taken over.
     """
 
-    __table_args__ = (Index("ix_outbox_waiting", "leased_until", "written_at"),)
+    __table_args__ = (Index("ix_outbox_waiting", "leased_until", "written_at"), {"info": {"replaces": True}})
 
     merchant_id: int = Field(sa_type=BigInteger, primary_key=True)
     workflow_id: str = Field(primary_key=True)
