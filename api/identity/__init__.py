@@ -1,0 +1,1 @@
+"""Who asks: the identity service's keys, and the tokens that they verify."""
