@@ -40,8 +40,7 @@ class HorizonExceeded(ValueError):  # noqa: N818 reads as what happened
 
 def _time_of_day(text: str) -> str:
     if not re.fullmatch(_TIME_OF_DAY, text):
-        message = "not a time of day: write HH:MM, from 00:00 to 23:59 (an end may also be 24:00)"
-        raise ValueError(message)
+        raise ValueError("not a time of day: write HH:MM, from 00:00 to 23:59 (an end may also be 24:00)")
     return text
 
 
@@ -52,11 +51,9 @@ def _end_of_interval(text: str) -> str:
 def _only_a_written_date(value: object) -> object:
     # Pydantic would also take a number of seconds, and turn a typing error into a day of 1970.
     if isinstance(value, str) and not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
-        message = "not a date: write YYYY-MM-DD"
-        raise ValueError(message)
+        raise ValueError("not a date: write YYYY-MM-DD")
     if not isinstance(value, str) and (isinstance(value, dt.datetime) or not isinstance(value, dt.date)):
-        message = "not a date: write YYYY-MM-DD"
-        raise ValueError(message)  # noqa: TRY004 pydantic reports ValueError to the caller, not TypeError
+        raise ValueError("not a date: write YYYY-MM-DD")  # noqa: TRY004 pydantic reports ValueError to the caller, not TypeError
     return value
 
 
@@ -85,8 +82,7 @@ class Weekly(Value):
     @model_validator(mode="after")
     def _is_open_at_some_time(self) -> Self:
         if not any(self.days):
-            message = "the calendar is never open: give at least one interval"
-            raise ValueError(message)
+            raise ValueError("the calendar is never open: give at least one interval")
         return self
 
 
@@ -112,16 +108,14 @@ class Calendar(Value):
     @classmethod
     def _zone_is_known(cls, name: str) -> str:
         if name not in business_time.known_zones():
-            message = "unknown time zone: use a name of the IANA database, such as Europe/Berlin"
-            raise ValueError(message)
+            raise ValueError("unknown time zone: use a name of the IANA database, such as Europe/Berlin")
         return name
 
     @field_validator("holidays")
     @classmethod
     def _one_holiday_a_date(cls, holidays: tuple[Holiday, ...]) -> tuple[Holiday, ...]:
         if len({holiday.date for holiday in holidays}) < len(holidays):
-            message = "two holidays have the same date"
-            raise ValueError(message)
+            raise ValueError("two holidays have the same date")
         return holidays
 
     @field_validator("holiday_country")
@@ -129,8 +123,7 @@ class Calendar(Value):
     def _country_is_known(cls, country: str | None) -> str | None:
         # The pattern comes first, because the library takes any name that its package has for a country.
         if country is not None and not (re.fullmatch("[A-Z]{2}", country) and business_time.has_holidays_of(country, None)):
-            message = "no holidays are known for this country: use a code of ISO 3166-1 alpha-2, such as DE"
-            raise ValueError(message)
+            raise ValueError("no holidays are known for this country: use a code of ISO 3166-1 alpha-2, such as DE")
         return country
 
     @field_validator("holiday_subdivision")
@@ -140,11 +133,9 @@ class Calendar(Value):
             return subdivision
         country = info.data["holiday_country"]
         if country is None:
-            message = "a subdivision needs its country"
-            raise ValueError(message)
+            raise ValueError("a subdivision needs its country")
         if not business_time.has_holidays_of(country, subdivision):
-            message = "the country has no such subdivision: use a code of ISO 3166-2 without the country, such as BY"
-            raise ValueError(message)
+            raise ValueError("the country has no such subdivision: use a code of ISO 3166-2 without the country, such as BY")
         return subdivision
 
     @property
@@ -173,14 +164,12 @@ def advance(calendar: Calendar, start: dt.datetime, amount: dt.timedelta) -> dt.
     """
     begin, length = _instant(start), amount // _MICROSECOND
     if length < 0:
-        message = "business time does not run backwards: the amount is negative"
-        raise ValueError(message)
+        raise ValueError("business time does not run backwards: the amount is negative")
     if length == 0:
         return _EPOCH + begin * _MICROSECOND
     due = begin + length if calendar.is_always_open else calendar.timetable.reached(begin, length, _limit(begin))
     if due is None or due > _limit(begin):
-        message = "the calendar has less open time than that within ten years"
-        raise HorizonExceeded(message)
+        raise HorizonExceeded("the calendar has less open time than that within ten years")
     return _EPOCH + due * _MICROSECOND
 
 
@@ -194,15 +183,13 @@ def elapsed(calendar: Calendar, start: dt.datetime, end: dt.datetime) -> dt.time
     if finish <= begin:
         return dt.timedelta(0)
     if finish > _limit(begin):
-        message = "the two instants lie more than ten years apart"
-        raise HorizonExceeded(message)
+        raise HorizonExceeded("the two instants lie more than ten years apart")
     return (finish - begin if calendar.is_always_open else calendar.timetable.elapsed(begin, finish)) * _MICROSECOND
 
 
 def _instant(at: dt.datetime) -> int:
     if at.tzinfo is None:
-        message = "an instant needs its offset from UTC"
-        raise ValueError(message)
+        raise ValueError("an instant needs its offset from UTC")
     return (at.astimezone(dt.UTC) - _EPOCH) // _MICROSECOND
 
 

@@ -41,7 +41,7 @@ def _grant_relay() -> None:
     for table, rights in {
         "outbox": "SELECT, UPDATE, DELETE",
         "ticket": "SELECT (merchant_id, id, wake_at)",
-        "notification": "SELECT (merchant_id, id, status, created_at)",
+        "notification": "SELECT (merchant_id, id, status, round, created_at)",
         "idempotencykey": "SELECT, DELETE",
     }.items():
         op.execute(f'GRANT {rights} ON "{table}" TO helpdesk_relay')

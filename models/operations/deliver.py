@@ -1,0 +1,90 @@
+"""The delivery log: what was tried to bring a letter to its recipient, and how it ended."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from models.messages.delivery import DeliveryRef, NotificationStatus
+from models.operations.errors import NotFound
+from models.tables.outgoing import AttemptOutcome, DeliveryAttempt, Notification
+from models.tables.people import Agent, Merchant
+from models.tables.session import TenantSession
+from models.tables.ticket import Message, Ticket
+
+
+class Letter(NamedTuple):
+    """All that a letter is made of, read in one transaction."""
+
+    notification: Notification
+    ticket: Ticket
+    merchant: Merchant
+    message: Message | None
+    agents: dict[int, str]
+
+
+async def read_letter(session: TenantSession, ref: DeliveryRef) -> Letter | None:
+    """The letter to deliver, or None when this round is over already.
+
+    A try that began and never reported back may have been sent: the letter's state becomes unknown, and nobody sends it twice by himself.
+    """
+    notification = await lock_notification(session, ref.notification_id)
+    if notification.round != ref.round or notification.status is not NotificationStatus.PENDING:
+        return None
+    if await _began_and_never_ended(session, notification):
+        notification.status = NotificationStatus.UNKNOWN
+        return None
+    ticket = await session.get_one(Ticket, (session.merchant_id, notification.ticket_id))
+    merchant = (await session.execute(sa.select(Merchant))).scalar_one()
+    message_id = notification.context.get("messageId")
+    message = await session.get(Message, (session.merchant_id, message_id)) if message_id else None
+    return Letter(notification, ticket, merchant, message, await _names(session, notification))
+
+
+async def lock_notification(session: TenantSession, notification_id: int) -> Notification:
+    found = await session.execute(sa.select(Notification).where(Notification.id == notification_id).with_for_update())  # type: ignore[arg-type]
+    notification = found.scalar_one_or_none()
+    if notification is None:
+        raise NotFound("notification")
+    return notification
+
+
+async def begin_attempt(session: TenantSession, ref: DeliveryRef, attempt: int, at: datetime) -> int:
+    """Committed before the text is sent: whatever happens from here on, the try is known."""
+    row = DeliveryAttempt(
+        merchant_id=ref.merchant_id,
+        id=session.new_id(),
+        notification_id=ref.notification_id,
+        round=ref.round,
+        attempt=attempt,
+        started_at=at,
+        outcome=AttemptOutcome.UNKNOWN,
+    )
+    session.insert(row)
+    await session.write()
+    return row.id
+
+
+async def end_attempt(session: TenantSession, attempt_id: int, outcome: AttemptOutcome, at: datetime, code: int | None, detail: str) -> None:  # noqa: PLR0913 - one a column
+    ended = {"outcome": outcome, "finished_at": at, "code": code, "detail": detail}
+    await session.execute(sa.update(DeliveryAttempt).where(DeliveryAttempt.id == attempt_id).values(ended))  # type: ignore[arg-type]
+
+
+async def settle_notification(session: TenantSession, ref: DeliveryRef, status: NotificationStatus, at: datetime) -> NotificationStatus:
+    """The end of this round. A letter that was settled already stays as it is."""
+    notification = await lock_notification(session, ref.notification_id)
+    if notification.round == ref.round and notification.status is NotificationStatus.PENDING:
+        notification.status, notification.settled_at = status, at
+    return notification.status
+
+
+async def _began_and_never_ended(session: TenantSession, notification: Notification) -> bool:
+    same_round = (DeliveryAttempt.notification_id == notification.id) & (DeliveryAttempt.round == notification.round)
+    found = await session.execute(sa.select(DeliveryAttempt.id).where(same_round, DeliveryAttempt.finished_at.is_(None)).limit(1))  # type: ignore[call-overload,union-attr]
+    return found.first() is not None
+
+
+async def _names(session: TenantSession, notification: Notification) -> dict[int, str]:
+    ids = [id_ for key in ("fromAgentId", "toAgentId") if (id_ := notification.context.get(key))]
+    found = await session.execute(sa.select(Agent.id, Agent.name).where(Agent.id.in_(ids)))  # type: ignore[call-overload,attr-defined]
+    return {row.id: row.name for row in found}

@@ -1,0 +1,34 @@
+"""What was lost is written to the outbox again: tickets whose deadline passed with nobody acting, letters that nobody took."""
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from models.messages.delivery import DeliveryRef, NotificationStatus
+from models.operations import outbox
+from models.operations.change import SYSTEM, Change
+from models.operations.changing import lock
+from models.operations.deliver import lock_notification
+from models.tables.session import TenantSession
+from models.tables.ticket import Ticket
+
+
+async def tell_again(session: TenantSession, ticket_id: int, at: datetime) -> None:
+    """The ticket's facts, as they are now, go to its workflow once more; a newer version, so that it takes them."""
+    case = await lock(session, sa.select(Ticket).where(Ticket.id == ticket_id), Change(by=SYSTEM, at=at))  # type: ignore[arg-type]
+    case.ticket.facts_version = case.ticket.version = case.ticket.version + 1
+    session.insert(outbox.of_ticket(case.facts(), case.change))
+    await session.write()
+
+
+async def deliver_again(session: TenantSession, notification_id: int, at: datetime) -> None:
+    """Its workflow is started if it never was; one that runs or ran refuses to be started twice."""
+    letter = await lock_notification(session, notification_id)
+    if letter.status is NotificationStatus.PENDING:
+        ref = DeliveryRef(merchant_id=letter.merchant_id, notification_id=letter.id, round=letter.round)
+        session.insert(outbox.of_delivery(ref, Change(by=SYSTEM, at=at)))
+        await session.write()
+
+
+OVERDUE = timedelta(minutes=2)
+"""How long a deadline may be late before it counts as lost: longer than any retry of a healthy engine."""
