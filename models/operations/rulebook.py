@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from models.operations.errors import NotFound
 from models.policy.calendar import Calendar
 from models.policy.ladder import Ladder
 from models.policy.sla import SlaPolicy, Traits
@@ -72,7 +73,9 @@ _kept: OrderedDict[int, Rulebook] = OrderedDict()
 
 async def rulebook(session: TenantSession) -> Rulebook:
     """The rulebook as it stands now: one row is read to know whether the kept one still holds."""
-    merchant = (await session.execute(sa.select(Merchant))).scalar_one()
+    merchant = (await session.execute(sa.select(Merchant))).scalar_one_or_none()
+    if merchant is None:
+        raise NotFound("merchant")
     kept = _kept.get(merchant.id)
     if kept is None or kept.merchant.rules_version != merchant.rules_version:
         kept = await _read(session, merchant)

@@ -1,0 +1,81 @@
+"""Who asks, and for which merchant."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+from fastapi.security import HTTPBearer
+
+from api.context import Context
+from api.errors import BadRequest, Forbidden, Missing, Unauthenticated
+from api.identity.claims import Claims, Every
+from api.identity.tokens import InvalidToken
+from models.operations.change import Actor, ActorKind
+from models.operations.people import agent_with_sub, reporter_with_token
+from models.policy.roles import Role
+from models.tables.session import TenantSession
+
+STAFF = frozenset({Role.AGENT, Role.SENIOR, Role.LEAD, Role.ADMIN, Role.OPERATOR})
+LEADING = frozenset({Role.LEAD, Role.ADMIN, Role.OPERATOR})
+ADMINS = frozenset({Role.ADMIN, Role.OPERATOR})
+_bearer = HTTPBearer(auto_error=False, description="An ES256 token of the identity service")
+
+
+class Caller:
+    """A verified token, acting for one merchant."""
+
+    def __init__(self, claims: Claims, merchant_id: int) -> None:
+        self.claims = claims
+        self.merchant_id = merchant_id
+
+    @property
+    def is_staff(self) -> bool:
+        return not self.claims.roles.isdisjoint(STAFF)
+
+    def require(self, roles: frozenset[Role]) -> None:
+        if self.claims.roles.isdisjoint(roles):
+            raise Forbidden
+
+    async def actor(self, session: TenantSession) -> Actor:
+        """The agent whose ``sub`` the token has, somebody of the staff, or the reporter."""
+        claims = self.claims
+        if not self.is_staff:
+            reporter = await reporter_with_token(session, claims.sub, claims.name or claims.email or claims.sub, claims.email)
+            return Actor(kind=ActorKind.REPORTER, id=reporter.id, name=reporter.name)
+        agent = await agent_with_sub(session, claims.sub)
+        if agent is None:
+            return Actor(kind=ActorKind.STAFF, name=claims.name or claims.sub)
+        return Actor(kind=ActorKind.AGENT, id=agent.id, name=agent.name)
+
+
+async def caller(request: Request, _scheme: Annotated[object, Depends(_bearer)]) -> Caller:
+    context: Context = request.app.state.context
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthenticated("There is no bearer token.", headers={"WWW-Authenticate": 'Bearer realm="helpdesk"'})
+    try:
+        claims = await context.verifier.verify(token.strip())
+    except InvalidToken as invalid:
+        challenge = f'Bearer realm="helpdesk", error="invalid_token", error_description="{invalid.reason}"'
+        raise Unauthenticated(f"The token is not accepted: {invalid.reason}.", headers={"WWW-Authenticate": challenge}) from None
+    found = Caller(claims, _merchant(claims, request.headers.get("x-merchant-id")))
+    request.scope["merchant_id"] = found.merchant_id
+    return found
+
+
+def _merchant(claims: Claims, named: str | None) -> int:
+    if named is None:
+        if claims.merchant_ids is Every.MERCHANT or len(claims.merchant_ids) != 1:
+            raise BadRequest("The token is good for several merchants: name one in X-Merchant-Id.", code="merchant_required")
+        return claims.merchant_ids[0]
+    if not (named.isascii() and named.isdigit() and len(named) < 20 and claims.may_act_for(int(named))):
+        raise Missing("There is no such merchant.")
+    return int(named)
+
+
+async def staff(found: Annotated[Caller, Depends(caller)]) -> Caller:
+    found.require(STAFF)
+    return found
+
+
+AnyCaller = Annotated[Caller, Depends(caller)]
+StaffCaller = Annotated[Caller, Depends(staff)]

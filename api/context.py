@@ -1,0 +1,22 @@
+"""What the API is made of, put together once in the composition root."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from api.identity.jwks import KeySet
+from api.identity.tokens import TokenVerifier
+from models.tables.session import Database
+
+
+@dataclass(frozen=True)
+class Context:
+    """``now`` is the one clock of the edge: tests move it."""
+
+    database: Database
+    keys: KeySet
+    verifier: TokenVerifier
+    wake_relay: Callable[[], None]
+    engine_answers: Callable[[], Awaitable[bool]]
+    now: Callable[[], datetime]
+    signing_key: str

@@ -1,0 +1,93 @@
+"""The outermost layer: an id for every request, a bounded body, one line of log for every answer."""
+
+import asyncio
+import re
+import secrets
+import time
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api import strict_json
+from api.errors import ApiError, BadRequest, TooLarge, UnsupportedMedia
+from api.problems import problem
+
+MAX_BODY = 1024 * 1024
+BODY_SECONDS = 20
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+log = structlog.get_logger()
+
+
+class Edge:
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        given = headers.get("x-request-id", "")
+        request_id = scope["request_id"] = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(12)
+        started, status = time.perf_counter(), 500
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self._serve(scope, headers, receive, answer)
+            route = getattr(scope.get("route"), "path", None)
+            milliseconds = round((time.perf_counter() - started) * 1000, 1)
+            log.info("request", method=scope["method"], route=route, status=status, ms=milliseconds, merchant_id=scope.get("merchant_id"))
+
+    async def _serve(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
+        try:
+            if scope["method"] in _WITH_BODY:
+                receive = await _bounded(headers, receive)
+        except ApiError as error:
+            response = problem(error, path=scope["path"], request_id=scope["request_id"])
+            response.headers["Connection"] = "close"  # what the client still sends is not read
+            await response(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+async def _bounded(headers: Headers, receive: Receive) -> Receive:
+    """Read the whole body, within its bounds, and hand it on."""
+    if headers.get("content-encoding", "identity") != "identity":
+        raise UnsupportedMedia("A compressed body is not supported.")
+    if headers.get("content-length", "0").isdigit() and int(headers.get("content-length", "0")) > MAX_BODY:
+        raise TooLarge(f"The body has more than {MAX_BODY} bytes.")
+    try:
+        body = await asyncio.wait_for(_read(receive), BODY_SECONDS)
+    except TimeoutError:
+        raise BadRequest(f"The body did not arrive within {BODY_SECONDS} seconds.", code="body_timeout") from None
+    if body and "json" in headers.get("content-type", ""):
+        strict_json.check(body)
+    return _replay(body, receive)
+
+
+async def _read(receive: Receive) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY:
+            raise TooLarge(f"The body has more than {MAX_BODY} bytes.")
+        if not message.get("more_body"):
+            return bytes(body)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    messages = iter([{"type": "http.request", "body": body, "more_body": False}])
+
+    async def replayed() -> Message:
+        return next(messages, None) or await receive()
+
+    return replayed

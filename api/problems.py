@@ -1,0 +1,120 @@
+"""Every error leaves as application/problem+json (RFC 9457), and nothing internal with it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic_core import to_json
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolExhausted
+from starlette.exceptions import HTTPException
+
+from api.errors import ApiError, Conflicting, Missing, PreconditionFailed, Unavailable, Unprocessable
+from api.identity.jwks import KeysUnavailable
+from models.operations.errors import Conflict, IllegalMove, Invalid, NotFound, Refused, Stale
+
+MEDIA_TYPE = "application/problem+json"
+_ENTITY = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
+log = structlog.get_logger()
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(ApiError, _api_error)
+    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(KeysUnavailable, _keys)
+    for error in (DBAPIError, PoolExhausted, ConnectionError, TimeoutError):
+        app.add_exception_handler(error, _database)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def problem(error: ApiError, *, path: str, request_id: str) -> Response:
+    content = {
+        "type": f"urn:helpdesk:problem:{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail or error.title,
+        "instance": path,
+        "code": error.code,
+        "requestId": request_id,
+        **error.more,
+    }
+    return Response(to_json(content), error.status, headers=error.headers, media_type=MEDIA_TYPE)
+
+
+def translate(error: Refused) -> ApiError:
+    """An operation's refusal as an answer."""
+    if isinstance(error, NotFound):
+        return Missing(error.detail)
+    if isinstance(error, IllegalMove):
+        return Conflicting(error.detail, code=error.code, allowedTransitions=list(error.allowed))
+    if isinstance(error, Stale):
+        return PreconditionFailed(error.detail)
+    if isinstance(error, Invalid):
+        return Unprocessable(error.detail, errors=[{"pointer": error.pointer, "code": error.code, "detail": error.detail}])
+    assert isinstance(error, Conflict)  # noqa: S101 - the tree has no other leaf; a test walks it
+    return Conflicting(error.detail, code=error.code)
+
+
+async def _api_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)  # noqa: S101
+    return _answer(request, error)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refused)  # noqa: S101
+    return _answer(request, translate(error))
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    return _answer(request, Unprocessable(errors=explain(error.errors())))
+
+
+def explain(errors: Sequence[Any]) -> list[dict[str, str]]:
+    """Each thing that is wrong, by its JSON pointer in the body, or by its name in query and path; never with the value."""
+    return [{"pointer": _pointer(each["loc"]), "code": each["type"], "detail": each["msg"]} for each in errors]
+
+
+def _pointer(location: Sequence[str | int]) -> str:
+    place, *parts = location
+    return "/" + "/".join(str(part) for part in (parts if place == "body" else location))
+
+
+async def _http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    known = ApiError(str(error.detail), code=_ENTITY.get(error.status_code, "http_error"), headers=dict(error.headers or {}))
+    known.status, known.title = error.status_code, str(error.detail)
+    return _answer(request, known)
+
+
+async def _keys(request: Request, error: Exception) -> Response:
+    assert isinstance(error, KeysUnavailable)  # noqa: S101
+    wait = {"Retry-After": str(error.retry_after_seconds)}
+    return _answer(request, Unavailable("The identity service can't be reached.", code="identity_unavailable", headers=wait))
+
+
+async def _database(request: Request, error: Exception) -> Response:
+    """Away, restarted, or a deadlock's victim: nothing was written, the same request may come again."""
+    if isinstance(error, DBAPIError) and not _is_passing(error):
+        return await _unexpected(request, error)
+    log.warning("request.database_away", error=type(error).__name__)
+    return _answer(request, Unavailable("The database can't be reached.", code="database_unavailable", headers={"Retry-After": "1"}))
+
+
+def _is_passing(error: DBAPIError) -> bool:
+    """By SQLSTATE class: connection (08), operator intervention (57), resources (53), rollback (40); or no connection at all."""
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return error.connection_invalidated or state[:2] in ("08", "57", "53", "40") or not state
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    log.error("request.failed", error=type(error).__name__, exc_info=error)
+    return _answer(request, ApiError())
+
+
+def _answer(request: Request, error: ApiError) -> Response:
+    return problem(error, path=request.url.path, request_id=request.scope.get("request_id", ""))

@@ -1,0 +1,174 @@
+"""The worker process: settings -> adapters -> activities -> run. It serves three task queues, sweeps the outbox and answers health probes."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Sequence
+from datetime import timedelta
+
+import structlog
+import uvicorn
+from fastapi import FastAPI, Response
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+)
+from temporalio.worker import Worker
+
+from activities.deliveries import DeliveryActivities
+from activities.maintenance import MaintenanceActivities
+from activities.smtp import SmtpServer
+from activities.tickets import TicketActivities
+from models import engine, logs
+from models.messages import delivery, maintenance, ticket
+from models.relay import Relay
+from models.settings import Settings
+from models.tables.session import Database
+from workflows.delivery import DeliveryWorkflow
+from workflows.reconciliation import ReconciliationWorkflow
+from workflows.runner import RUNNER
+from workflows.ticket import TicketWorkflow
+
+GRACE = timedelta(seconds=20)
+RECONCILED_EVERY = timedelta(minutes=1)
+log = structlog.get_logger()
+
+
+async def run(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT; what is under way then has twenty seconds to end."""
+    logs.configure(settings.log_level)
+    client = await _patiently(settings)
+    database = Database(str(settings.database_url), pool_size=settings.database_pool_size)
+    relay = Relay(str(settings.database_relay_url), client, retry_seconds=settings.mail_retry_seconds)
+    across = MaintenanceActivities(database, str(settings.database_relay_url))
+    workers = workers_of(client, TicketActivities(database, relay), deliveries_of(settings, database), across)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(database.aclose)
+        stack.push_async_callback(across.aclose)
+        for worker in workers:
+            await stack.enter_async_context(worker)
+        await schedule_reconciliation(client)
+        log.info("worker.ready", task_queues=[worker.task_queue for worker in workers])
+        await _until_told(relay, probes(settings, client))
+
+
+def workers_of(
+    client: Client,
+    tickets: TicketActivities,
+    deliveries: DeliveryActivities,
+    across: MaintenanceActivities,
+) -> Sequence[Worker]:
+    """Three queues, so that a slow mail server can't hold up an escalation."""
+    common = {"client": client, "workflow_runner": RUNNER, "graceful_shutdown_timeout": GRACE}
+    return (
+        Worker(
+            **common,
+            task_queue=ticket.TASK_QUEUE,
+            workflows=[TicketWorkflow],
+            activities=[tickets.assign, tickets.meet_deadlines, tickets.enrich],
+            max_concurrent_activities=20,
+            max_concurrent_local_activities=20,
+            max_concurrent_workflow_tasks=20,
+        ),
+        Worker(
+            **common,
+            task_queue=delivery.TASK_QUEUE,
+            workflows=[DeliveryWorkflow],
+            activities=[deliveries.deliver, deliveries.bury],
+            max_concurrent_activities=20,
+            max_concurrent_workflow_tasks=10,
+        ),
+        Worker(
+            **common,
+            task_queue=maintenance.TASK_QUEUE,
+            workflows=[ReconciliationWorkflow],
+            activities=[across.reconcile],
+            max_concurrent_activities=2,
+            max_concurrent_workflow_tasks=2,
+        ),
+    )
+
+
+def deliveries_of(settings: Settings, database: Database) -> DeliveryActivities:
+    password = settings.smtp_password
+    server = SmtpServer(
+        host=settings.smtp_host,
+        port=settings.smtp_port,
+        security=settings.smtp_security,
+        username=settings.smtp_username,
+        password=password.get_secret_value() if password else None,
+        timeout=settings.smtp_timeout_seconds,
+    )
+    return DeliveryActivities(
+        database,
+        server,
+        sender=settings.mail_from,
+        public_url=str(settings.public_url),
+        signing_key=settings.signing_key.get_secret_value(),
+    )
+
+
+async def schedule_reconciliation(client: Client) -> None:
+    """Once for all workers: the schedule lives in the engine."""
+    action = ScheduleActionStartWorkflow(
+        maintenance.WORKFLOW,
+        id="reconciliation",
+        task_queue=maintenance.TASK_QUEUE,
+        run_timeout=timedelta(minutes=10),
+    )
+    schedule = Schedule(
+        action=action,
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=RECONCILED_EVERY)]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP),
+    )
+    with contextlib.suppress(ScheduleAlreadyRunningError):
+        await client.create_schedule(maintenance.SCHEDULE_ID, schedule)
+
+
+def probes(settings: Settings, client: Client) -> uvicorn.Server:
+    """``/healthz`` says that the process runs, ``/readyz`` that it reaches the engine."""
+    app = FastAPI(openapi_url=None)
+
+    @app.get("/healthz")
+    async def healthy() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @app.get("/readyz")
+    async def ready(response: Response) -> dict[str, str]:
+        is_ready = await engine.answers(client)
+        response.status_code = 200 if is_ready else 503
+        return {"status": "ok" if is_ready else "engine unreachable"}
+
+    return uvicorn.Server(uvicorn.Config(app, host=settings.http_host, port=settings.worker_port, log_config=None, access_log=False))
+
+
+async def _patiently(settings: Settings) -> Client:
+    """A worker without an engine has nothing to do: it waits for it, and says so."""
+    client = await engine.connect(settings)
+    while not await engine.answers(client):
+        log.warning("worker.engine_away", address=settings.temporal_address)
+        await asyncio.sleep(1)
+    return client
+
+
+async def _until_told(relay: Relay, server: uvicorn.Server) -> None:
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, told.set)
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment] # signals are ours
+    tasks = [asyncio.create_task(relay.run()), asyncio.create_task(server.serve())]
+    done, _ = await asyncio.wait([*tasks, asyncio.create_task(told.wait())], return_when=asyncio.FIRST_COMPLETED)
+    server.should_exit = True
+    tasks[0].cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done & set(tasks):
+        task.result()
+
+
