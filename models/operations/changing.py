@@ -15,7 +15,7 @@ from models.operations.change import SYSTEM, Change
 from models.operations.errors import NotFound
 from models.operations.notify import tell_of_breaches
 from models.operations.rulebook import rules_of
-from models.policy.lifecycle import Priority, Status
+from models.policy.lifecycle import Status
 from models.tables.session import TenantSession
 from models.tables.sla import Escalation, SlaClock
 from models.tables.ticket import Ticket
@@ -73,9 +73,8 @@ async def pick_up_waiting(session: TenantSession, team_id: int, change: Change) 
 
 
 async def _waiting(session: TenantSession, team_id: int) -> Sequence[Ticket]:
-    urgency = sa.case({priority: -rank for rank, priority in enumerate(Priority)}, value=Ticket.priority)
     queue = sa.select(Ticket).where(Ticket.team_id == team_id, Ticket.assignee_id.is_(None), Ticket.status == Status.NEW, Ticket.deleted_at.is_(None))  # type: ignore[union-attr]
-    found = await session.execute(queue.order_by(urgency, Ticket.created_at, Ticket.id).limit(PICKED_UP_AT_ONCE).with_for_update(skip_locked=True))  # type: ignore[arg-type]
+    found = await session.execute(queue.order_by(Ticket.urgency.desc(), Ticket.created_at, Ticket.id).limit(PICKED_UP_AT_ONCE).with_for_update(skip_locked=True))  # type: ignore[arg-type]
     return found.scalars().all()
 
 

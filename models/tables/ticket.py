@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Computed, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import Computed, ForeignKeyConstraint, Index, SmallInteger, UniqueConstraint
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlmodel import Field
@@ -25,6 +25,7 @@ class Ticket(Row, table=True):
         ForeignKeyConstraint(["merchant_id", "assignee_id"], ["agent.merchant_id", "agent.id"]),
         ForeignKeyConstraint(["merchant_id", "team_id"], ["team.merchant_id", "team.id"]),
         Index("ix_ticket_created", "merchant_id", "created_at", "id"),
+        Index("ix_ticket_urgency", "merchant_id", "urgency", "id"),
         Index("ix_ticket_updated", "merchant_id", "updated_at", "id"),
         Index("ix_ticket_next_due", "merchant_id", "next_due_at", "id", postgresql_where=sql("next_due_at IS NOT NULL")),
         Index("ix_ticket_reporter", "merchant_id", "reporter_id", "created_at"),
@@ -69,6 +70,12 @@ class Ticket(Row, table=True):
     facts_version: int = 0
     event_sequence: int = 0
     context: dict[str, Any] | None = document(nullable=True)
+    urgency: int | None = Field(
+        default=None,
+        sa_type=SmallInteger,
+        sa_column_args=(Computed("array_position(ARRAY['low','normal','high','urgent'], priority::text)", persisted=True),),
+        nullable=False,
+    )
     search: str | None = Field(
         default=None,
         sa_type=TSVECTOR,

@@ -1,0 +1,132 @@
+"""What clients send. Unknown fields are refused; every text and list has its bounds."""
+
+import re
+from typing import Annotated, Any, Self
+
+from pydantic import AwareDatetime, BeforeValidator, EmailStr, Field, StringConstraints, model_validator
+
+from models.policy.assignment import Availability
+from models.policy.lifecycle import Channel, Priority, Status
+from models.policy.value import Value
+
+_ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
+MAX_TEXT = 100_000
+
+
+def _id(value: object) -> int:
+    if not isinstance(value, str) or not _ID.fullmatch(value) or int(value) >= 2**63:
+        raise ValueError("an id is a string of digits")
+    return int(value)
+
+
+Id = Annotated[int, BeforeValidator(_id, json_schema_input_type=str)]
+Subject = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT, pattern=r"\S")]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Tags = Annotated[tuple[Tag, ...], Field(max_length=50)]
+CustomFields = Annotated[dict[Annotated[str, StringConstraints(min_length=1, max_length=100)], Any], Field(max_length=100)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+class OnBehalfOf(Value):
+    name: Name
+    email: EmailStr
+
+
+class OpenTicket(Value):
+    subject: Subject
+    description: Text
+    priority: Priority = Priority.NORMAL
+    category: Annotated[str, StringConstraints(max_length=100)] | None = None
+    organizer_id: Id | None = None
+    channel: Channel = Channel.API
+    tags: Tags = ()
+    custom_fields: CustomFields = {}
+    reporter: OnBehalfOf | None = None
+
+
+class EditTicket(Value):
+    """A JSON merge patch (RFC 7396): what is left out stays, null takes away what may be away."""
+
+    subject: Subject = ""
+    priority: Priority = Priority.NORMAL
+    category: Annotated[str, StringConstraints(max_length=100)] = ""
+    tags: Tags | None = None
+    custom_fields: CustomFields | None = None
+    organizer_id: Id | None = None
+
+    def changes(self, current: dict[str, Any]) -> dict[str, Any]:
+        """The columns to set; ``current`` are the custom fields so far."""
+        given: dict[str, Any] = {name: getattr(self, name) for name in self.model_fields_set}
+        if "tags" in given:
+            given["tags"] = sorted(set(given["tags"] or ()))
+        if "custom_fields" in given:
+            given["custom_fields"] = {} if self.custom_fields is None else _merged(current, self.custom_fields)
+        return given
+
+
+class Reply(Value):
+    body: Text
+    status: Status | None = None
+
+
+class Note(Value):
+    body: Text
+
+
+class Why(Value):
+    reason: Reason | None = None
+
+
+class Assign(Value):
+    """Exactly one of the three."""
+
+    agent_id: Id | None = None
+    team_id: Id | None = None
+    auto: bool = False
+
+    @model_validator(mode="after")
+    def _one_of_three(self) -> Self:
+        if [self.agent_id is not None, self.team_id is not None, self.auto].count(True) != 1:
+            raise ValueError("give agentId, or teamId, or auto: true")
+        return self
+
+
+class Escalate(Value):
+    reason: Reason
+    level: Annotated[int, Field(ge=1, le=3)] | None = None
+
+
+class Acknowledge(Value):
+    level: Annotated[int, Field(ge=1, le=3)] | None = None
+
+
+class SetAvailability(Value):
+    state: Availability
+    until: AwareDatetime | None = None
+
+    @model_validator(mode="after")
+    def _until_is_of_away(self) -> Self:
+        if self.until is not None and self.state is Availability.AVAILABLE:
+            raise ValueError("only away has an end")
+        return self
+
+
+class AnswerSurvey(Value):
+    score: Annotated[int, Field(ge=1, le=5)]
+    comment: Annotated[str, StringConstraints(max_length=4000)] | None = None
+
+
+def _merged(target: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(target)
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        elif isinstance(value, dict):
+            inner = merged.get(name)
+            merged[name] = _merged(inner if isinstance(inner, dict) else {}, value)
+        else:
+            merged[name] = value
+    return merged
+

@@ -1,0 +1,113 @@
+"""One request's work: a transaction for the caller's merchant, his idempotency key, and the relay woken after the commit."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+from fastapi import Depends, Request, Response
+from pydantic import BaseModel
+
+from api.caller import AnyCaller, Caller
+from api.context import Context
+from api.errors import PreconditionFailed, PreconditionRequired
+from api.idempotency import Once
+from api.present import present
+from api.reading import find, readable
+from models.operations.case import Case
+from models.operations.change import Change
+from models.operations.changing import changing
+from models.tables.session import TenantSession
+from models.tables.ticket import Ticket
+
+
+class Work:
+    """Inside the transaction: who changes what, and when."""
+
+    def __init__(self, session: TenantSession, caller: Caller, change: Change, if_match: str | None) -> None:
+        self.session = session
+        self.caller = caller
+        self.change = change
+        self._if_match = if_match
+
+    @asynccontextmanager
+    async def case(self, ticket_id: int) -> AsyncIterator[Case]:
+        """The ticket, if the caller may see it, locked; written at the end.
+
+        Raises:
+            NotFound: he may not. PreconditionFailed: his If-Match is not the current version.
+        """
+        async with changing(self.session, readable(self.caller).where(Ticket.id == ticket_id), self.change) as case:  # type: ignore[arg-type]
+            if self._if_match is not None and not _matches(self._if_match, case.ticket.version):
+                current = (await present(self.session, self.caller, [case.ticket]))[0]
+                raise PreconditionFailed(current=current.model_dump(mode="json", by_alias=True))
+            yield case
+
+    async def ticket(self, case: Case, status: int = 200) -> Response:
+        """The ticket as it now stands, with its ETag. To be asked for after the case was written."""
+        return await ticket_answer(self.session, self.caller, case.ticket, status)
+
+
+class Unit:
+    def __init__(self, request: Request, caller: AnyCaller) -> None:
+        self.request = request
+        self.caller = caller
+        self.context: Context = request.app.state.context
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[TenantSession]:
+        async with self.context.database.reading(self.caller.merchant_id) as session:
+            yield session
+
+    @asynccontextmanager
+    async def ticket(self, ticket_id: int) -> AsyncIterator[tuple[TenantSession, Ticket]]:
+        """A ticket to read about."""
+        async with self.reading() as session:
+            yield session, await find(session, self.caller, ticket_id)
+
+    async def write(self, work: Callable[[Work], Awaitable[Response]]) -> Response:
+        """Do ``work`` in one transaction, at most once for each Idempotency-Key."""
+        once, now = await self._once(), self.context.now()
+        async with self.context.database.writing(self.caller.merchant_id) as session:
+            if once and (answer := await once.stored(session, now)):
+                return answer
+            change = Change(by=await self.caller.actor(session), at=now, request_id=self.request.scope["request_id"])
+            answer = await work(Work(session, self.caller, change, self.request.headers.get("if-match")))
+            if once:
+                await once.keep(session, answer, now)
+        self.context.wake_relay()
+        return answer
+
+    def require_if_match(self) -> None:
+        if "if-match" not in self.request.headers:
+            raise PreconditionRequired("Send the ETag of the ticket that you saw as If-Match.")
+
+    async def _once(self) -> Once | None:
+        key = self.request.headers.get("idempotency-key")
+        if key is None or self.request.method != "POST":
+            return None
+        return Once(key, self.caller, self.request, await self.request.body())
+
+
+async def ticket_answer(session: TenantSession, caller: Caller, ticket: Ticket, status: int = 200) -> Response:
+    view = (await present(session, caller, [ticket]))[0]
+    headers = {"ETag": etag(ticket.version)}
+    if status == 201:
+        headers["Location"] = f"/v1/api/helpdesk/tickets/{ticket.id}"
+    return answer(view, status, headers)
+
+
+def answer(view: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(view.model_dump_json(by_alias=True), status, headers=dict(headers or {}), media_type="application/json")
+
+
+def etag(version: int) -> str:
+    return f'"{version}"'
+
+
+def _matches(if_match: str, version: int) -> bool:
+    """RFC 9110, 13.1.1: any of the list, compared strongly; ``*`` is any version."""
+    given = [each.strip() for each in if_match.split(",")]
+    return "*" in given or etag(version) in given
+
+
+InUnit = Annotated[Unit, Depends(Unit)]
