@@ -57,7 +57,7 @@ class EmbeddedPostgres:
         if not (self.data / "PG_VERSION").exists():
             self._make_data()
         options = [part for name, value in self._settings.items() for part in ("-c", f"{name}={value}")]
-        command = [_binary("postgres"), "-D", str(self.data), "-k", str(self.sockets), *options]
+        command = [str(_binary("postgres")), "-D", str(self.data), "-k", str(self.sockets), *options]
         self._process = launch(command, log=self.log, account=self._account, death_signal=signal.SIGINT, cwd=self.data)
         wait_until(self._serves, self._process, log=self.log, seconds=seconds)
         self.psql(ROLES.read_text())
@@ -95,16 +95,8 @@ class EmbeddedPostgres:
 
     def psql(self, script: str, database: str = "postgres") -> str:
         """Run a script as superuser and return its unadorned output; the first error raises ChildFailedError."""
-        command = [
-            str(_binary("psql")),
-            *"-X -q -A -t -v ON_ERROR_STOP=1".split(),
-            "-h",
-            str(self.sockets),
-            "-U",
-            SUPERUSER,
-            "-d",
-            database,
-        ]
+        options = ["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-h", str(self.sockets), "-U", SUPERUSER, "-d", database]
+        command = [str(_binary("psql")), *options]
         done = subprocess.run(command, input=script, capture_output=True, text=True, check=False, timeout=60)  # noqa: S603 - ours
         if done.returncode:
             raise ChildFailedError(f"psql failed: {done.stderr.strip()}")

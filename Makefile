@@ -1,0 +1,61 @@
+# The words of the house. All but `up` and `fresh` are what CI runs too; .venv follows requirements.lock by itself.
+#
+#   make up      the whole system on this machine; Ctrl-C stops it, the next `make up` resumes it
+#   make fresh   forget what the local system holds (./var)
+#   make test    all tests, on two processes          make test ARGS="tests/api -k stranger"
+#   make lint    ruff, mypy --strict, import contracts
+#   make check   lint + test
+#   make bench   the figures of the README, beside the bare ceilings of this machine
+#   make fmt     let ruff format and fix
+#   make lock    pin the newest versions that pyproject.toml allows
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/installed-from.lock
+ARGS ?=
+
+export PYTHONPATH :=
+export PYTHONTZPATH :=
+
+.PHONY: up fresh test lint bench check lock fmt
+.DEFAULT_GOAL := check
+
+up: $(STAMP)
+	@RUN_MODE=local $(BIN)/python -m deploy
+
+fresh: $(STAMP)
+	@$(BIN)/python -m deploy.local.fresh
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test
+
+bench: $(STAMP)
+	$(BIN)/python -m tests.bench $(ARGS)
+
+fmt: $(STAMP)
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+$(STAMP): requirements.lock
+	@echo "installing into $(VENV) from requirements.lock (once per lock) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and "Python 3.11 to 3.13 is needed, this is " + sys.version)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@cp requirements.lock $@
+
+lock:
+	@test -x $(VENV)/lock/bin/python || $(PYTHON) -m venv $(VENV)/lock
+	@$(VENV)/lock/bin/python -m pip install --quiet --disable-pip-version-check 'pip-tools>=7.5.2'
+	@$(VENV)/lock/bin/python -m piptools compile --quiet --upgrade --strip-extras --allow-unsafe --generate-hashes --extra local --extra dev \
+		--no-header --no-annotate --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+		--output-file requirements.lock pyproject.toml
+	@if grep -nE '://|^-' requirements.lock; then echo "requirements.lock names an address"; exit 1; fi

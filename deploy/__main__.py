@@ -1,0 +1,86 @@
+"""The one entry point: ``RUN_MODE`` says which part this process plays. Whatever is wrong is said at once, and the process exits with 2."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable
+from enum import StrEnum
+from typing import NoReturn, TypeVar
+
+from pydantic import ValidationError
+from pydantic_settings import BaseSettings
+
+from models.settings import MigrationSettings, Settings, explain
+
+WRONG = 2
+"""Exit code: started wrongly, and starting again will not help."""
+_S = TypeVar("_S", bound=BaseSettings)
+
+
+class RunMode(StrEnum):
+    STARTUP = "startup"
+    WORKER = "worker"
+    MIGRATE = "migrate"
+    LOCAL = "local"
+
+
+def main() -> None:
+    # Each part imports its own world only when it is played: a migration needs no web server.
+    parts: dict[RunMode, Callable[[], None]] = {
+        RunMode.STARTUP: _serve,
+        RunMode.WORKER: _work,
+        RunMode.MIGRATE: _migrate,
+        RunMode.LOCAL: _local,
+    }
+    parts[_run_mode()]()
+
+
+def _run_mode() -> RunMode:
+    given = os.environ.get("RUN_MODE", "")
+    try:
+        return RunMode(given)
+    except ValueError:
+        _refuse(f"RUN_MODE is {given!r}; it must be one of: {', '.join(RunMode)}")
+
+
+def _serve() -> None:
+    settings = _read(Settings)
+    from api.main import serve  # noqa: PLC0415
+
+    asyncio.run(serve(settings))
+
+
+def _work() -> None:
+    settings = _read(Settings)
+    from worker import run  # noqa: PLC0415
+
+    asyncio.run(run(settings))
+
+
+def _migrate() -> None:
+    settings = _read(MigrationSettings)
+    from models.migrations import upgrade  # noqa: PLC0415
+
+    upgrade(str(settings.database_owner_url))
+
+
+def _local() -> None:
+    from deploy.local.stack import run  # noqa: PLC0415
+
+    sys.exit(run())
+
+
+def _read(kind: type[_S]) -> _S:
+    try:
+        return kind()
+    except ValidationError as error:
+        _refuse(explain(error))
+
+
+def _refuse(why: str) -> NoReturn:
+    print(why, file=sys.stderr)
+    sys.exit(WRONG)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""The API with the ``/dev`` routes beside it: ``RUN_MODE=local python -m deploy.local.api``."""
+
+import asyncio
+import os
+import sys
+
+from api.main import serve
+from deploy.local.identity import DevelopmentIdentity
+from deploy.local.layout import AUDIENCE, CannotStartError, read_layout
+from deploy.local.refusal import refuse_production
+from deploy.local.routes import routes
+from models.settings import Settings
+from models.tables.session import Database
+
+
+def main() -> None:
+    if os.environ.get("RUN_MODE") != "local":
+        sys.exit("deploy.local.api starts only with RUN_MODE=local")
+    try:
+        refuse_production(os.environ)
+    except CannotStartError as error:
+        sys.exit(str(error))
+    asyncio.run(_serve(Settings()))
+
+
+async def _serve(settings: Settings) -> None:
+    layout = read_layout()
+    identity = DevelopmentIdentity(layout.identity_key, issuer=layout.issuer, audience=AUDIENCE)
+    database = Database(str(settings.database_url), pool_size=1)
+    try:
+        await serve(settings, routers=[routes(database=database, identity=identity, mail=layout.mail)])
+    finally:
+        await database.aclose()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""The mail catcher: a real SMTP server that keeps what it receives as files, and nothing leaves the machine."""
+
+import email
+import email.policy
+import threading
+import time
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from pathlib import Path
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from pydantic import Field
+
+from models.policy.value import Value
+
+_MAX_BYTES = 1 << 20
+
+
+class CaughtMail(Value):
+    """One message as ``GET /dev/mail`` shows it; ``to`` is whom the envelope named."""
+
+    id: str
+    from_: str = Field(alias="from")
+    to: tuple[str, ...]
+    subject: str
+    message_id: str
+    in_reply_to: str | None
+    text: str
+    html: str | None
+    received_at: datetime
+
+
+class MailCatcher:
+    """An SMTP server on 127.0.0.1 in a thread of its own; every message becomes one ``.eml`` file in ``folder``."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder
+        self._server = Controller(_Keeping(folder), hostname="127.0.0.1", port=port, data_size_limit=_MAX_BYTES, ready_timeout=10)
+
+    def start(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._server.start()
+
+    def stop(self) -> None:
+        self._server.stop(no_assert=True)
+
+
+class _Keeping:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._order = threading.Lock()
+        self._last = 0
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+        content = envelope.original_content or b""
+        header = f"X-Envelope-From: {envelope.mail_from}\r\nX-Envelope-To: {', '.join(envelope.rcpt_tos)}\r\n"
+        self._keep(header.encode() + content)
+        return "250 kept"
+
+    def _keep(self, content: bytes) -> None:
+        """Write the whole file first and rename it then: a reader never sees half a message. Names sort by arrival."""
+        name = f"{self._next():020d}"
+        half = self._folder / f".{name}.part"
+        half.write_bytes(content)
+        half.rename(self._folder / f"{name}.eml")
+
+    def _next(self) -> int:
+        with self._order:
+            self._last = max(time.time_ns(), self._last + 1)
+            return self._last
+
+
+def received(folder: Path, limit: int = 200) -> list[CaughtMail]:
+    """Return the newest ``limit`` messages in ``folder``, newest first."""
+    return [_read(file) for file in sorted(folder.glob("*.eml"), reverse=True)[:limit]]
+
+
+def _read(file: Path) -> CaughtMail:
+    message = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
+    return CaughtMail(
+        id=file.stem,
+        from_=str(message["From"] or message["X-Envelope-From"]),
+        to=tuple(str(message["X-Envelope-To"] or "").split(", ")),
+        subject=str(message["Subject"] or ""),
+        message_id=str(message["Message-ID"] or ""),
+        in_reply_to=str(message["In-Reply-To"]) if message["In-Reply-To"] else None,
+        text=_part(message, "plain") or "",
+        html=_part(message, "html"),
+        received_at=datetime.fromtimestamp(int(file.stem) / 1e9, UTC),
+    )
+
+
+def _part(message: EmailMessage, kind: str) -> str | None:
+    part = message.get_body(preferencelist=(kind,))
+    return str(part.get_content()) if part else None

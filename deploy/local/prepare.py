@@ -1,0 +1,26 @@
+"""Migrate and seed the local database: ``python -m deploy.local.prepare``, between the start of the parts and the start of the API."""
+
+import asyncio
+
+from deploy.local.layout import read_layout
+from deploy.local.seed import seed
+from models.migrations import upgrade
+from models.settings import MigrationSettings, Settings
+from models.tables.session import Database
+
+
+def main() -> None:
+    upgrade(str(MigrationSettings().database_owner_url))
+    asyncio.run(_seed(Settings(), read_layout().auto_close_seconds))
+
+
+async def _seed(settings: Settings, auto_close_seconds: int) -> None:
+    database = Database(str(settings.database_url), pool_size=1)
+    try:
+        await seed(database, auto_close_seconds=auto_close_seconds)
+    finally:
+        await database.aclose()
+
+
+if __name__ == "__main__":
+    main()
