@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from api.caller import AnyCaller, Caller
 from api.context import Context
-from api.errors import PreconditionFailed, PreconditionRequired
+from api.errors import Forbidden, PreconditionFailed, PreconditionRequired
 from api.idempotency import Once
 from api.present import present
 from api.reading import find, readable
@@ -76,6 +76,12 @@ class Unit:
                 await once.keep(session, answer, now)
         self.context.wake_relay()
         return answer
+
+    async def require_staff(self, ticket_id: int) -> None:
+        """A reporter's own ticket is there, but not his to change (403); another's is not there at all (404)."""
+        if not self.caller.is_staff:
+            async with self.ticket(ticket_id):
+                raise Forbidden
 
     def require_if_match(self) -> None:
         if "if-match" not in self.request.headers:

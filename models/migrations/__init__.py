@@ -1,5 +1,6 @@
 """The schema's history, by Alembic. ``upgrade`` may run twice, or twice at once: the second waits for the first and finds nothing to do."""
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -14,6 +15,7 @@ def upgrade(owner_url: str) -> None:
     command.upgrade(configuration(owner_url), "head")
 
 
+@cache
 def newest_revision() -> str:
     revision = ScriptDirectory(str(_FOLDER)).get_current_head()
     assert revision is not None  # noqa: S101 - the folder holds at least one

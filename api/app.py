@@ -1,0 +1,30 @@
+"""The API, put together."""
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from api import problems
+from api.context import Context
+from api.edge import Edge
+from api.health import router as health
+from api.routes import conversation, history, people, process, surveys, tickets
+
+BASE = "/v1/api/helpdesk"
+
+
+def create_app(context: Context) -> FastAPI:
+    app = FastAPI(
+        title="Helpdesk",
+        version="1",
+        summary="Tickets that keep their promises",
+        generate_unique_id_function=lambda route: route.name if isinstance(route, APIRoute) else str(route),
+        redirect_slashes=False,
+        redoc_url=None,
+    )
+    app.state.context = context
+    for module in (tickets, conversation, process, history, people, surveys):
+        app.include_router(module.router, prefix=BASE)
+    app.include_router(health)
+    problems.install(app)
+    app.add_middleware(Edge)
+    return app

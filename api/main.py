@@ -1,0 +1,66 @@
+"""The API process: settings -> adapters -> app -> serve."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import uvicorn
+from fastapi import APIRouter, FastAPI
+
+from api.app import create_app
+from api.context import Context
+from api.identity.jwks import KeySet
+from api.identity.tokens import TokenVerifier
+from models import engine, logs
+from models.relay import Relay
+from models.settings import Settings
+from models.tables.session import Database
+
+RELAYED_AT_ONCE = 4
+"""A burst of tickets must not starve the people who open them: the workers' relays help."""
+
+
+async def serve(settings: Settings, *extra: APIRouter) -> None:
+    """Serve until SIGTERM or SIGINT. ``extra`` are the local-only routes of deploy/local."""
+    logs.configure(settings.log_level)
+    async with composed(settings) as app:
+        for router in extra:
+            app.include_router(router)
+        config = uvicorn.Config(
+            app,
+            host=settings.http_host,
+            port=settings.http_port,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=15,
+            timeout_keep_alive=65,
+            server_header=False,
+        )
+        await uvicorn.Server(config).serve()
+
+
+@contextlib.asynccontextmanager
+async def composed(settings: Settings) -> AsyncIterator[FastAPI]:
+    """The app with its relay running beside it."""
+    client = await engine.connect(settings)
+    database = Database(str(settings.database_url), pool_size=settings.database_pool_size)
+    keys = KeySet(str(settings.identity_jwks_url))
+    relay = Relay(str(settings.database_relay_url), client, retry_seconds=settings.mail_retry_seconds, at_once=RELAYED_AT_ONCE)
+    context = Context(
+        database=database,
+        keys=keys,
+        verifier=TokenVerifier(keys, settings.identity_issuer, settings.identity_audience),
+        wake_relay=relay.wake,
+        engine_answers=lambda: engine.answers(client),
+        now=lambda: datetime.now(UTC),
+        signing_key=settings.signing_key.get_secret_value(),
+    )
+    relaying = asyncio.create_task(relay.run())
+    try:
+        yield create_app(context)
+    finally:
+        relaying.cancel()
+        await asyncio.gather(relaying, return_exceptions=True)
+        await keys.aclose()
+        await database.aclose()

@@ -1,0 +1,94 @@
+"""What is said on a ticket. A note exists for nobody but those who work on it."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Request, Response
+
+from api.bodies import Note, Reply
+from api.caller import Caller
+from api.cursor import After, Limit, Order, Page, Pager
+from api.errors import Forbidden, Missing
+from api.reading import find
+from api.routes.path import TicketId
+from api.unit import InUnit, Work, answer
+from api.views import MessageView
+from models.operations.converse import note, reply
+from models.operations.open_ticket import open_follow_up
+from models.policy.lifecycle import Status
+from models.tables.ticket import Message, MessageKind
+
+router = APIRouter(prefix="/tickets/{ticket_id}", tags=["conversation"])
+
+
+@router.post("/messages", status_code=201, response_model=MessageView)
+async def write_reply(ticket_id: TicketId, body: Reply, unit: InUnit) -> Response:
+    """A public reply, and with ``status`` a move after it. A reporter's reply reopens; on a closed ticket it opens a linked follow-up."""
+    if body.status is not None and not unit.caller.is_staff:
+        raise Forbidden("A reporter's reply moves the ticket by itself.")
+
+    async def work(work: Work) -> Response:
+        async with work.case(ticket_id) as case:
+            is_after_the_end = case.ticket.status is Status.CLOSED and work.change.by.is_reporter
+            message = None if is_after_the_end else await reply(case, body.body, body.status)
+        if message is None:
+            follow_up = await open_follow_up(work.session, case.ticket, body.body, work.change)
+            return answer(_opening(follow_up, body.body, work), 201, {"Location": f"/v1/api/helpdesk/tickets/{follow_up.id}"})
+        return answer(_view(message), 201)
+
+    return await unit.write(work)
+
+
+@router.get("/messages", response_model=Page[MessageView])
+async def list_messages(ticket_id: TicketId, unit: InUnit, request: Request, limit: Limit = 50, after: After = None) -> Response:
+    """Oldest first: for a reporter the public replies, for the staff the notes as well."""
+    kinds = list(MessageKind) if unit.caller.is_staff else [MessageKind.REPLY]
+    return await _list(unit, ticket_id, kinds, Pager(request, unit.caller, limit, after))
+
+
+@router.post("/notes", status_code=201, response_model=MessageView)
+async def write_note(ticket_id: TicketId, body: Note, unit: InUnit) -> Response:
+    _require_staff(unit.caller)
+
+    async def work(work: Work) -> Response:
+        async with work.case(ticket_id) as case:
+            message = await note(case, body.body)
+        return answer(_view(message), 201)
+
+    return await unit.write(work)
+
+
+@router.get("/notes", response_model=Page[MessageView])
+async def list_notes(ticket_id: TicketId, unit: InUnit, request: Request, limit: Limit = 50, after: After = None) -> Response:
+    _require_staff(unit.caller)
+    return await _list(unit, ticket_id, [MessageKind.NOTE], Pager(request, unit.caller, limit, after))
+
+
+def _require_staff(caller: Caller) -> None:
+    """For a reporter there are no notes, not even ones that he may not read."""
+    if not caller.is_staff:
+        raise Missing
+
+
+async def _list(unit: InUnit, ticket_id: int, kinds: list[MessageKind], pager: Pager) -> Response:
+    table: Any = Message
+    async with unit.reading() as session:
+        ticket = await find(session, unit.caller, ticket_id)
+        of_ticket = (table.merchant_id == ticket.merchant_id) & (table.ticket_id == ticket.id)
+        rows, end = await pager.page(session, sa.select(Message).where(of_ticket, table.kind.in_(kinds)), Order(table.id, table.id, is_descending=False))
+    return answer(Page[MessageView](data=[_view(row) for row in rows], page=end), headers=pager.link(end))
+
+
+def _view(message: Message) -> MessageView:
+    author = {"kind": message.author_kind, "id": str(message.author_id) if message.author_id else None, "name": message.author_name}
+    shown = message.model_dump(include={"id", "ticket_id", "kind", "body", "created_at"})
+    return MessageView(**shown, author=author)
+
+
+def _opening(follow_up: Any, body: str, work: Work) -> MessageView:
+    """The message became the description of the follow-up."""
+    by = work.change.by
+    author = {"kind": by.kind.value, "id": str(by.id), "name": by.name}
+    return MessageView(id=follow_up.id, ticket_id=follow_up.id, kind=MessageKind.REPLY, author=author, body=body, created_at=work.change.at)
+
+

@@ -1,0 +1,136 @@
+"""What happened to a ticket and what is promised on it: for those who work on it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Request, Response
+
+from api.cursor import After, Limit, Order, Page, PageEnd, Pager
+from api.routes.path import TicketId
+from api.timeline import segments
+from api.unit import InUnit, answer
+from api.views import (
+    AttemptView,
+    ContextView,
+    CyclesView,
+    CycleView,
+    EscalationView,
+    EventView,
+    NotificationView,
+    PersonView,
+    SegmentsView,
+)
+from models.operations.rulebook import rules_of
+from models.policy.clock import Clock, used
+from models.tables.outgoing import DeliveryAttempt, Notification
+from models.tables.session import TenantSession
+from models.tables.sla import Escalation, LedgerEntry, SlaClock
+from models.tables.ticket import Event, Ticket
+
+router = APIRouter(prefix="/tickets/{ticket_id}", tags=["history"])
+
+
+@router.get("/events", response_model=Page[EventView])
+async def list_events(ticket_id: TicketId, unit: InUnit, request: Request, limit: Limit = 50, after: After = None) -> Response:
+    """The audit, in order and without gaps."""
+    return await _page(unit, ticket_id, Event, Pager(request, unit.caller, limit, after), _event, "sequence")
+
+
+@router.get("/escalations", response_model=Page[EscalationView])
+async def list_escalations(ticket_id: TicketId, unit: InUnit, request: Request, limit: Limit = 50, after: After = None) -> Response:
+    return await _page(unit, ticket_id, Escalation, Pager(request, unit.caller, limit, after), EscalationView.model_validate)
+
+
+@router.get("/notifications", response_model=Page[NotificationView])
+async def list_notifications(ticket_id: TicketId, unit: InUnit, request: Request, limit: Limit = 50, after: After = None) -> Response:
+    """Every letter about this ticket, with each try to deliver it."""
+    await unit.require_staff(ticket_id)
+    pager = Pager(request, unit.caller, limit, after)
+    async with unit.ticket(ticket_id) as (session, ticket):
+        rows, end = await _rows(session, ticket, Notification, pager, "id")
+        attempts = await _attempts(session, rows)
+    return answer(Page[NotificationView](data=[_notification(row, attempts) for row in rows], page=end), headers=pager.link(end))
+
+
+@router.get("/sla", response_model=CyclesView)
+async def show_sla(ticket_id: TicketId, unit: InUnit) -> Response:
+    """Current and past cycles of each metric, as of now."""
+    await unit.require_staff(ticket_id)
+    now = unit.context.now()
+    async with unit.ticket(ticket_id) as (session, ticket):
+        calendar = (await rules_of(session, ticket)).calendar
+        rows = await _all(session, ticket, SlaClock, SlaClock.started_at)
+    clocks = [Clock.model_validate(row.model_dump(exclude={"merchant_id", "ticket_id"})) for row in rows]
+    cycles = [_cycle(clock, ticket, used(clock, now, calendar).total_seconds() if calendar else 0) for clock in clocks]
+    return answer(CyclesView(data=sorted(cycles, key=lambda cycle: (cycle.metric, cycle.cycle))))
+
+
+@router.get("/sla/timeline", response_model=SegmentsView)
+async def show_timeline(ticket_id: TicketId, unit: InUnit) -> Response:
+    """The ledger as segments: why did this breach?"""
+    await unit.require_staff(ticket_id)
+    now = unit.context.now()
+    async with unit.ticket(ticket_id) as (session, ticket):
+        calendar = (await rules_of(session, ticket)).calendar
+        entries = await _all(session, ticket, LedgerEntry, LedgerEntry.id)
+    return answer(SegmentsView(data=segments(entries, calendar, now)))
+
+
+@router.get("/context", response_model=ContextView)
+async def show_context(ticket_id: TicketId, unit: InUnit) -> Response:
+    """What the agent should know: the reporter's earlier tickets."""
+    await unit.require_staff(ticket_id)
+    async with unit.ticket(ticket_id) as (_, ticket):
+        return answer(ContextView(context=ticket.context))
+
+
+async def _page(unit: InUnit, ticket_id: int, table: Any, pager: Pager, view: Any, key: str = "id") -> Response:  # noqa: PLR0913 - one list, described
+    await unit.require_staff(ticket_id)
+    async with unit.ticket(ticket_id) as (session, ticket):
+        rows, end = await _rows(session, ticket, table, pager, key)
+    shown = [view(row) for row in rows]
+    return answer(Page[type(shown[0]) if shown else EventView](data=shown, page=end), headers=pager.link(end))  # type: ignore[misc]
+
+
+async def _rows(session: TenantSession, ticket: Ticket, table: Any, pager: Pager, key: str) -> tuple[list[Any], PageEnd]:
+    of_ticket = (table.merchant_id == ticket.merchant_id) & (table.ticket_id == ticket.id)
+    return await pager.page(session, sa.select(table).where(of_ticket), Order(getattr(table, key), table.id, is_descending=False))
+
+
+async def _all(session: TenantSession, ticket: Ticket, table: Any, order: Any) -> list[Any]:
+    of_ticket = (table.merchant_id == ticket.merchant_id) & (table.ticket_id == ticket.id)
+    return list((await session.execute(sa.select(table).where(of_ticket).order_by(order))).scalars())
+
+
+async def _attempts(session: TenantSession, letters: Sequence[Notification]) -> dict[int, list[AttemptView]]:
+    table: Any = DeliveryAttempt
+    mine = table.notification_id.in_([letter.id for letter in letters])
+    found = await session.execute(sa.select(DeliveryAttempt).where(table.merchant_id == session.merchant_id, mine).order_by(table.id))
+    attempts: dict[int, list[AttemptView]] = {letter.id: [] for letter in letters}
+    for row in found.scalars():
+        attempts[row.notification_id].append(AttemptView.model_validate(row))
+    return attempts
+
+
+def _event(row: Event) -> EventView:
+    actor = {"kind": row.actor_kind, "id": str(row.actor_id) if row.actor_id else None, "name": row.actor_name}
+    return EventView(id=row.id, sequence=row.sequence, at=row.at, actor=actor, kind=row.kind, changes=row.changes)
+
+
+def _cycle(clock: Clock, ticket: Ticket, elapsed: float) -> CycleView:
+    target = int(clock.target.total_seconds())
+    return CycleView(
+        **clock.model_dump(include={"metric", "cycle", "started_at", "due_at", "paused_at", "breached_at", "stopped_at"}),
+        status=clock.status,
+        policy_version=ticket.policy_version,
+        target_seconds=target,
+        elapsed_seconds=int(elapsed),
+        remaining_seconds=target - int(elapsed),
+    )
+
+
+def _notification(row: Notification, attempts: dict[int, list[AttemptView]]) -> NotificationView:
+    shown = row.model_dump(include={"id", "ticket_id", "kind", "channel", "status", "created_at", "settled_at"})
+    recipient = PersonView(id=row.recipient_id, name=row.recipient_name, email=row.address)
+    return NotificationView(**shown, recipient=recipient, attempts=attempts[row.id])

@@ -1,0 +1,107 @@
+"""The survey behind the link in the mail: public, signed, answered once. A browser gets a page, a program gets JSON."""
+
+from typing import Annotated, NamedTuple
+from urllib.parse import parse_qs
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Path, Request, Response
+from pydantic import ValidationError
+
+from api.bodies import AnswerSurvey
+from api.context import Context
+from api.errors import Conflicting, Gone, Missing, Unprocessable
+from api.page import survey_page
+from api.problems import explain
+from api.unit import answer
+from api.views import SurveyView
+from models import links
+from models.operations.change import Actor, ActorKind, Change
+from models.operations.changing import changing
+from models.operations.errors import Conflict
+from models.operations.survey import answer_survey
+from models.tables.outgoing import Survey
+from models.tables.people import Merchant
+from models.tables.session import TenantSession
+from models.tables.ticket import Ticket
+
+router = APIRouter(prefix="/surveys", tags=["surveys"])
+Token = Annotated[str, Path(max_length=500, description="the signed token of the link")]
+
+
+class _Asked(NamedTuple):
+    survey: Survey
+    ticket: Ticket
+    merchant: Merchant
+
+
+@router.get("/{token}", response_model=SurveyView)
+async def show_survey(token: Token, request: Request) -> Response:
+    context: Context = request.app.state.context
+    merchant_id, survey_id = _named(context, token)
+    async with context.database.reading(merchant_id) as session:
+        asked = await _find(session, survey_id)
+    return _shown(request, _view(asked, context))
+
+
+@router.post("/{token}", response_model=SurveyView)
+async def answer_one(token: Token, request: Request) -> Response:
+    """Score 1 to 5 and perhaps a comment, as JSON or as the form of the page."""
+    context: Context = request.app.state.context
+    merchant_id, survey_id = _named(context, token)
+    given = await _given(request)
+    async with context.database.writing(merchant_id) as session:
+        asked = await _find(session, survey_id)
+        by = Actor(kind=ActorKind.REPORTER, id=asked.ticket.reporter_id, name="")
+        change = Change(by=by, at=context.now(), request_id=request.scope["request_id"])
+        async with changing(session, sa.select(Ticket).where(Ticket.id == asked.ticket.id), change) as case:  # type: ignore[arg-type]
+            try:
+                survey = await answer_survey(case, survey_id, given.score, given.comment)
+            except Conflict as over:
+                raise (Conflicting if over.code == "survey_answered" else Gone)(over.detail, code=over.code) from None
+    return _shown(request, _view(asked._replace(survey=survey), context))
+
+
+def _named(context: Context, token: str) -> tuple[int, int]:
+    content = links.read(context.signing_key, "survey", token)
+    if content is None:
+        raise Missing("There is no such survey.")
+    merchant_id, survey_id = content
+    return int(str(merchant_id)), int(str(survey_id))
+
+
+async def _find(session: TenantSession, survey_id: int) -> _Asked:
+    found = await session.execute(
+        sa.select(Survey, Ticket, Merchant)
+        .join(Ticket, (Ticket.merchant_id == Survey.merchant_id) & (Ticket.id == Survey.ticket_id))  # type: ignore[arg-type]
+        .join(Merchant, Merchant.id == Survey.merchant_id)  # type: ignore[arg-type]
+        .where(Survey.id == survey_id, Ticket.deleted_at.is_(None)),  # type: ignore[arg-type,union-attr]
+    )
+    row = found.one_or_none()
+    if row is None:
+        raise Missing("There is no such survey.")
+    return _Asked(*row)
+
+
+async def _given(request: Request) -> AnswerSurvey:
+    body = await request.body()
+    try:
+        if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+            form = {name: values[-1] for name, values in parse_qs(body.decode(errors="replace")).items()}
+            return AnswerSurvey.model_validate(form)
+        return AnswerSurvey.model_validate_json(body)
+    except ValidationError as invalid:
+        raise Unprocessable(errors=explain([{**each, "loc": ("body", *each["loc"])} for each in invalid.errors()])) from None
+
+
+def _view(asked: _Asked, context: Context) -> SurveyView:
+    survey = asked.survey
+    is_over = survey.cancelled_at is not None or survey.expires_at <= context.now()
+    state = "answered" if survey.answered_at else "over" if is_over else "open"
+    shown = survey.model_dump(include={"expires_at", "score", "comment"})
+    return SurveyView(**shown, state=state, ticket_number=asked.ticket.number, merchant_name=asked.merchant.name)
+
+
+def _shown(request: Request, view: SurveyView) -> Response:
+    if "text/html" in request.headers.get("accept", ""):
+        return survey_page(view)
+    return answer(view, headers={"Cache-Control": "no-store"})

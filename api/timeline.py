@@ -1,0 +1,36 @@
+"""The ledger of a ticket's clocks, read as segments of time."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from api.views import SegmentView
+from models.policy.calendar import Calendar, elapsed
+from models.tables.sla import LedgerEntry
+
+
+def segments(entries: Sequence[LedgerEntry], calendar: Calendar | None, now: datetime) -> list[SegmentView]:
+    """Between two entries of a clock lies a segment, in which it ran or stood still; the last one of a live clock reaches to ``now``."""
+    ordered = sorted(entries, key=lambda entry: (entry.metric, entry.cycle, entry.id))
+    return [segment for _, clock in groupby(ordered, key=lambda e: (e.metric, e.cycle)) for segment in _of_clock(list(clock), calendar, now)]
+
+
+def _of_clock(entries: list[LedgerEntry], calendar: Calendar | None, now: datetime) -> list[SegmentView]:
+    shown = [_segment(before, after.at, after.spent - before.spent) for before, after in zip(entries, entries[1:], strict=False)]
+    last = entries[-1]
+    if last.kind in ("stopped", "cancelled"):
+        return shown
+    business = elapsed(calendar, last.at, now) if last.is_running and calendar else timedelta()
+    return [*shown, _segment(last, None, business)]
+
+
+def _segment(entry: LedgerEntry, to: datetime | None, business: timedelta) -> SegmentView:
+    return SegmentView(
+        **entry.model_dump(include={"metric", "cycle", "kind", "reason", "due_at", "policy_version", "calendar_version"}),
+        state="running" if entry.is_running else "paused",
+        actor={"kind": entry.actor_kind, "id": str(entry.actor_id) if entry.actor_id else None},
+        from_=entry.at,
+        to=to,
+        seconds=business.total_seconds(),
+        target_seconds=int(entry.target.total_seconds()),
+    )
