@@ -5,6 +5,7 @@ import contextlib
 import signal
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 import structlog
 import uvicorn
@@ -65,10 +66,9 @@ def workers_of(
     across: MaintenanceActivities,
 ) -> Sequence[Worker]:
     """Three queues, so that a slow mail server can't hold up an escalation."""
-    common = {"client": client, "workflow_runner": RUNNER, "graceful_shutdown_timeout": GRACE}
+    worker = partial(Worker, client, workflow_runner=RUNNER, graceful_shutdown_timeout=GRACE)
     return (
-        Worker(
-            **common,
+        worker(
             task_queue=ticket.TASK_QUEUE,
             workflows=[TicketWorkflow],
             activities=[tickets.assign, tickets.meet_deadlines, tickets.enrich],
@@ -76,16 +76,14 @@ def workers_of(
             max_concurrent_local_activities=20,
             max_concurrent_workflow_tasks=20,
         ),
-        Worker(
-            **common,
+        worker(
             task_queue=delivery.TASK_QUEUE,
             workflows=[DeliveryWorkflow],
             activities=[deliveries.deliver, deliveries.bury],
             max_concurrent_activities=20,
             max_concurrent_workflow_tasks=10,
         ),
-        Worker(
-            **common,
+        worker(
             task_queue=maintenance.TASK_QUEUE,
             workflows=[ReconciliationWorkflow],
             activities=[across.reconcile],
@@ -150,11 +148,12 @@ def probes(settings: Settings, client: Client) -> uvicorn.Server:
 
 async def _patiently(settings: Settings) -> Client:
     """A worker without an engine has nothing to do: it waits for it, and says so."""
-    client = await engine.connect(settings)
-    while not await engine.answers(client):
-        log.warning("worker.engine_away", address=settings.temporal_address)
-        await asyncio.sleep(1)
-    return client
+    while True:
+        try:
+            return await engine.connect(settings, engine.Connection.NOW)
+        except RuntimeError:
+            log.warning("worker.engine_away", address=settings.temporal_address)
+            await asyncio.sleep(1)
 
 
 async def _until_told(relay: Relay, server: uvicorn.Server) -> None:

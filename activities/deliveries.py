@@ -18,7 +18,7 @@ from models.tables.session import Database
 class DeliveryActivities:
     """``public_url`` is where links lead; ``signing_key`` signs the survey's."""
 
-    def __init__(self, database: Database, server: SmtpServer, *, sender: str, public_url: str, signing_key: str) -> None:  # noqa: PLR0913 - one a setting
+    def __init__(self, database: Database, server: SmtpServer, *, sender: str, public_url: str, signing_key: str) -> None:
         self._database = database
         self._server = server
         self._sender = sender
@@ -72,7 +72,7 @@ class DeliveryActivities:
         async with self._database.writing(request.merchant_id) as session:
             return await begin_attempt(session, request, activity.info().attempt, datetime.now(UTC))
 
-    async def _end(self, request: Delivery, attempts: list[int], outcome: AttemptOutcome, code: int | None, detail: str) -> None:  # noqa: PLR0913
+    async def _end(self, request: Delivery, attempts: list[int], outcome: AttemptOutcome, code: int | None, detail: str) -> None:
         attempt = attempts[0] if attempts else await self._begin(request)  # one that ended before any text was sent
         async with self._database.reading(request.merchant_id) as session:
             await end_attempt(session, attempt, outcome, datetime.now(UTC), code, detail)

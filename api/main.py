@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
 import uvicorn
@@ -21,11 +21,11 @@ RELAYED_AT_ONCE = 4
 """A burst of tickets must not starve the people who open them: the workers' relays help."""
 
 
-async def serve(settings: Settings, *extra: APIRouter) -> None:
-    """Serve until SIGTERM or SIGINT. ``extra`` are the local-only routes of deploy/local."""
+async def serve(settings: Settings, routers: Sequence[APIRouter] = ()) -> None:
+    """Serve until SIGTERM or SIGINT. ``routers`` are the local-only routes of deploy/local."""
     logs.configure(settings.log_level)
     async with composed(settings) as app:
-        for router in extra:
+        for router in routers:
             app.include_router(router)
         config = uvicorn.Config(
             app,
@@ -43,7 +43,7 @@ async def serve(settings: Settings, *extra: APIRouter) -> None:
 @contextlib.asynccontextmanager
 async def composed(settings: Settings) -> AsyncIterator[FastAPI]:
     """The app with its relay running beside it."""
-    client = await engine.connect(settings)
+    client = await engine.connect(settings, engine.Connection.WHEN_USED)
     database = Database(str(settings.database_url), pool_size=settings.database_pool_size)
     keys = KeySet(str(settings.identity_jwks_url))
     relay = Relay(str(settings.database_relay_url), client, retry_seconds=settings.mail_retry_seconds, at_once=RELAYED_AT_ONCE)

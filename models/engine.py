@@ -1,6 +1,7 @@
 """The connection to the engine, as the API and the worker both make it."""
 
 from datetime import timedelta
+from enum import StrEnum
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -9,8 +10,19 @@ from temporalio.service import RPCError
 from models.settings import Settings
 
 
-async def connect(settings: Settings) -> Client:
-    """A client that connects when it is first used: the API starts, and takes tickets, while the engine is away."""
+class Connection(StrEnum):
+    """``WHEN_USED``: the API starts, and takes tickets, while the engine is away. ``NOW``: a worker has nothing to do without it."""
+
+    WHEN_USED = "when used"
+    NOW = "now"
+
+
+async def connect(settings: Settings, connection: Connection) -> Client:
+    """Connect to the engine.
+
+    Raises:
+        RuntimeError: it does not answer, and the connection was wanted now.
+    """
     key = settings.temporal_api_key
     return await Client.connect(
         settings.temporal_address,
@@ -18,7 +30,7 @@ async def connect(settings: Settings) -> Client:
         tls=settings.temporal_tls,
         api_key=key.get_secret_value() if key else None,
         data_converter=pydantic_data_converter,
-        lazy=True,
+        lazy=connection is Connection.WHEN_USED,
     )
 
 

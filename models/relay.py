@@ -7,11 +7,10 @@ leased, in a transaction of its own, so that no writer waits for the engine. A m
 import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 import structlog
-from pydantic import ValidationError
 from temporalio.client import Client
 from temporalio.common import Priority, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -121,7 +120,7 @@ class Relay:
         async with self._at_once:
             try:
                 await self._deliver(parcel)
-            except (RPCError, ValidationError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one parcel, the others are delivered
                 log.warning("relay.not_delivered", workflow_id=parcel.workflow_id, merchant_id=parcel.merchant_id, error=type(error).__name__)
                 return False
         return True
@@ -152,9 +151,9 @@ class Relay:
         elif facts.version == 1:
             await self._start_ticket(facts)
         else:
-            await self._start_ticket(facts, signal=tickets.ADOPT, signal_args=[facts])
+            await self._start_ticket(facts, start_signal=tickets.ADOPT, start_signal_args=[facts])
 
-    async def _start_ticket(self, facts: TicketFacts, **signal: object) -> None:
+    async def _start_ticket(self, facts: TicketFacts, **signal: Any) -> None:
         try:
             await self._client.start_workflow(
                 tickets.WORKFLOW,

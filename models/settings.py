@@ -40,7 +40,7 @@ class MailSecurity(StrEnum):
 class Settings(BaseSettings):
     """All settings of all roles. Durations are seconds."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
     database_url: PostgresUrl = Field(description="the application role: bound by row-level security")
     database_relay_url: PostgresUrl = Field(description="the relay role: the outbox of every merchant and little else")
@@ -78,11 +78,16 @@ class Settings(BaseSettings):
     def _secrets_from_files(cls, values: dict[str, Any]) -> dict[str, Any]:
         return _read_secret_files(values)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _file_was_readable(cls, value: Any, field: ValidationInfo) -> Any:
+        return _readable(value, field)
+
 
 class MigrationSettings(BaseSettings):
     """What the one-shot role ``migrate`` needs, and nothing more."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
 
     database_owner_url: PostgresUrl = Field(description="the role that owns the tables; only the migration uses it")
 
@@ -91,13 +96,37 @@ class MigrationSettings(BaseSettings):
     def _secrets_from_files(cls, values: dict[str, Any]) -> dict[str, Any]:
         return _read_secret_files(values)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _file_was_readable(cls, value: Any, field: ValidationInfo) -> Any:
+        return _readable(value, field)
+
 
 _SECRETS = ("database_url", "database_relay_url", "database_owner_url", "temporal_api_key", "signing_key", "smtp_password")
 
 
 def _read_secret_files(values: dict[str, Any]) -> dict[str, Any]:
     files = {name: os.environ.get(f"{PREFIX}{name.upper()}_FILE") for name in _SECRETS if name not in values}
-    return values | {name: Path(file).read_text().strip() for name, file in files.items() if file}
+    return values | {name: _content(file) for name, file in files.items() if file}
+
+
+class _Unreadable(NamedTuple):
+    """Stands in a secret's place until its field is validated, so that this is one line among all that is wrong."""
+
+    why: str
+
+
+def _content(file: str) -> str | _Unreadable:
+    try:
+        return Path(file).read_text().strip()
+    except (OSError, ValueError) as error:
+        return _Unreadable(getattr(error, "strerror", None) or "it is not text")
+
+
+def _readable(value: Any, field: ValidationInfo) -> Any:
+    if isinstance(value, _Unreadable):
+        raise ValueError(f"{PREFIX}{str(field.field_name).upper()}_FILE cannot be read: {value.why}")
+    return value
 
 
 def explain(error: ValidationError) -> str:

@@ -74,7 +74,7 @@ class TicketWorkflow:
                 timeout=armed - workflow.now() if armed else None,
                 timeout_summary=self._timer_summary(),
             )
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return
 
     async def _meet_deadlines(self) -> None:
@@ -90,7 +90,7 @@ class TicketWorkflow:
     async def _wait_for_newer(self, version: int) -> None:
         try:
             await workflow.wait_condition(lambda: self._facts.version > version, timeout=LOOK_AGAIN, timeout_summary="look again")
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return
 
     async def _continue_as_new_if_long(self) -> None:

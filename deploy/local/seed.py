@@ -62,13 +62,17 @@ HOUR = 3600
 async def seed(database: Database, *, auto_close_seconds: int = 7 * 24 * HOUR) -> None:
     """Write both merchants unless they are there. ``auto_close_seconds`` is how long a resolved ticket waits before it closes by itself."""
     for world in WORLDS:
-        async with database.writing(world.merchant_id) as session:
-            await session.execute(sa.text("SELECT pg_advisory_xact_lock(120, 3)"))
-            merchant = (await session.execute(sa.select(Merchant))).scalar_one_or_none()
-            if merchant is None:
-                await _write(session, world, auto_close_seconds)
-            else:
-                merchant.auto_close_after_seconds = auto_close_seconds
+        await write_world(database, world, auto_close_seconds)
+
+
+async def write_world(database: Database, world: World, auto_close_seconds: int = 7 * 24 * HOUR) -> None:
+    async with database.writing(world.merchant_id) as session:
+        await session.execute(sa.text("SELECT pg_advisory_xact_lock(120, 3)"))
+        merchant = (await session.execute(sa.select(Merchant))).scalar_one_or_none()
+        if merchant is None:
+            await _write(session, world, auto_close_seconds)
+        else:
+            merchant.auto_close_after_seconds = auto_close_seconds
 
 
 async def world(database: Database) -> dict[str, Any]:
@@ -92,7 +96,7 @@ async def _write(session: TenantSession, world: World, auto_close_seconds: int) 
         )
         for p in world.people
     ]
-    names = ["general", "billing", "demo-fast"] if world is DEMO else ["general"]
+    names = ["general"] if world is OTHER else ["general", "billing", "demo-fast"]
     categories = [Category(**key, id=session.new_id(), name=name, team_id=team.id, position=place) for place, name in enumerate(names)]
     merchant = Merchant(id=world.merchant_id, slug=world.slug, name=world.name, auto_close_after_seconds=auto_close_seconds, created_at=now)
     for rows in ([merchant], [team], [*people, *categories], _rules(session, now)):

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-
 from models.messages.ticket import TicketFacts
 from models.operations.change import Change
 from models.operations.rulebook import Rules
@@ -46,7 +45,7 @@ class Case:
         """The clock of the newest cycle."""
         return max((clock for clock in self.clocks.values() if clock.metric is metric), key=lambda clock: clock.cycle, default=None)
 
-    def record(self, kind: str, **changes: Any) -> int:  # noqa: ANN401 - the audit holds any JSON
+    def record(self, kind: str, **changes: Any) -> int:
         """Write one row of the audit. Its id is the cause of what follows from it."""
         ticket, by = self.ticket, self.change.by
         ticket.event_sequence += 1

@@ -9,8 +9,8 @@ from sqlalchemy import Select
 
 from models.messages.ticket import TicketFacts
 from models.operations import outbox
-from models.operations.case import Case
 from models.operations.assign import assign_automatically, hold_team
+from models.operations.case import Case
 from models.operations.change import SYSTEM, Change
 from models.operations.errors import NotFound
 from models.operations.notify import tell_of_breaches

@@ -55,7 +55,7 @@ async def _retime(case: Case, reason: str) -> None:
         _apply(case, clock, target, was, reason)
 
 
-def _apply(case: Case, clock: Clock, target: Any, was: Any, reason: str) -> None:  # noqa: ANN401
+def _apply(case: Case, clock: Clock, target: Any, was: Any, reason: str) -> None:
     if target is None:
         clocks.cancelled_one(case, clock, reason)
     else:
@@ -66,5 +66,5 @@ def _policy(chosen: Pin | None) -> int | None:
     return chosen.policy_id if chosen else None
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401 - any JSON
+def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value

@@ -75,7 +75,7 @@ async def _reopen(case: Case, reason: str | None) -> None:
 
 def _enter(case: Case, wanted: Move, reason: str | None) -> int:
     before, case.ticket.status = case.ticket.status, TARGET[wanted]
-    return case.record(_EVENT[wanted], **{"status": [before, case.ticket.status], "reason": reason})
+    return case.record(_EVENT[wanted], status=[before, case.ticket.status], reason=reason)
 
 
 def _free_capacity(case: Case) -> None:

@@ -23,7 +23,7 @@ class Recipient(NamedTuple):
     address: str | None
 
 
-def tell(case: Case, kind: NotificationKind, cause: int, people: Iterable[Recipient], **context: Any) -> None:  # noqa: ANN401
+def tell(case: Case, kind: NotificationKind, cause: int, people: Iterable[Recipient], **context: Any) -> None:
     """Write one letter to each of ``people`` who has an address. ``cause`` is the id of the event: one letter per cause and recipient."""
     for person in {person.id: person for person in people if person.address}.values():
         letter = Notification(

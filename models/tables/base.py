@@ -25,27 +25,27 @@ class Row(SQLModel):
     id: int = Field(sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
 
 
-def big(*, nullable: bool = False) -> Any:  # noqa: ANN401 - SQLModel's Field stands for a value of any type
+def big(*, nullable: bool = False) -> Any:
     return Field(default=None if nullable else ..., sa_type=BigInteger, nullable=nullable)
 
 
-def instant(*, nullable: bool = False) -> Any:  # noqa: ANN401
+def instant(*, nullable: bool = False) -> Any:
     return Field(default=None if nullable else ..., sa_type=DateTime(timezone=True), nullable=nullable)  # type: ignore[call-overload]
 
 
-def duration() -> Any:  # noqa: ANN401
+def duration() -> Any:
     return Field(default=timedelta(), sa_type=Interval, nullable=False)
 
 
-def text(default: Any = ..., *, nullable: bool = False) -> Any:  # noqa: ANN401
+def text(default: Any = ..., *, nullable: bool = False) -> Any:
     return Field(default=None if nullable else default, sa_type=Text, nullable=nullable)
 
 
-def texts() -> Any:  # noqa: ANN401
+def texts() -> Any:
     return Field(default_factory=list, sa_type=ARRAY(Text), nullable=False)  # type: ignore[call-overload]
 
 
-def document(*, nullable: bool = False) -> Any:  # noqa: ANN401
+def document(*, nullable: bool = False) -> Any:
     if nullable:
         return Field(default=None, sa_type=JSONB(none_as_null=True), nullable=True)  # type: ignore[call-overload]
     return Field(default_factory=dict, sa_type=JSONB, nullable=False)
@@ -56,7 +56,7 @@ def as_text(kind: type[StrEnum]) -> Enum:
     return Enum(kind, native_enum=False, length=40, create_constraint=False, values_callable=lambda members: [m.value for m in members])
 
 
-def choice(kind: type[StrEnum], default: Any = ..., *, nullable: bool = False) -> Any:  # noqa: ANN401
+def choice(kind: type[StrEnum], default: Any = ..., *, nullable: bool = False) -> Any:
     return Field(default=None if nullable else default, sa_type=as_text(kind), nullable=nullable)  # type: ignore[call-overload]
 
 

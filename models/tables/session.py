@@ -107,7 +107,7 @@ class _TenantSyncSession(Session):
 
 
 @event.listens_for(_TenantSyncSession, "after_begin")
-def _say_for_whom(session: Session, _transaction: Any, connection: sa.Connection) -> None:  # noqa: ANN401
+def _say_for_whom(session: Session, _transaction: Any, connection: sa.Connection) -> None:
     # The third argument makes it last for this transaction only: a setting of the session would leak through the pool.
     connection.execute(_SET_MERCHANT, {"merchant_id": str(session.info["merchant_id"])})
 

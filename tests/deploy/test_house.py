@@ -1,0 +1,19 @@
+"""What the repository promises to a bare machine."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_lock_names_no_address_and_every_pin_has_a_hash() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    assert "://" not in lock
+    assert not re.search(r"^-", lock, re.MULTILINE)
+    pins = re.split(r"\n(?=[a-z])", lock.strip())
+    assert all(re.match(r"[a-z0-9-]+==\S+ \\\n    --hash=sha256:[0-9a-f]{64}", pin) for pin in pins)
+
+
+def test_the_image_copies_nothing_of_the_local_stack() -> None:
+    copied = re.findall(r"^COPY (.+)$", (ROOT / "deploy" / "Dockerfile").read_text(), re.MULTILINE)
+    assert not [line for line in copied if "local" in line or line.startswith(("deploy ", ". "))]

@@ -1,0 +1,205 @@
+"""A whole helpdesk for tests: real PostgreSQL, real Temporal, a real mail catcher and key set; the API and the worker in this process, as in production.
+
+Each test has merchants of its own (the cast: Acme with Ana, Leo, Sina and Lars; Globex with Greta), so tests never meet, and time moves only where a test moves it.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import sqlalchemy as sa
+from fastapi import FastAPI
+from temporalio.testing import WorkflowEnvironment
+
+from activities.deliveries import DeliveryActivities
+from activities.maintenance import MaintenanceActivities
+from activities.smtp import SmtpServer
+from activities.tickets import TicketActivities
+from api.app import create_app
+from api.context import Context
+from api.identity.jwks import KeySet
+from api.identity.tokens import TokenVerifier
+from deploy.local import mail
+from deploy.local.identity import DevelopmentIdentity, Wanted
+from deploy.local.seed import Person, World, write_world
+from models.links import sign
+from models.policy.roles import Role
+from models.relay import Relay
+from models.settings import MailSecurity
+from models.tables.people import Agent
+from models.tables.session import Database
+from worker import workers_of
+
+BASE = "/v1/api/helpdesk"
+SIGNING_KEY = "a key of tests, longer than 32 characters"
+_T = TypeVar("_T")
+_merchants = count(50_001)
+
+
+class MovableClock:
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+@dataclass
+class Merchant:
+    """One tenant of a test, with a client for each of its people."""
+
+    desk: "Desk"
+    id: int
+    agents: dict[str, int]
+    clients: dict[str, httpx.AsyncClient] = field(default_factory=dict)
+
+    def client(self, sub: str, *roles: str, **claims: Any) -> httpx.AsyncClient:
+        """A client that acts as ``sub``; each is made once."""
+        if sub not in self.clients:
+            wanted = Wanted(sub=f"{sub}-{self.id}", name=sub.title(), merchant_ids=(str(self.id),), roles=roles or ("agent",), **claims)
+            self.clients[sub] = self.desk.client_with(self.desk.identity.token(wanted))
+        return self.clients[sub]
+
+    @property
+    def rita(self) -> httpx.AsyncClient:
+        """A reporter."""
+        return self.client("rita", "reporter", email=f"rita-{self.id}@customer.example")
+
+    @property
+    def ana(self) -> httpx.AsyncClient:
+        return self.client("ana", "agent")
+
+    @property
+    def leo(self) -> httpx.AsyncClient:
+        return self.client("leo", "agent")
+
+    @property
+    def sina(self) -> httpx.AsyncClient:
+        return self.client("sina", "senior")
+
+    @property
+    def lars(self) -> httpx.AsyncClient:
+        return self.client("lars", "lead")
+
+    @property
+    def adam(self) -> httpx.AsyncClient:
+        return self.client("adam", "admin")
+
+    async def open(self, **fields: Any) -> dict[str, Any]:
+        """Open a ticket as Rita; the answer's body."""
+        body = {"subject": "The till does not open", "description": "Since this morning.", "category": "demo-fast"} | fields
+        answer = await self.rita.post("/tickets", json=body)
+        assert answer.status_code == 201, answer.text
+        return dict(answer.json())
+
+    async def get(self, ticket_id: str, part: str = "") -> Any:
+        """What Lars, the lead, sees of a ticket."""
+        answer = await self.lars.get(f"/tickets/{ticket_id}{part}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def opened_and_assigned(self, **fields: Any) -> dict[str, Any]:
+        ticket = await self.open(**fields)
+        return await self.desk.until(lambda: self.get(ticket["id"]), lambda seen: seen["assigneeId"] is not None)
+
+
+class Desk:
+    def __init__(self, environment: WorkflowEnvironment, database: Database, relay: Relay, context: Context, identity: DevelopmentIdentity, mails: Path) -> None:
+        self.environment = environment
+        self.client = environment.client
+        self.database = database
+        self.relay = relay
+        self.identity = identity
+        self.mails = mails
+        self.clock = MovableClock()
+        self.app: FastAPI = create_app(Context(**{**context.__dict__, "now": self.clock.now}))
+
+    def client_with(self, token: str | None, base: str = BASE) -> httpx.AsyncClient:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
+        return httpx.AsyncClient(transport=transport, base_url=f"http://desk.test{base}", headers=headers)
+
+    async def merchant(self, slug: str = "acme") -> Merchant:
+        """A new merchant with a team of two agents, a senior and a lead, and the demo's categories."""
+        merchant_id = next(_merchants)
+        people = (("ana", Role.AGENT), ("leo", Role.AGENT), ("sina", Role.SENIOR), ("lars", Role.LEAD))
+        world = World(merchant_id, slug, slug.title(), tuple(Person(f"{name}-{merchant_id}", name.title(), role) for name, role in people))
+        await write_world(self.database, world)
+        async with self.database.reading(merchant_id) as session:
+            agents = {agent.name.lower(): agent.id for agent in (await session.execute(sa.select(Agent))).scalars()}
+        return Merchant(self, merchant_id, agents)
+
+    async def until(self, look: Callable[[], Awaitable[_T]], is_so: Callable[[_T], bool], seconds: float = 20) -> _T:
+        """Look until it is so, and return what was seen."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while not is_so(seen := await look()):
+            if asyncio.get_running_loop().time() > deadline:
+                raise AssertionError(f"never so; last seen: {seen}")
+            await asyncio.sleep(0.02)
+        return seen
+
+    async def pass_time(self, ticket_id: str, amount: timedelta) -> None:
+        """Move the edge's clock and the ticket's workflow."""
+        self.clock.ahead += amount
+        await self.environment.fast_forward(self.client.get_workflow_handle(f"ticket-{ticket_id}"), amount)
+
+    async def history(self, workflow_id: str) -> list[str]:
+        """The names of a workflow's events."""
+        handle = self.client.get_workflow_handle(workflow_id)
+        return [event.WhichOneof("attributes").removesuffix("_event_attributes") async for event in handle.fetch_history_events()]
+
+    def letters(self) -> list[mail.CaughtMail]:
+        """Every mail that was caught, newest first."""
+        return mail.received(self.mails, limit=100_000)
+
+    def survey_token(self, merchant_id: int, survey_id: str) -> str:
+        return sign(SIGNING_KEY, "survey", [merchant_id, int(survey_id)])
+
+
+@asynccontextmanager
+async def working_desk(
+    environment: WorkflowEnvironment,
+    urls: tuple[str, str],
+    identity: DevelopmentIdentity,
+    jwks_url: str,
+    smtp_port: int,
+    mails: Path,
+) -> AsyncIterator[Desk]:
+    """The API's parts and a worker, running until the end of the block."""
+    app_url, relay_url = urls
+    database = Database(app_url, pool_size=10)
+    relay = Relay(relay_url, environment.client, retry_seconds=0.05)
+    keys = KeySet(jwks_url)
+    server = SmtpServer(host="127.0.0.1", port=smtp_port, security=MailSecurity.NONE, username=None, password=None, timeout=5)
+    across = MaintenanceActivities(database, relay_url)
+    deliveries = DeliveryActivities(database, server, sender="helpdesk@desk.test", public_url="http://desk.test", signing_key=SIGNING_KEY)
+    context = Context(
+        database=database,
+        keys=keys,
+        verifier=TokenVerifier(keys, "https://identity.test", "helpdesk"),
+        wake_relay=relay.wake,
+        engine_answers=_always,
+        now=lambda: datetime.now(UTC),
+        signing_key=SIGNING_KEY,
+    )
+    relaying = asyncio.create_task(relay.run())
+    workers = workers_of(environment.client, TicketActivities(database, relay), deliveries, across)
+    try:
+        async with workers[0], workers[1], workers[2]:
+            yield Desk(environment, database, relay, context, identity, mails)
+    finally:
+        relaying.cancel()
+        await asyncio.gather(relaying, return_exceptions=True)
+        await across.aclose()
+        await keys.aclose()
+        await database.aclose()
+
+
+async def _always() -> bool:
+    return True
