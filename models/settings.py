@@ -7,9 +7,19 @@ variable with the suffix ``_FILE``. Only the composition roots (deploy/, worker.
 import os
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, UrlConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    UrlConstraints,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.networks import AnyUrl, HttpUrl
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -125,7 +135,7 @@ def _content(file: str) -> str | _Unreadable:
 
 def _readable(value: Any, field: ValidationInfo) -> Any:
     if isinstance(value, _Unreadable):
-        raise ValueError(f"{PREFIX}{str(field.field_name).upper()}_FILE cannot be read: {value.why}")
+        raise ValueError(f"{PREFIX}{str(field.field_name).upper()}_FILE cannot be read: {value.why}")  # noqa: TRY004 - pydantic gathers it
     return value
 
 
