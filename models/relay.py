@@ -121,7 +121,9 @@ class Relay:
             try:
                 await self._deliver(parcel)
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one parcel, the others are delivered
-                log.warning("relay.not_delivered", workflow_id=parcel.workflow_id, merchant_id=parcel.merchant_id, error=type(error).__name__)
+                log.warning(
+                    "relay.not_delivered", workflow_id=parcel.workflow_id, merchant_id=parcel.merchant_id, error=type(error).__name__
+                )
                 return False
         return True
 
@@ -177,5 +179,3 @@ class Relay:
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
-
-

@@ -93,7 +93,9 @@ async def candidates(session: TenantSession, team_id: int) -> list[tuple[Candida
         .correlate(Agent)
         .scalar_subquery()
     )
-    rows = await session.execute(sa.select(Agent, load).where(Agent.team_id == team_id).order_by(Agent.id).execution_options(populate_existing=True))  # type: ignore[arg-type]
+    rows = await session.execute(
+        sa.select(Agent, load).where(Agent.team_id == team_id).order_by(Agent.id).execution_options(populate_existing=True)
+    )  # type: ignore[arg-type]
     return [(_candidate(agent, count), agent) for agent, count in rows]
 
 

@@ -49,9 +49,11 @@ class Case:
         """Write one row of the audit. Its id is the cause of what follows from it."""
         ticket, by = self.ticket, self.change.by
         ticket.event_sequence += 1
-        event = Event(
+        event_id = self.session.new_id()
+        self.session.append(
+            Event,
             merchant_id=ticket.merchant_id,
-            id=self.session.new_id(),
+            id=event_id,
             ticket_id=ticket.id,
             sequence=ticket.event_sequence,
             at=self.at,
@@ -62,9 +64,8 @@ class Case:
             changes=changes,
             request_id=self.change.request_id,
         )
-        self.session.insert(event)
         self.has_changed = True
-        return event.id
+        return event_id
 
     def deadlines(self) -> tuple[Deadline, ...]:
         return deadlines_of(self.promises())
@@ -126,7 +127,7 @@ class Case:
         for key, clock in self.clocks.items():
             row = self._rows.get(key)
             if row is None:
-                self.session.insert(SlaClock(merchant_id=self.ticket.merchant_id, ticket_id=self.ticket.id, **clock.model_dump()))
+                self.session.append(SlaClock, merchant_id=self.ticket.merchant_id, ticket_id=self.ticket.id, **clock.model_dump())
             else:
                 row.sqlmodel_update(clock.model_dump(exclude={"metric", "cycle"}))
 

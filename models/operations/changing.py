@@ -40,7 +40,7 @@ async def settle(case: Case) -> None:
     """Write the case; if the facts changed, its workflow hears of it through the outbox."""
     facts = case.summarise()
     if case.has_changed and facts.version == case.ticket.version:
-        case.session.insert(outbox.of_ticket(facts, case.change))
+        outbox.post_facts(case.session, facts, case.change)
     await _write(case)
 
 
@@ -73,8 +73,12 @@ async def pick_up_waiting(session: TenantSession, team_id: int, change: Change) 
 
 
 async def _waiting(session: TenantSession, team_id: int) -> Sequence[Ticket]:
-    queue = sa.select(Ticket).where(Ticket.team_id == team_id, Ticket.assignee_id.is_(None), Ticket.status == Status.NEW, Ticket.deleted_at.is_(None))  # type: ignore[union-attr]
-    found = await session.execute(queue.order_by(Ticket.urgency.desc(), Ticket.created_at, Ticket.id).limit(PICKED_UP_AT_ONCE).with_for_update(skip_locked=True))  # type: ignore[arg-type]
+    queue = sa.select(Ticket).where(
+        Ticket.team_id == team_id, Ticket.assignee_id.is_(None), Ticket.status == Status.NEW, Ticket.deleted_at.is_(None)
+    )  # type: ignore[union-attr]
+    found = await session.execute(
+        queue.order_by(Ticket.urgency.desc(), Ticket.created_at, Ticket.id).limit(PICKED_UP_AT_ONCE).with_for_update(skip_locked=True)
+    )  # type: ignore[arg-type]
     return found.scalars().all()
 
 

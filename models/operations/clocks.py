@@ -136,23 +136,22 @@ def _put(case: Case, clock: Clock) -> Clock:
 
 def _write_ledger(case: Case, clock: Clock, kind: str, reason: str) -> None:
     ticket, by = case.ticket, case.change.by
-    case.session.insert(
-        LedgerEntry(
-            merchant_id=ticket.merchant_id,
-            id=case.session.new_id(),
-            ticket_id=ticket.id,
-            metric=clock.metric,
-            cycle=clock.cycle,
-            kind=kind,
-            reason=reason,
-            actor_kind=by.kind,
-            actor_id=by.id,
-            at=case.at,
-            spent=clock.spent,
-            target=clock.target,
-            due_at=clock.due_at,
-            is_running=clock.is_running,
-            policy_version=ticket.policy_version,
-            calendar_version=ticket.calendar_version,
-        ),
+    case.session.append(
+        LedgerEntry,
+        merchant_id=ticket.merchant_id,
+        id=case.session.new_id(),
+        ticket_id=ticket.id,
+        metric=clock.metric,
+        cycle=clock.cycle,
+        kind=kind,
+        reason=reason,
+        actor_kind=by.kind,
+        actor_id=by.id,
+        at=case.at,
+        spent=clock.spent,
+        target=clock.target,
+        due_at=clock.due_at,
+        is_running=clock.is_running,
+        policy_version=ticket.policy_version,
+        calendar_version=ticket.calendar_version,
     )

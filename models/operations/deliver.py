@@ -65,7 +65,9 @@ async def begin_attempt(session: TenantSession, ref: DeliveryRef, attempt: int, 
     return row.id
 
 
-async def end_attempt(session: TenantSession, attempt_id: int, outcome: AttemptOutcome, at: datetime, code: int | None, detail: str) -> None:  # noqa: PLR0913 - one a column
+async def end_attempt(
+    session: TenantSession, attempt_id: int, outcome: AttemptOutcome, at: datetime, code: int | None, detail: str
+) -> None:  # noqa: PLR0913 - one a column
     ended = {"outcome": outcome, "finished_at": at, "code": code, "detail": detail}
     await session.execute(sa.update(DeliveryAttempt).where(DeliveryAttempt.id == attempt_id).values(ended))  # type: ignore[arg-type]
 

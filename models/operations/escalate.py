@@ -139,5 +139,3 @@ def _iso(at: datetime | None) -> str | None:
 
 def _text(number: int | None) -> str | None:
     return None if number is None else str(number)
-
-

@@ -81,5 +81,3 @@ def _enter(case: Case, wanted: Move, reason: str | None) -> int:
 def _free_capacity(case: Case) -> None:
     if case.ticket.assignee_id is not None and case.ticket.status in UNFINISHED:
         case.freed_team_id = case.ticket.team_id
-
-

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from models.messages.delivery import DeliveryRef
+from models.messages.delivery import DeliveryRef, NotificationStatus
 from models.operations import outbox
 from models.operations.case import Case
 from models.operations.change import ActorKind
@@ -26,21 +26,25 @@ class Recipient(NamedTuple):
 def tell(case: Case, kind: NotificationKind, cause: int, people: Iterable[Recipient], **context: Any) -> None:
     """Write one letter to each of ``people`` who has an address. ``cause`` is the id of the event: one letter per cause and recipient."""
     for person in {person.id: person for person in people if person.address}.values():
-        letter = Notification(
-            merchant_id=case.ticket.merchant_id,
-            id=case.session.new_id(),
+        ref = DeliveryRef(merchant_id=case.ticket.merchant_id, notification_id=case.session.new_id())
+        case.session.append(
+            Notification,
+            merchant_id=ref.merchant_id,
+            id=ref.notification_id,
             ticket_id=case.ticket.id,
             cause_id=cause,
             kind=kind,
+            channel="email",
             recipient_kind=person.kind,
             recipient_id=person.id,
             recipient_name=person.name,
-            address=person.address or "",
+            address=person.address,
             context=context | {"actorName": case.change.by.name},
+            status=NotificationStatus.PENDING,
+            round=ref.round,
             created_at=case.at,
         )
-        case.session.insert(letter)
-        case.session.insert(outbox.of_delivery(DeliveryRef(merchant_id=letter.merchant_id, notification_id=letter.id), case.change))
+        outbox.post_delivery(case.session, ref, case.change)
 
 
 async def tell_of_breaches(case: Case) -> None:

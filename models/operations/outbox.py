@@ -3,25 +3,32 @@
 One row for each workflow: a newer message takes the place of one that still waits. A relay (see activities/relay.py) delivers it at least once.
 """
 
-from pydantic import BaseModel
-
 from models.messages.delivery import DeliveryRef
 from models.messages.ticket import TicketFacts
 from models.operations.change import Change
 from models.tables.outgoing import Outbox, Topic
+from models.tables.session import TenantSession
 
 
-def of_ticket(facts: TicketFacts, change: Change) -> Outbox:
-    return _row(facts.merchant_id, facts.workflow_id, Topic.TICKET, facts.version, facts, change)
+def post_facts(session: TenantSession, facts: TicketFacts, change: Change) -> None:
+    _post(session, facts, facts.workflow_id, Topic.TICKET, facts.version, change)
 
 
-def of_delivery(delivery: DeliveryRef, change: Change) -> Outbox:
-    return _row(delivery.merchant_id, delivery.workflow_id, Topic.DELIVERY, 1, delivery, change)
+def post_delivery(session: TenantSession, delivery: DeliveryRef, change: Change) -> None:
+    _post(session, delivery, delivery.workflow_id, Topic.DELIVERY, 1, change)
 
 
-def _row(merchant_id: int, workflow_id: str, topic: Topic, version: int, message: BaseModel, change: Change) -> Outbox:  # noqa: PLR0913 - one a column
-    return Outbox(
-        merchant_id=merchant_id,
+def _post(  # noqa: PLR0913, PLR0917 - one a column
+    session: TenantSession,
+    message: TicketFacts | DeliveryRef,
+    workflow_id: str,
+    topic: Topic,
+    version: int,
+    change: Change,
+) -> None:
+    session.append(
+        Outbox,
+        merchant_id=message.merchant_id,
         workflow_id=workflow_id,
         topic=topic,
         version=version,

@@ -27,7 +27,9 @@ async def reporter_with_token(session: TenantSession, sub: str, name: str, email
 
 async def reporter_with_address(session: TenantSession, name: str, email: str) -> Reporter:
     """The person for whom an agent opens a ticket."""
-    wanted = sa.select(Reporter).where(sa.func.lower(Reporter.email) == email.lower()).order_by(Reporter.sub.nulls_last(), Reporter.id).limit(1)  # type: ignore[union-attr,arg-type]
+    wanted = (
+        sa.select(Reporter).where(sa.func.lower(Reporter.email) == email.lower()).order_by(Reporter.sub.nulls_last(), Reporter.id).limit(1)
+    )  # type: ignore[union-attr,arg-type]
     return (await session.execute(wanted)).scalar_one_or_none() or await _add(session, None, name, email)
 
 

@@ -17,7 +17,7 @@ async def tell_again(session: TenantSession, ticket_id: int, at: datetime) -> No
     """The ticket's facts, as they are now, go to its workflow once more; a newer version, so that it takes them."""
     case = await lock(session, sa.select(Ticket).where(Ticket.id == ticket_id), Change(by=SYSTEM, at=at))  # type: ignore[arg-type]
     case.ticket.facts_version = case.ticket.version = case.ticket.version + 1
-    session.insert(outbox.of_ticket(case.facts(), case.change))
+    outbox.post_facts(session, case.facts(), case.change)
     await session.write()
 
 
@@ -26,7 +26,7 @@ async def deliver_again(session: TenantSession, notification_id: int, at: dateti
     letter = await lock_notification(session, notification_id)
     if letter.status is NotificationStatus.PENDING:
         ref = DeliveryRef(merchant_id=letter.merchant_id, notification_id=letter.id, round=letter.round)
-        session.insert(outbox.of_delivery(ref, Change(by=SYSTEM, at=at)))
+        outbox.post_delivery(session, ref, Change(by=SYSTEM, at=at))
         await session.write()
 
 

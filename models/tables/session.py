@@ -52,7 +52,7 @@ class TenantSession(AsyncSession):
         self.merchant_id = merchant_id
         self._block = block
         self._slots: Iterator[int] = iter(())
-        self._new: dict[str, list[SQLModel]] = {}
+        self._new: dict[str, list[SQLModel | dict[str, Any]]] = {}
 
     def new_id(self) -> int:
         """The next of the ids that this transaction reserved."""
@@ -68,10 +68,15 @@ class TenantSession(AsyncSession):
             carved = Lease(first, first + count)
         self._slots = iter(range(*carved))
 
-
     def insert(self, row: SQLModel) -> None:
         """Have ``row`` inserted by the next :meth:`write`."""
         self._new.setdefault(str(row.__tablename__), []).append(row)
+
+    def append(self, table: type[SQLModel], **values: Any) -> None:
+        """The same for a row that nobody looks at again in this transaction: no object is made of it. A column left out is null."""
+        if not values.keys() <= _columns(table):
+            raise TypeError(f"{table.__name__} has no {sorted(values.keys() - _columns(table))}")
+        self._new.setdefault(str(table.__tablename__), []).append(values)
 
     async def write(self) -> None:
         """Write the loaded rows that changed, and all new rows of all tables in one statement.
@@ -80,9 +85,17 @@ class TenantSession(AsyncSession):
         """
         await self.flush()
         if self._new:
-            rows = {table: to_json([row.model_dump() for row in new]).decode() for table, new in self._new.items()}
+            rows = {
+                table: to_json([row if isinstance(row, dict) else row.model_dump() for row in new]).decode()
+                for table, new in self._new.items()
+            }
             await self.execute(_insert_into(tuple(rows)), rows)
             self._new.clear()
+
+
+@cache
+def _columns(table: type[SQLModel]) -> frozenset[str]:
+    return frozenset(SQLModel.metadata.tables[str(table.__tablename__)].columns.keys())
 
 
 @cache
