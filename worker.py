@@ -169,5 +169,3 @@ async def _until_told(relay: Relay, server: uvicorn.Server) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
     for task in done & set(tasks):
         task.result()
-
-

@@ -129,4 +129,3 @@ def _merged(target: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
         else:
             merged[name] = value
     return merged
-

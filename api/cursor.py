@@ -55,8 +55,13 @@ class Pager:
         if self._after is not None:
             query = query.where(self._behind(order))
         direction = (lambda c: c.desc()) if order.is_descending else (lambda c: c.asc())
-        query = query.order_by(direction(order.column).nulls_last(), direction(order.id)) if _is_nullable(order) else query.order_by(
-            direction(order.column), direction(order.id),
+        query = (
+            query.order_by(direction(order.column).nulls_last(), direction(order.id))
+            if _is_nullable(order)
+            else query.order_by(
+                direction(order.column),
+                direction(order.id),
+            )
         )
         found = list((await session.execute(query)).scalars())
         shown = found[: self.limit]
@@ -71,7 +76,9 @@ class Pager:
 
     def _cursor(self, row: Any, order: Order) -> str:
         value = getattr(row, order.column.key)
-        return links.sign(self._key, self._purpose, [value.isoformat() if isinstance(value, datetime) else value, getattr(row, order.id.key)])
+        return links.sign(
+            self._key, self._purpose, [value.isoformat() if isinstance(value, datetime) else value, getattr(row, order.id.key)]
+        )
 
     def _behind(self, order: Order) -> sa.ColumnElement[bool]:
         content = links.read(self._key, self._purpose, self._after or "")
@@ -83,7 +90,9 @@ class Pager:
             return order.column.is_(None) & _beyond(order.id, row_id, order)  # type: ignore[no-any-return]
         if isinstance(order.column.type, sa.DateTime):
             value = datetime.fromisoformat(str(value))
-        behind = _beyond(sa.tuple_(order.column, order.id), sa.tuple_(sa.literal(value, order.column.type), sa.literal(row_id, order.id.type)), order)
+        behind = _beyond(
+            sa.tuple_(order.column, order.id), sa.tuple_(sa.literal(value, order.column.type), sa.literal(row_id, order.id.type)), order
+        )
         return behind | order.column.is_(None) if _is_nullable(order) else behind
 
 

@@ -66,7 +66,12 @@ class TicketFilter(BaseModel):
 
     def _conditions(self, caller: Caller) -> list[Any]:
         ticket: Any = Ticket
-        one = {"team_id": self.team_id, "reporter_id": self.reporter_id, "organizer_id": self.organizer_id, "escalation_level": self.escalation_level}
+        one = {
+            "team_id": self.team_id,
+            "reporter_id": self.reporter_id,
+            "organizer_id": self.organizer_id,
+            "escalation_level": self.escalation_level,
+        }
         several = {"status": self.status, "priority": self.priority, "category": self.category}
         conditions = [getattr(ticket, name) == value for name, value in one.items() if value is not None]
         conditions += [getattr(ticket, name).in_(values) for name, values in several.items() if values]
@@ -108,4 +113,3 @@ class TicketQuery(TicketFilter):
         name = self.sort.value.lstrip("-")
         columns: dict[str, Any] = {"createdAt": Ticket.created_at, "updatedAt": Ticket.updated_at, "nextDueAt": Ticket.next_due_at}
         return Order(columns.get(name, Ticket.urgency), Ticket.id, self.sort.value.startswith("-"))
-

@@ -41,5 +41,7 @@ async def find(session: TenantSession, caller: Caller, ticket_id: int) -> Ticket
 
 
 async def rows_of(session: TenantSession, table: Any, ticket: Ticket, *order: Any) -> list[Any]:
-    found = await session.execute(sa.select(table).where(table.merchant_id == ticket.merchant_id, table.ticket_id == ticket.id).order_by(*order))
+    found = await session.execute(
+        sa.select(table).where(table.merchant_id == ticket.merchant_id, table.ticket_id == ticket.id).order_by(*order)
+    )
     return list(found.scalars())

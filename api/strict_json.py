@@ -21,7 +21,10 @@ def check(body: bytes) -> None:
     except RecursionError:
         _refuse("too_deep", "The body is nested too deeply.")
     except ValueError as error:
-        _refuse("invalid_json", f"The body is not valid JSON: {error}" if isinstance(error, json.JSONDecodeError) else "The body is not valid JSON.")
+        _refuse(
+            "invalid_json",
+            f"The body is not valid JSON: {error}" if isinstance(error, json.JSONDecodeError) else "The body is not valid JSON.",
+        )
     _walk(content)
 
 

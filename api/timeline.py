@@ -12,7 +12,9 @@ from models.tables.sla import LedgerEntry
 def segments(entries: Sequence[LedgerEntry], calendar: Calendar | None, now: datetime) -> list[SegmentView]:
     """Between two entries of a clock lies a segment, in which it ran or stood still; the last one of a live clock reaches to ``now``."""
     ordered = sorted(entries, key=lambda entry: (entry.metric, entry.cycle, entry.id))
-    return [segment for _, clock in groupby(ordered, key=lambda e: (e.metric, e.cycle)) for segment in _of_clock(list(clock), calendar, now)]
+    return [
+        segment for _, clock in groupby(ordered, key=lambda e: (e.metric, e.cycle)) for segment in _of_clock(list(clock), calendar, now)
+    ]
 
 
 def _of_clock(entries: list[LedgerEntry], calendar: Calendar | None, now: datetime) -> list[SegmentView]:

@@ -110,7 +110,15 @@ class Merchant:
 
 
 class Desk:
-    def __init__(self, environment: WorkflowEnvironment, database: Database, relay: Relay, context: Context, identity: DevelopmentIdentity, mails: Path) -> None:
+    def __init__(
+        self,
+        environment: WorkflowEnvironment,
+        database: Database,
+        relay: Relay,
+        context: Context,
+        identity: DevelopmentIdentity,
+        mails: Path,
+    ) -> None:
         self.environment = environment
         self.client = environment.client
         self.database = database

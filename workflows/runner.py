@@ -6,5 +6,7 @@ Passing them through makes a run start in about a millisecond. models.tables sta
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 RUNNER = SandboxedWorkflowRunner(
-    restrictions=SandboxRestrictions.default.with_passthrough_modules("models", "workflows", "pydantic", "pydantic_core", "annotated_types"),
+    restrictions=SandboxRestrictions.default.with_passthrough_modules(
+        "models", "workflows", "pydantic", "pydantic_core", "annotated_types"
+    ),
 )

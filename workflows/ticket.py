@@ -117,7 +117,11 @@ class TicketWorkflow:
         """Let an operator read the ticket in the Temporal UI. An ended workflow says by itself that it has ended: no upsert is spent on it."""
         facts, shown = self._facts, self._searchable
         workflow.set_current_details(card(facts))
-        if facts.has_ended or (facts.status, facts.escalation_level, facts.sla_status) == (shown.status, shown.escalation_level, shown.sla_status):
+        if facts.has_ended or (facts.status, facts.escalation_level, facts.sla_status) == (
+            shown.status,
+            shown.escalation_level,
+            shown.sla_status,
+        ):
             return
         self._searchable = facts
         sla = facts.sla_status.value if facts.sla_status else "none"

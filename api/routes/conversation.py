@@ -75,7 +75,9 @@ async def _list(unit: InUnit, ticket_id: int, kinds: list[MessageKind], pager: P
     async with unit.reading() as session:
         ticket = await find(session, unit.caller, ticket_id)
         of_ticket = (table.merchant_id == ticket.merchant_id) & (table.ticket_id == ticket.id)
-        rows, end = await pager.page(session, sa.select(Message).where(of_ticket, table.kind.in_(kinds)), Order(table.id, table.id, is_descending=False))
+        rows, end = await pager.page(
+            session, sa.select(Message).where(of_ticket, table.kind.in_(kinds)), Order(table.id, table.id, is_descending=False)
+        )
     return answer(Page[MessageView](data=[_view(row) for row in rows], page=end), headers=pager.link(end))
 
 
@@ -90,5 +92,3 @@ def _opening(follow_up: Any, body: str, work: Work) -> MessageView:
     by = work.change.by
     author = {"kind": by.kind.value, "id": str(by.id), "name": by.name}
     return MessageView(id=follow_up.id, ticket_id=follow_up.id, kind=MessageKind.REPLY, author=author, body=body, created_at=work.change.at)
-
-
