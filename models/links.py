@@ -6,7 +6,7 @@ from itsdangerous import BadSignature, URLSafeSerializer
 
 
 def sign(key: str, purpose: str, content: list[object]) -> str:
-    return _serializer(key, purpose).dumps(content)  # type: ignore[no-any-return]
+    return str(_serializer(key, purpose).dumps(content))
 
 
 def read(key: str, purpose: str, token: str) -> list[object] | None:

@@ -1,12 +1,13 @@
 """Who works on a ticket.
 
-The row of the team is the mutex of assignment: whoever counts the load of its agents, or changes it, holds that row until he commits. It is always taken after the
-ticket's own row, and further tickets only with SKIP LOCKED, so nobody waits in a circle.
+The row of the team is the mutex of assignment: whoever counts the load of its agents, or changes it, holds that row until he commits. It
+is always taken after the ticket's own row, and further tickets only with SKIP LOCKED, so nobody waits in a circle.
 """
 
 from collections.abc import Iterable
 
 import sqlalchemy as sa
+from sqlmodel import col
 
 from models.operations.case import Case
 from models.operations.errors import Conflict, Invalid
@@ -89,23 +90,22 @@ async def candidates(session: TenantSession, team_id: int) -> list[tuple[Candida
     await hold_team(session, team_id)
     load = (
         sa.select(sa.func.count())
-        .where(Ticket.merchant_id == Agent.merchant_id, Ticket.assignee_id == Agent.id, working())
+        .where(col(Ticket.merchant_id) == Agent.merchant_id, col(Ticket.assignee_id) == Agent.id, working())
         .correlate(Agent)
         .scalar_subquery()
     )
-    rows = await session.execute(
-        sa.select(Agent, load).where(Agent.team_id == team_id).order_by(Agent.id).execution_options(populate_existing=True)
-    )  # type: ignore[arg-type]
+    loaded = sa.select(Agent, load).where(col(Agent.team_id) == team_id).order_by(col(Agent.id))
+    rows = await session.execute(loaded.execution_options(populate_existing=True))
     return [(_candidate(agent, count), agent) for agent, count in rows]
 
 
 async def hold_team(session: TenantSession, team_id: int) -> None:
-    await session.execute(sa.select(Team.id).where(Team.id == team_id).with_for_update())  # type: ignore[call-overload]
+    await session.execute(sa.select(col(Team.id)).where(col(Team.id) == team_id).with_for_update())
 
 
 def working() -> sa.ColumnElement[bool]:
     """The condition of the partial index ``ix_ticket_load``."""
-    return Ticket.status.in_(sorted(UNFINISHED)) & Ticket.deleted_at.is_(None)  # type: ignore[union-attr,attr-defined,no-any-return]
+    return col(Ticket.status).in_(sorted(UNFINISHED)) & col(Ticket.deleted_at).is_(None)
 
 
 def is_at_work(ticket: Ticket) -> bool:

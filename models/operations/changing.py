@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import Select
+from sqlmodel import col
 
 from models.messages.ticket import TicketFacts
 from models.operations import outbox
@@ -25,7 +26,7 @@ _T = TypeVar("_T", SlaClock, Escalation)
 
 
 @asynccontextmanager
-async def changing(session: TenantSession, tickets: Select[tuple[Ticket]], change: Change) -> AsyncIterator[Case]:
+async def changing(session: TenantSession, tickets: Select[Ticket], change: Change) -> AsyncIterator[Case]:
     """Lock the one ticket that ``tickets`` selects and write at the end what was changed; its workflow is told through the outbox.
 
     Raises:
@@ -73,16 +74,13 @@ async def pick_up_waiting(session: TenantSession, team_id: int, change: Change) 
 
 
 async def _waiting(session: TenantSession, team_id: int) -> Sequence[Ticket]:
-    queue = sa.select(Ticket).where(
-        Ticket.team_id == team_id, Ticket.assignee_id.is_(None), Ticket.status == Status.NEW, Ticket.deleted_at.is_(None)
-    )  # type: ignore[union-attr]
-    found = await session.execute(
-        queue.order_by(Ticket.urgency.desc(), Ticket.created_at, Ticket.id).limit(PICKED_UP_AT_ONCE).with_for_update(skip_locked=True)
-    )  # type: ignore[arg-type]
-    return found.scalars().all()
+    nobodys = col(Ticket.assignee_id).is_(None) & (col(Ticket.status) == Status.NEW) & col(Ticket.deleted_at).is_(None)
+    queue = sa.select(Ticket).where(col(Ticket.team_id) == team_id, nobodys)
+    first = queue.order_by(col(Ticket.urgency).desc(), col(Ticket.created_at), col(Ticket.id)).limit(PICKED_UP_AT_ONCE)
+    return (await session.execute(first.with_for_update(skip_locked=True))).scalars().all()
 
 
-async def lock(session: TenantSession, tickets: Select[tuple[Ticket]], change: Change) -> Case:
+async def lock(session: TenantSession, tickets: Select[Ticket], change: Change) -> Case:
     locked = tickets.with_for_update(of=Ticket).execution_options(populate_existing=True)
     ticket = (await session.execute(locked)).scalar_one_or_none()
     if ticket is None:
@@ -97,5 +95,5 @@ async def _case(session: TenantSession, ticket: Ticket, change: Change) -> Case:
 
 
 async def _rows(session: TenantSession, table: type[_T], ticket: Ticket) -> list[_T]:
-    found = await session.execute(sa.select(table).where(table.merchant_id == ticket.merchant_id, table.ticket_id == ticket.id))
-    return list(found.scalars())
+    of_ticket = (col(table.merchant_id) == ticket.merchant_id) & (col(table.ticket_id) == ticket.id)
+    return list((await session.execute(sa.select(table).where(of_ticket))).scalars())

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from models.operations.case import Case
 from models.policy import clock as policy
+from models.policy.calendar import Calendar
 from models.policy.clock import Clock
 from models.policy.lifecycle import UNFINISHED, Status
 from models.policy.sla import Metric, OnReopen
@@ -112,7 +113,7 @@ def _turn(case: Case, clock: Clock, change: Callable[..., Clock], kind: str, rea
         _write_ledger(case, turned, kind, reason)
 
 
-def retime(case: Case, clock: Clock, target: timedelta, *, was: policy.Calendar, reason: str) -> None:
+def retime(case: Case, clock: Clock, target: timedelta, *, was: Calendar, reason: str) -> None:
     """A new target or calendar: what was spent stays spent."""
     settled = _note_breach(case, clock, policy.settle(clock, case.at))
     calendar = case.rules.calendar

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 import sqlalchemy as sa
+from sqlmodel import col
 
 from models.messages.delivery import DeliveryRef, NotificationStatus
 from models.operations.errors import NotFound
@@ -42,7 +43,7 @@ async def read_letter(session: TenantSession, ref: DeliveryRef) -> Letter | None
 
 
 async def lock_notification(session: TenantSession, notification_id: int) -> Notification:
-    found = await session.execute(sa.select(Notification).where(Notification.id == notification_id).with_for_update())  # type: ignore[arg-type]
+    found = await session.execute(sa.select(Notification).where(col(Notification.id) == notification_id).with_for_update())
     notification = found.scalar_one_or_none()
     if notification is None:
         raise NotFound("notification")
@@ -65,11 +66,16 @@ async def begin_attempt(session: TenantSession, ref: DeliveryRef, attempt: int, 
     return row.id
 
 
-async def end_attempt(
-    session: TenantSession, attempt_id: int, outcome: AttemptOutcome, at: datetime, code: int | None, detail: str
-) -> None:  # noqa: PLR0913 - one a column
+async def end_attempt(  # noqa: PLR0913, PLR0917 - one a column
+    session: TenantSession,
+    attempt_id: int,
+    outcome: AttemptOutcome,
+    at: datetime,
+    code: int | None,
+    detail: str,
+) -> None:
     ended = {"outcome": outcome, "finished_at": at, "code": code, "detail": detail}
-    await session.execute(sa.update(DeliveryAttempt).where(DeliveryAttempt.id == attempt_id).values(ended))  # type: ignore[arg-type]
+    await session.execute(sa.update(DeliveryAttempt).where(col(DeliveryAttempt.id) == attempt_id).values(ended))
 
 
 async def settle_notification(session: TenantSession, ref: DeliveryRef, status: NotificationStatus, at: datetime) -> NotificationStatus:
@@ -81,12 +87,12 @@ async def settle_notification(session: TenantSession, ref: DeliveryRef, status: 
 
 
 async def _began_and_never_ended(session: TenantSession, notification: Notification) -> bool:
-    same_round = (DeliveryAttempt.notification_id == notification.id) & (DeliveryAttempt.round == notification.round)
-    found = await session.execute(sa.select(DeliveryAttempt.id).where(same_round, DeliveryAttempt.finished_at.is_(None)).limit(1))  # type: ignore[call-overload,union-attr]
-    return found.first() is not None
+    same_round = (col(DeliveryAttempt.notification_id) == notification.id) & (col(DeliveryAttempt.round) == notification.round)
+    hanging = sa.select(col(DeliveryAttempt.id)).where(same_round, col(DeliveryAttempt.finished_at).is_(None))
+    return (await session.execute(hanging.limit(1))).first() is not None
 
 
 async def _names(session: TenantSession, notification: Notification) -> dict[int, str]:
     ids = [id_ for key in ("fromAgentId", "toAgentId") if (id_ := notification.context.get(key))]
-    found = await session.execute(sa.select(Agent.id, Agent.name).where(Agent.id.in_(ids)))  # type: ignore[call-overload,attr-defined]
+    found = await session.execute(sa.select(col(Agent.id), col(Agent.name)).where(col(Agent.id).in_(ids)))
     return {row.id: row.name for row in found}

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 import sqlalchemy as sa
+from sqlmodel import col
 
 from models.operations.errors import NotFound
 from models.tables.session import TenantSession
@@ -19,12 +20,13 @@ async def enrich(session: TenantSession, ticket_id: int, at: datetime) -> None:
     if ticket.context is None:
         earlier = await _earlier(session, ticket)
         context = {"gatheredAt": at.isoformat(), "earlierTickets": earlier[:EARLIER_SHOWN], "hasMore": len(earlier) > EARLIER_SHOWN}
-        await session.execute(sa.update(Ticket).where(Ticket.id == ticket_id).values(context=context))  # type: ignore[arg-type]
+        await session.execute(sa.update(Ticket).where(col(Ticket.id) == ticket_id).values(context=context))
 
 
 async def _earlier(session: TenantSession, ticket: Ticket) -> list[dict[str, str | int]]:
-    own = (Ticket.reporter_id == ticket.reporter_id) & (Ticket.created_at < ticket.created_at) & Ticket.deleted_at.is_(None)  # type: ignore[union-attr]
-    found = await session.execute(sa.select(Ticket).where(own).order_by(Ticket.created_at.desc()).limit(EARLIER_SHOWN + 1))  # type: ignore[attr-defined]
+    own = (col(Ticket.reporter_id) == ticket.reporter_id) & col(Ticket.deleted_at).is_(None)
+    earlier = sa.select(Ticket).where(own, col(Ticket.created_at) < ticket.created_at).order_by(col(Ticket.created_at).desc())
+    found = await session.execute(earlier.limit(EARLIER_SHOWN + 1))
     return [
         {"id": str(t.id), "number": t.number, "subject": t.subject, "status": t.status, "createdAt": t.created_at.isoformat()}
         for t in found.scalars()

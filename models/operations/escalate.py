@@ -1,4 +1,7 @@
-"""Escalation: a rung of the ladder, taken by a deadline or by a person. It changes the owner or tells, in one transaction; never silently nothing."""
+"""Escalation: a rung of the ladder, taken by a deadline or by a person.
+
+It changes the owner or tells, in one transaction; never silently nothing.
+"""
 
 from datetime import datetime
 

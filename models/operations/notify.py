@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlmodel import col
 
 from models.messages.delivery import DeliveryRef, NotificationStatus
 from models.operations import outbox
@@ -64,9 +65,8 @@ async def audience(case: Case, whom: Sequence[Audience], *agent_ids: int | None)
     ids = {*agent_ids, ticket.assignee_id if Audience.ASSIGNEE in whom else None} - {None}
     roles = [role for name, role in ((Audience.LEAD, Role.LEAD), (Audience.SENIOR, Role.SENIOR)) if name in whom]
     roles = list(Role) if Audience.TEAM in whom else roles
-    found = await case.session.execute(
-        sa.select(Agent).where(Agent.id.in_(ids) | ((Agent.team_id == ticket.team_id) & Agent.role.in_(roles))).order_by(Agent.id),  # type: ignore[attr-defined,arg-type]
-    )
+    named = col(Agent.id).in_(ids) | ((col(Agent.team_id) == ticket.team_id) & col(Agent.role).in_(roles))
+    found = await case.session.execute(sa.select(Agent).where(named).order_by(col(Agent.id)))
     people = [as_recipient(agent) for agent in found.scalars()]
     return people + (await reporter(case) if Audience.REPORTER in whom else [])
 

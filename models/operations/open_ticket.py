@@ -3,6 +3,7 @@
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic import Field
 
 from models.operations import clocks
 from models.operations.case import Case
@@ -10,7 +11,7 @@ from models.operations.change import Change
 from models.operations.changing import settle
 from models.operations.errors import Invalid
 from models.operations.notify import reporter, tell
-from models.operations.rulebook import Rulebook, Rules, pin, rulebook, traits_of
+from models.operations.rulebook import Rulebook, Rules, pin, rulebook_and_number, traits_of
 from models.policy.lifecycle import Channel, Priority, Status
 from models.policy.notification import NotificationKind
 from models.policy.value import Value
@@ -29,7 +30,7 @@ class NewTicket(Value):
     organizer_id: int | None = None
     channel: Channel = Channel.API
     tags: tuple[str, ...] = ()
-    custom_fields: dict[str, Any] = {}
+    custom_fields: dict[str, Any] = Field(default_factory=dict)
 
 
 async def open_ticket(session: TenantSession, new: NewTicket, opened_for: Reporter, change: Change) -> Ticket:
@@ -38,23 +39,42 @@ async def open_ticket(session: TenantSession, new: NewTicket, opened_for: Report
     Raises:
         Invalid: the merchant has no such category.
     """
-    book = await rulebook(session)
-    ticket = await _row(session, new, opened_for, change, book)
-    return await _open(session, ticket, book, change)
+    return await _open(session, new, opened_for, change)
 
 
 async def open_follow_up(session: TenantSession, closed: Ticket, body: str, change: Change) -> Ticket:
     """A reporter writes on a closed ticket: a new one begins, linked to it."""
-    book = await rulebook(session)
     author = await session.get_one(Reporter, (closed.merchant_id, closed.reporter_id))
     kept = closed.model_dump(include={"priority", "category", "organizer_id", "channel", "tags", "custom_fields"})
     new = NewTicket(subject=closed.subject, description=body, **kept)
-    ticket = await _row(session, new, author, change, book)
-    ticket.follow_up_of_id = closed.id
-    return await _open(session, ticket, book, change)
+    return await _open(session, new, author, change, follow_up_of=closed.id)
 
 
-async def _open(session: TenantSession, ticket: Ticket, book: Rulebook, change: Change) -> Ticket:
+async def _open(session: TenantSession, new: NewTicket, opened_for: Reporter, change: Change, follow_up_of: int | None = None) -> Ticket:
+    book, number = await rulebook_and_number(session)
+    category = new.category or next(iter(book.categories), None)
+    if category is not None and category not in book.categories:
+        raise Invalid("unknown_category", "There is no such category.", "/category")
+    ticket = Ticket(
+        merchant_id=session.merchant_id,
+        id=session.new_id(),
+        number=number,
+        status=Status.NEW,
+        category=category,
+        team_id=book.categories[category] if category else None,
+        reporter_id=opened_for.id,
+        tags=sorted(set(new.tags)),
+        follow_up_of_id=follow_up_of,
+        created_at=change.at,
+        updated_at=change.at,
+        **new.model_dump(include={"subject", "description", "priority", "organizer_id", "channel", "custom_fields"}),
+    )
+    await _promise(session, ticket, book, change)
+    return ticket
+
+
+async def _promise(session: TenantSession, ticket: Ticket, book: Rulebook, change: Change) -> None:
+    """The clocks start, and the reporter learns that his ticket has arrived."""
     chosen = book.choose(traits_of(ticket))
     pin(ticket, chosen)
     case = Case(session, ticket, book.rules(chosen) if chosen else Rules(), change)
@@ -64,24 +84,3 @@ async def _open(session: TenantSession, ticket: Ticket, book: Rulebook, change: 
         tell(case, NotificationKind.TICKET_RECEIVED, cause, await reporter(case))
     session.insert(ticket)
     await settle(case)
-    return ticket
-
-
-async def _row(session: TenantSession, new: NewTicket, opened_for: Reporter, change: Change, book: Rulebook) -> Ticket:
-    category = new.category or next(iter(book.categories), None)
-    if category is not None and category not in book.categories:
-        raise Invalid("unknown_category", "There is no such category.", "/category")
-    number = (await session.execute(sa.select(sa.func.next_ticket_number(session.merchant_id)))).scalar_one()
-    return Ticket(
-        merchant_id=session.merchant_id,
-        id=session.new_id(),
-        number=number,
-        status=Status.NEW,
-        category=category,
-        team_id=book.categories[category] if category else None,
-        reporter_id=opened_for.id,
-        tags=sorted(set(new.tags)),
-        created_at=change.at,
-        updated_at=change.at,
-        **new.model_dump(include={"subject", "description", "priority", "organizer_id", "channel", "custom_fields"}),
-    )

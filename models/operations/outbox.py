@@ -1,6 +1,7 @@
 """What the engine has to hear, written in the transaction of the change that it is about.
 
-One row for each workflow: a newer message takes the place of one that still waits. A relay (see activities/relay.py) delivers it at least once.
+One row for each workflow: a newer message takes the place of one that still waits. A relay (see :mod:`models.relay`) delivers it at
+least once.
 """
 
 from models.messages.delivery import DeliveryRef

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
+from sqlmodel import col
 
 from models.messages.delivery import DeliveryRef, NotificationStatus
 from models.operations import outbox
@@ -15,7 +16,7 @@ from models.tables.ticket import Ticket
 
 async def tell_again(session: TenantSession, ticket_id: int, at: datetime) -> None:
     """The ticket's facts, as they are now, go to its workflow once more; a newer version, so that it takes them."""
-    case = await lock(session, sa.select(Ticket).where(Ticket.id == ticket_id), Change(by=SYSTEM, at=at))  # type: ignore[arg-type]
+    case = await lock(session, sa.select(Ticket).where(col(Ticket.id) == ticket_id), Change(by=SYSTEM, at=at))
     case.ticket.facts_version = case.ticket.version = case.ticket.version + 1
     outbox.post_facts(session, case.facts(), case.change)
     await session.write()

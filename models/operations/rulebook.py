@@ -1,9 +1,11 @@
 """A merchant's rules: read once per version of them, then kept. A version of a rule never changes."""
 
 from collections import OrderedDict
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import sqlalchemy as sa
+from pydantic import BaseModel
+from sqlmodel import col
 
 from models.operations.errors import NotFound
 from models.policy.calendar import Calendar
@@ -15,6 +17,7 @@ from models.tables.sla import Rule, RuleKind
 from models.tables.ticket import Ticket
 
 _KEPT_MERCHANTS = 500
+_T = TypeVar("_T", bound=BaseModel)
 
 
 class Pin(NamedTuple):
@@ -64,16 +67,29 @@ class Rulebook:
         return Pin(policy_id, version, self._current[policy.calendar_id], ladder)
 
 
-def _parsed(rules, kind, value):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+def _parsed(rules: list[Rule], kind: RuleKind, value: type[_T]) -> dict[tuple[int, int], _T]:
     return {(rule.id, rule.version): value.model_validate(rule.definition) for rule in rules if rule.kind is kind}
 
 
 _kept: OrderedDict[int, Rulebook] = OrderedDict()
 
 
+_MERCHANT = sa.select(Merchant)
+_MERCHANT_AND_NUMBER = sa.select(Merchant, sa.func.next_ticket_number(Merchant.id))
+
+
 async def rulebook(session: TenantSession) -> Rulebook:
     """The rulebook as it stands now: one row is read to know whether the kept one still holds."""
-    merchant = (await session.execute(sa.select(Merchant))).scalar_one_or_none()
+    return await _of((await session.execute(_MERCHANT)).scalar_one_or_none(), session)
+
+
+async def rulebook_and_number(session: TenantSession) -> tuple[Rulebook, int]:
+    """The rulebook and the number for a new ticket, in one round trip."""
+    merchant, number = (await session.execute(_MERCHANT_AND_NUMBER)).one_or_none() or (None, 0)
+    return await _of(merchant, session), number
+
+
+async def _of(merchant: Merchant | None, session: TenantSession) -> Rulebook:
     if merchant is None:
         raise NotFound("merchant")
     kept = _kept.get(merchant.id)
@@ -114,7 +130,7 @@ def traits_of(ticket: Ticket) -> Traits:
 
 
 async def _read(session: TenantSession, merchant: Merchant) -> Rulebook:
-    categories = (await session.execute(sa.select(Category).order_by(Category.position, Category.id))).scalars()  # type: ignore[arg-type]
+    categories = (await session.execute(sa.select(Category).order_by(col(Category.position), col(Category.id)))).scalars()
     rules = (await session.execute(sa.select(Rule))).scalars().all()
     book = Rulebook(merchant, {category.name: category.team_id for category in categories}, list(rules))
     _kept[merchant.id] = book

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
+from sqlmodel import col
 
 from models.operations.case import Case
 from models.operations.errors import Conflict, NotFound
@@ -33,7 +34,7 @@ async def send_survey(case: Case) -> None:
 
 async def cancel_survey(case: Case) -> None:
     """Reopened: what was asked about the last resolution does not count any more."""
-    unanswered = (Survey.ticket_id == case.ticket.id) & Survey.answered_at.is_(None) & Survey.cancelled_at.is_(None)  # type: ignore[union-attr]
+    unanswered = (col(Survey.ticket_id) == case.ticket.id) & col(Survey.answered_at).is_(None) & col(Survey.cancelled_at).is_(None)
     await case.session.execute(sa.update(Survey).where(unanswered).values(cancelled_at=case.at))
 
 
@@ -43,7 +44,7 @@ async def open_survey(session: TenantSession, survey_id: int, at: datetime) -> S
     Raises:
         NotFound: there is none. Conflict: answered, withdrawn or expired.
     """
-    survey = (await session.execute(sa.select(Survey).where(Survey.id == survey_id).with_for_update())).scalar_one_or_none()  # type: ignore[arg-type]
+    survey = (await session.execute(sa.select(Survey).where(col(Survey.id) == survey_id).with_for_update())).scalar_one_or_none()
     if survey is None:
         raise NotFound("survey")
     if survey.answered_at:

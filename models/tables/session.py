@@ -83,7 +83,8 @@ class TenantSession(AsyncSession):
 
         One round trip whatever their number: rows travel as a JSON document for each table. Foreign keys are checked at the end of the statement.
         """
-        await self.flush()
+        if self.dirty or self.new:
+            await self.flush()
         if self._new:
             rows = {
                 table: to_json([row if isinstance(row, dict) else row.model_dump() for row in new]).decode()
