@@ -1,20 +1,27 @@
 """What the ticket's workflow has done: each is one operation in one transaction, and answers with the facts that hold after it."""
 
+from collections.abc import Awaitable, Callable
+from typing import Any
+
 import sqlalchemy as sa
-from sqlalchemy import Select
+import structlog
+from sqlmodel import col
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from models.messages.ticket import ASSIGN, ENRICH, MEET_DEADLINES, At, TicketFacts
 from models.operations.assign import assign_automatically
+from models.operations.case import Case
 from models.operations.change import SYSTEM, Change
 from models.operations.changing import answer, lock
 from models.operations.enrich import enrich
 from models.operations.errors import NotFound
 from models.operations.meet_deadlines import meet_deadlines
 from models.relay import Relay
-from models.tables.session import Database
+from models.tables.session import Database, TenantSession
 from models.tables.ticket import Ticket
+
+log = structlog.get_logger()
 
 
 class TicketActivities:
@@ -24,30 +31,36 @@ class TicketActivities:
 
     @activity.defn(name=ASSIGN)
     async def assign(self, request: At) -> TicketFacts:
-        async with self._database.writing(request.merchant_id) as session:
-            case = await self._lock(session, request)
-            await assign_automatically(case)
-            facts = await answer(case)
-        self._relay.wake()
-        return facts
+        return await self._change(request, assign_automatically)
 
     @activity.defn(name=MEET_DEADLINES)
     async def meet_deadlines(self, request: At) -> TicketFacts:
-        async with self._database.writing(request.merchant_id) as session:
-            case = await self._lock(session, request)
-            await meet_deadlines(case)
-            facts = await answer(case)
-        self._relay.wake()
-        return facts
+        return await self._change(request, meet_deadlines)
 
     @activity.defn(name=ENRICH)
     async def enrich(self, request: At) -> None:
         async with self._database.reading(request.merchant_id) as session:
             await enrich(session, request.ticket_id, request.at)
 
-    async def _lock(self, session, request):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-        tickets: Select[tuple[Ticket]] = sa.select(Ticket).where(Ticket.id == request.ticket_id)  # type: ignore[arg-type]
+    async def _change(self, request: At, operation: Callable[[Case], Awaitable[Any]]) -> TicketFacts:
+        async with self._database.writing(request.merchant_id) as session:
+            case = await self._lock(session, request)
+            await operation(case)
+            facts = await answer(case)
+        self._relay.wake()
+        log.info(
+            activity.info().activity_type,
+            merchant_id=request.merchant_id,
+            ticket_id=request.ticket_id,
+            workflow_id=request.workflow_id,
+            request_id=request.request_id,
+            version=facts.version,
+        )
+        return facts
+
+    async def _lock(self, session: TenantSession, request: At) -> Case:
+        tickets = sa.select(Ticket).where(col(Ticket.id) == request.ticket_id)
         try:
-            return await lock(session, tickets, Change(by=SYSTEM, at=request.at, request_id=activity.info().workflow_run_id))
+            return await lock(session, tickets, Change(by=SYSTEM, at=request.at, request_id=request.request_id))
         except NotFound as missing:
             raise ApplicationError(missing.detail, type="NotFound", non_retryable=True) from missing

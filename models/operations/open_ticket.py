@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import sqlalchemy as sa
 from pydantic import Field
 
 from models.operations import clocks
