@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -13,6 +14,8 @@ from models.messages.delivery import BURY, DELIVER, Burial, Delivery, Notificati
 from models.operations.deliver import Letter, begin_attempt, end_attempt, read_letter, settle_notification
 from models.tables.outgoing import AttemptOutcome
 from models.tables.session import Database
+
+log = structlog.get_logger()
 
 
 class DeliveryActivities:
@@ -66,6 +69,15 @@ class DeliveryActivities:
         except DeliveryFailed as failed:
             outcome, code, detail, failure = _outcome(failed), failed.code, failed.text, failed
         await self._end(request, attempts, outcome, code, detail)
+        log.info(
+            "notification.deliver",
+            merchant_id=request.merchant_id,
+            ticket_id=mail.ticket_id,
+            workflow_id=request.workflow_id,
+            attempt=activity.info().attempt,
+            outcome=outcome,
+            code=code,
+        )
         return outcome, failure
 
     async def _begin(self, request: Delivery) -> int:

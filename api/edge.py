@@ -44,7 +44,8 @@ class Edge:
             await self._serve(scope, headers, receive, answer)
             route = getattr(scope.get("route"), "path", None)
             milliseconds = round((time.perf_counter() - started) * 1000, 1)
-            log.info("request", method=scope["method"], route=route, status=status, ms=milliseconds, merchant_id=scope.get("merchant_id"))
+            about = {"merchant_id": scope.get("merchant_id"), "ticket_id": scope.get("path_params", {}).get("ticket_id")}
+            log.info("request", method=scope["method"], route=route, status=status, ms=milliseconds, **about)
 
     async def _serve(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         try:

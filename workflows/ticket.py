@@ -111,7 +111,8 @@ class TicketWorkflow:
         return f"{nearest.kind} {nearest.key}".strip() if nearest else None
 
     def _as_of_now(self) -> At:
-        return At(merchant_id=self._facts.merchant_id, ticket_id=self._facts.ticket_id, at=workflow.now())
+        facts = self._facts
+        return At(merchant_id=facts.merchant_id, ticket_id=facts.ticket_id, at=workflow.now(), request_id=facts.request_id)
 
     def _show(self) -> None:
         """Let an operator read the ticket in the Temporal UI. An ended workflow says by itself that it has ended: no upsert is spent on it."""

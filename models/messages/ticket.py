@@ -27,7 +27,7 @@ class TicketRef(Message):
 class TicketFacts(TicketRef):
     """The state of a ticket as far as time is concerned. ``version`` grows with every change of it: the newer one wins.
 
-    ``has_ended`` is true when nothing is left to wait for: closed, deleted or merged.
+    ``has_ended`` is true when nothing is left to wait for: closed, deleted or merged. ``request_id`` is the request that brought this news.
     """
 
     version: int
@@ -39,6 +39,7 @@ class TicketFacts(TicketRef):
     is_assigned: bool
     deadlines: tuple[Deadline, ...]
     has_ended: bool = False
+    request_id: str | None = None
 
 
 class TicketLife(Message):
@@ -52,3 +53,4 @@ class At(TicketRef):
     """An activity's request: act on this ticket, as of the workflow's own instant."""
 
     at: datetime
+    request_id: str | None = None

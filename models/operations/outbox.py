@@ -12,7 +12,8 @@ from models.tables.session import TenantSession
 
 
 def post_facts(session: TenantSession, facts: TicketFacts, change: Change) -> None:
-    _post(session, facts, facts.workflow_id, Topic.TICKET, facts.version, change)
+    news = facts.model_copy(update={"request_id": change.request_id})
+    _post(session, news, facts.workflow_id, Topic.TICKET, facts.version, change)
 
 
 def post_delivery(session: TenantSession, delivery: DeliveryRef, change: Change) -> None:
