@@ -1,7 +1,6 @@
 """The API, put together."""
 
 from fastapi import FastAPI
-from fastapi.routing import APIRoute
 
 from api import problems
 from api.context import Context
@@ -17,7 +16,7 @@ def create_app(context: Context) -> FastAPI:
         title="Helpdesk",
         version="1",
         summary="Tickets that keep their promises",
-        generate_unique_id_function=lambda route: route.name if isinstance(route, APIRoute) else str(route),
+        generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,
         redoc_url=None,
     )
