@@ -42,7 +42,7 @@ class OpenTicket(Value):
     organizer_id: Id | None = None
     channel: Channel = Channel.API
     tags: Tags = ()
-    custom_fields: CustomFields = {}
+    custom_fields: CustomFields = Field(default_factory=dict)
     reporter: OnBehalfOf | None = None
 
 

@@ -1,18 +1,19 @@
 """Keyset pages: a page ends at a row, and the next one begins behind it. The cursor is signed for one merchant and one question."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
 import sqlalchemy as sa
-from fastapi import Query, Request
+from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel
 from sqlalchemy import Select
 
-from api.caller import Caller
+from api.caller import AnyCaller
 from api.context import Context
 from api.errors import Unprocessable
+from api.unit import answer
 from api.views import View
 from models import links
 from models.tables.session import TenantSession
@@ -37,13 +38,25 @@ class Order(NamedTuple):
 
     column: Any
     id: Any
-    is_descending: bool
+    is_descending: bool = False
+
+    @property
+    def is_nullable(self) -> bool:
+        return bool(getattr(self.column, "nullable", False))
+
+    def columns(self) -> tuple[Any, Any]:
+        """For ORDER BY. Nulls are only spoken of where there can be some: the planner would pass over the index."""
+        column, row_id = (each.desc() if self.is_descending else each.asc() for each in (self.column, self.id))
+        return column.nulls_last() if self.is_nullable else column, row_id
+
+    def beyond(self, column: Any, value: Any) -> Any:
+        return column < value if self.is_descending else column > value
 
 
 class Pager:
     """One question of one caller: the query string without the cursor tells questions apart."""
 
-    def __init__(self, request: Request, caller: Caller, limit: int, after: str | None) -> None:
+    def __init__(self, request: Request, caller: AnyCaller, limit: Limit = 50, after: After = None) -> None:
         context: Context = request.app.state.context
         question = sorted((name, value) for name, value in request.query_params.multi_items() if name not in ("after", "limit"))
         digest = sha256(repr((caller.merchant_id, caller.claims.sub, request.url.path, question)).encode()).hexdigest()
@@ -54,51 +67,37 @@ class Pager:
         query = rows.limit(self.limit + 1)
         if self._after is not None:
             query = query.where(self._behind(order))
-        direction = (lambda c: c.desc()) if order.is_descending else (lambda c: c.asc())
-        query = (
-            query.order_by(direction(order.column).nulls_last(), direction(order.id))
-            if _is_nullable(order)
-            else query.order_by(
-                direction(order.column),
-                direction(order.id),
-            )
-        )
-        found = list((await session.execute(query)).scalars())
+        found = list((await session.execute(query.order_by(*order.columns()))).scalars())
         shown = found[: self.limit]
         has_more = len(found) > self.limit
         return shown, PageEnd(has_more=has_more, next=self._cursor(shown[-1], order) if has_more else None)
 
-    def link(self, end: PageEnd) -> Mapping[str, str]:
+    def answer(self, shown: Sequence[View], end: PageEnd) -> Response:
+        """The page, with the address of the next one as a link (RFC 8288)."""
+        page: Page[View] = Page(data=list(shown), page=end)
         if end.next is None:
-            return {}
+            return answer(page)
         url = self._url.include_query_params(after=end.next)
-        return {"Link": f'<{url.path}?{url.query}>; rel="next"'}
+        return answer(page, headers={"Link": f'<{url.path}?{url.query}>; rel="next"'})
 
     def _cursor(self, row: Any, order: Order) -> str:
         value = getattr(row, order.column.key)
-        return links.sign(
-            self._key, self._purpose, [value.isoformat() if isinstance(value, datetime) else value, getattr(row, order.id.key)]
-        )
+        place = value.isoformat() if isinstance(value, datetime) else value
+        return links.sign(self._key, self._purpose, [place, getattr(row, order.id.key)])
 
-    def _behind(self, order: Order) -> sa.ColumnElement[bool]:
+    def _behind(self, order: Order) -> Any:
         content = links.read(self._key, self._purpose, self._after or "")
         if content is None:
             detail = "The cursor is not of this list."
             raise Unprocessable(detail, errors=[{"pointer": "/query/after", "code": "invalid_cursor", "detail": detail}])
         value, row_id = content
         if value is None:
-            return order.column.is_(None) & _beyond(order.id, row_id, order)  # type: ignore[no-any-return]
+            return order.column.is_(None) & order.beyond(order.id, row_id)
         if isinstance(order.column.type, sa.DateTime):
             value = datetime.fromisoformat(str(value))
-        behind = _beyond(
-            sa.tuple_(order.column, order.id), sa.tuple_(sa.literal(value, order.column.type), sa.literal(row_id, order.id.type)), order
-        )
-        return behind | order.column.is_(None) if _is_nullable(order) else behind
+        end = sa.tuple_(sa.literal(value, order.column.type), sa.literal(row_id, order.id.type))
+        behind = order.beyond(sa.tuple_(order.column, order.id), end)
+        return behind | order.column.is_(None) if order.is_nullable else behind
 
 
-def _beyond(column: Any, value: Any, order: Order) -> Any:
-    return column < value if order.is_descending else column > value
-
-
-def _is_nullable(order: Order) -> bool:
-    return bool(getattr(order.column, "nullable", False))
+Paged = Annotated[Pager, Depends(Pager)]

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from sqlalchemy import Select
+from sqlmodel import col
 
 from api.bodies import Id
 from api.caller import ADMINS, Caller
@@ -58,7 +59,7 @@ class TicketFilter(BaseModel):
     q: Annotated[str | None, Field(max_length=500, pattern=r"^[^\x00]*$")] = None
     include_deleted: bool = False
 
-    def apply(self, caller: Caller) -> Select[tuple[Ticket]]:
+    def apply(self, caller: Caller) -> Select[Ticket]:
         if self.include_deleted and caller.claims.roles.isdisjoint(ADMINS):
             raise Forbidden("Only an admin sees deleted tickets.")
         tickets = readable_with_deleted(caller) if self.include_deleted else readable(caller)
@@ -98,8 +99,8 @@ class TicketFilter(BaseModel):
         if self.assignee_id == "none":
             return [column.is_(None)]
         if self.assignee_id == "me":
-            mine: Any = sa.select(Agent.id).where(Agent.merchant_id == caller.merchant_id, Agent.sub == caller.claims.sub)  # type: ignore[call-overload]
-            return [column.in_(mine)]
+            mine = (col(Agent.merchant_id) == caller.merchant_id) & (col(Agent.sub) == caller.claims.sub)
+            return [column.in_(sa.select(col(Agent.id)).where(mine))]
         return [column == int(self.assignee_id)] if int(self.assignee_id) < 2**63 else [sa.false()]
 
 

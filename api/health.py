@@ -19,7 +19,10 @@ async def healthy() -> dict[str, str]:
 
 @router.get("/readyz")
 async def ready(request: Request) -> Response:
-    """The schema is the one that this release knows, the pool answers, the keys are there. The engine away is degraded: tickets are still taken."""
+    """The schema is the one that this release knows, the pool answers, the keys are there.
+
+    The engine away is degraded: tickets are still taken.
+    """
     context: Context = request.app.state.context
     checks = {"database": await _database(context), "keys": await _keys(context)}
     is_ready = all(value == "ok" for value in checks.values())

@@ -1,7 +1,7 @@
 """The same POST twice gives the same answer: it is kept in the transaction of its effect, so that neither exists without the other."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 import sqlalchemy as sa
@@ -27,7 +27,7 @@ class Once:
         self.scope = sha256(scope.encode()).hexdigest()
         self.request_hash = sha256(body).hexdigest()
 
-    async def stored(self, session: TenantSession, now: object) -> Response | None:
+    async def stored(self, session: TenantSession, now: datetime) -> Response | None:
         """The answer given before, if there is one; from here on no second request with this key comes in.
 
         Raises:
@@ -37,14 +37,14 @@ class Once:
         if not (await session.execute(_TRY_LOCK, lock)).scalar_one():
             raise InProgress("Another request with this Idempotency-Key is being worked on.", headers={"Retry-After": "1"})
         row = await session.get(IdempotencyKey, (self.merchant_id, self.scope))
-        if row is None or row.created_at + KEPT_FOR < now:  # type: ignore[operator]
+        if row is None or row.created_at + KEPT_FOR < now:
             return None
         if row.request_hash != self.request_hash:
             detail = "This Idempotency-Key was used with another body."
             raise Unprocessable(detail, code="idempotency_key_reused")
         return Response(row.body, row.status, headers=row.headers | {"Idempotent-Replayed": "true"}, media_type="application/json")
 
-    async def keep(self, session: TenantSession, answer: Response, now: object) -> None:
+    async def keep(self, session: TenantSession, answer: Response, now: datetime) -> None:
         headers = {name: value for name in ("location", "etag") if (value := answer.headers.get(name))}
         body = bytes(answer.body).decode()
         await session.merge(

@@ -10,7 +10,8 @@ _PAGE = Environment(autoescape=True).from_string("""<!doctype html>
 <style>body{font:18px/1.5 system-ui;max-width:32rem;margin:3rem auto;padding:0 1rem}button{font:inherit;padding:.6rem 1rem;margin:.2rem}
 textarea{font:inherit;width:100%;margin:1rem 0}</style>
 <h1>How did we do?</h1><p>{{ survey.merchant_name }}, your ticket #{{ survey.ticket_number }}.</p>
-{% if survey.state == "open" %}<form method="post"><label>Anything to add?<textarea name="comment" rows="3" maxlength="4000"></textarea></label>
+{% if survey.state == "open" %}<form method="post">
+<label>Anything to add?<textarea name="comment" rows="3" maxlength="4000"></textarea></label>
 {% for score in range(1, 6) %}<button name="score" value="{{ score }}">{{ score }}</button>{% endfor %}
 <p>1 is poor, 5 is excellent.</p></form>
 {% elif survey.state == "answered" %}<p>Thank you, your answer is noted.</p>

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import sqlalchemy as sa
+from sqlmodel import col
 
 from api.caller import Caller
 from api.views import PersonView, ReporterTicketView, TicketView
@@ -32,6 +33,7 @@ async def _reporters(session: TenantSession, tickets: Sequence[Ticket]) -> dict[
     known = {id_: row for id_ in ids if (row := session.identity_map.get(session.identity_key(Reporter, (session.merchant_id, id_))))}
     missing = ids - known.keys()
     if missing:
-        found = await session.execute(sa.select(Reporter).where(Reporter.merchant_id == session.merchant_id, Reporter.id.in_(missing)))  # type: ignore[arg-type,attr-defined]
+        wanted = (col(Reporter.merchant_id) == session.merchant_id) & col(Reporter.id).in_(missing)
+        found = await session.execute(sa.select(Reporter).where(wanted))
         known |= {row.id: row for row in found.scalars()}
     return known

@@ -21,10 +21,8 @@ def check(body: bytes) -> None:
     except RecursionError:
         _refuse("too_deep", "The body is nested too deeply.")
     except ValueError as error:
-        _refuse(
-            "invalid_json",
-            f"The body is not valid JSON: {error}" if isinstance(error, json.JSONDecodeError) else "The body is not valid JSON.",
-        )
+        where = f": {error}" if isinstance(error, json.JSONDecodeError) else "."
+        _refuse("invalid_json", f"The body is not valid JSON{where}")
     _walk(content)
 
 

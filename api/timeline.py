@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import groupby, pairwise
 
 from api.views import SegmentView
 from models.policy.calendar import Calendar, elapsed
@@ -12,13 +12,12 @@ from models.tables.sla import LedgerEntry
 def segments(entries: Sequence[LedgerEntry], calendar: Calendar | None, now: datetime) -> list[SegmentView]:
     """Between two entries of a clock lies a segment, in which it ran or stood still; the last one of a live clock reaches to ``now``."""
     ordered = sorted(entries, key=lambda entry: (entry.metric, entry.cycle, entry.id))
-    return [
-        segment for _, clock in groupby(ordered, key=lambda e: (e.metric, e.cycle)) for segment in _of_clock(list(clock), calendar, now)
-    ]
+    clocks = [list(clock) for _, clock in groupby(ordered, key=lambda entry: (entry.metric, entry.cycle))]
+    return [segment for clock in clocks for segment in _of_clock(clock, calendar, now)]
 
 
 def _of_clock(entries: list[LedgerEntry], calendar: Calendar | None, now: datetime) -> list[SegmentView]:
-    shown = [_segment(before, after.at, after.spent - before.spent) for before, after in zip(entries, entries[1:], strict=False)]
+    shown = [_segment(before, after.at, after.spent - before.spent) for before, after in pairwise(entries)]
     last = entries[-1]
     if last.kind in ("stopped", "cancelled"):
         return shown

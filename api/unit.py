@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel
+from sqlmodel import col
 
 from api.caller import AnyCaller, Caller
 from api.context import Context
@@ -36,7 +37,7 @@ class Work:
         Raises:
             NotFound: he may not. PreconditionFailed: his If-Match is not the current version.
         """
-        async with changing(self.session, readable(self.caller).where(Ticket.id == ticket_id), self.change) as case:  # type: ignore[arg-type]
+        async with changing(self.session, readable(self.caller).where(col(Ticket.id) == ticket_id), self.change) as case:
             if self._if_match is not None and not _matches(self._if_match, case.ticket.version):
                 current = (await present(self.session, self.caller, [case.ticket]))[0]
                 raise PreconditionFailed(current=current.model_dump(mode="json", by_alias=True))

@@ -1,22 +1,20 @@
 """What is said on a ticket. A note exists for nobody but those who work on it."""
 
-from typing import Any
-
-import sqlalchemy as sa
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
+from sqlmodel import col
 
 from api.bodies import Note, Reply
 from api.caller import Caller
-from api.cursor import After, Limit, Order, Page, Pager
+from api.cursor import Order, Page, Paged
 from api.errors import Forbidden, Missing
-from api.reading import find
+from api.reading import of_ticket
 from api.routes.path import TicketId
 from api.unit import InUnit, Work, answer
 from api.views import MessageView
 from models.operations.converse import note, reply
 from models.operations.open_ticket import open_follow_up
 from models.policy.lifecycle import Status
-from models.tables.ticket import Message, MessageKind
+from models.tables.ticket import Message, MessageKind, Ticket
 
 router = APIRouter(prefix="/tickets/{ticket_id}", tags=["conversation"])
 
@@ -40,10 +38,10 @@ async def write_reply(ticket_id: TicketId, body: Reply, unit: InUnit) -> Respons
 
 
 @router.get("/messages", response_model=Page[MessageView])
-async def list_messages(ticket_id: TicketId, unit: InUnit, request: Request, limit: Limit = 50, after: After = None) -> Response:
+async def list_messages(ticket_id: TicketId, unit: InUnit, pager: Paged) -> Response:
     """Oldest first: for a reporter the public replies, for the staff the notes as well."""
     kinds = list(MessageKind) if unit.caller.is_staff else [MessageKind.REPLY]
-    return await _list(unit, ticket_id, kinds, Pager(request, unit.caller, limit, after))
+    return await _list(unit, ticket_id, kinds, pager)
 
 
 @router.post("/notes", status_code=201, response_model=MessageView)
@@ -59,9 +57,9 @@ async def write_note(ticket_id: TicketId, body: Note, unit: InUnit) -> Response:
 
 
 @router.get("/notes", response_model=Page[MessageView])
-async def list_notes(ticket_id: TicketId, unit: InUnit, request: Request, limit: Limit = 50, after: After = None) -> Response:
+async def list_notes(ticket_id: TicketId, unit: InUnit, pager: Paged) -> Response:
     _require_staff(unit.caller)
-    return await _list(unit, ticket_id, [MessageKind.NOTE], Pager(request, unit.caller, limit, after))
+    return await _list(unit, ticket_id, [MessageKind.NOTE], pager)
 
 
 def _require_staff(caller: Caller) -> None:
@@ -70,15 +68,11 @@ def _require_staff(caller: Caller) -> None:
         raise Missing
 
 
-async def _list(unit: InUnit, ticket_id: int, kinds: list[MessageKind], pager: Pager) -> Response:
-    table: Any = Message
-    async with unit.reading() as session:
-        ticket = await find(session, unit.caller, ticket_id)
-        of_ticket = (table.merchant_id == ticket.merchant_id) & (table.ticket_id == ticket.id)
-        rows, end = await pager.page(
-            session, sa.select(Message).where(of_ticket, table.kind.in_(kinds)), Order(table.id, table.id, is_descending=False)
-        )
-    return answer(Page[MessageView](data=[_view(row) for row in rows], page=end), headers=pager.link(end))
+async def _list(unit: InUnit, ticket_id: int, kinds: list[MessageKind], pager: Paged) -> Response:
+    async with unit.ticket(ticket_id) as (session, ticket):
+        messages = of_ticket(Message, ticket).where(col(Message.kind).in_(kinds))
+        rows, end = await pager.page(session, messages, Order(Message.id, Message.id))
+    return pager.answer([_view(row) for row in rows], end)
 
 
 def _view(message: Message) -> MessageView:
@@ -87,7 +81,7 @@ def _view(message: Message) -> MessageView:
     return MessageView(**shown, author=author)
 
 
-def _opening(follow_up: Any, body: str, work: Work) -> MessageView:
+def _opening(follow_up: Ticket, body: str, work: Work) -> MessageView:
     """The message became the description of the follow-up."""
     by = work.change.by
     author = {"kind": by.kind.value, "id": str(by.id), "name": by.name}

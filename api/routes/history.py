@@ -1,12 +1,13 @@
 """What happened to a ticket and what is promised on it: for those who work on it."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
+from sqlmodel import col
 
-from api.cursor import After, Limit, Order, Page, PageEnd, Pager
+from api.cursor import Order, Page, Paged
+from api.reading import of_ticket
 from api.routes.path import TicketId
 from api.timeline import segments
 from api.unit import InUnit, answer
@@ -32,25 +33,30 @@ router = APIRouter(prefix="/tickets/{ticket_id}", tags=["history"])
 
 
 @router.get("/events", response_model=Page[EventView])
-async def list_events(ticket_id: TicketId, unit: InUnit, request: Request, limit: Limit = 50, after: After = None) -> Response:
+async def list_events(ticket_id: TicketId, unit: InUnit, pager: Paged) -> Response:
     """The audit, in order and without gaps."""
-    return await _page(unit, ticket_id, Event, Pager(request, unit.caller, limit, after), _event, "sequence")
+    await unit.require_staff(ticket_id)
+    async with unit.ticket(ticket_id) as (session, ticket):
+        rows, end = await pager.page(session, of_ticket(Event, ticket), Order(Event.sequence, Event.id))
+    return pager.answer([_event(row) for row in rows], end)
 
 
 @router.get("/escalations", response_model=Page[EscalationView])
-async def list_escalations(ticket_id: TicketId, unit: InUnit, request: Request, limit: Limit = 50, after: After = None) -> Response:
-    return await _page(unit, ticket_id, Escalation, Pager(request, unit.caller, limit, after), EscalationView.model_validate)
+async def list_escalations(ticket_id: TicketId, unit: InUnit, pager: Paged) -> Response:
+    await unit.require_staff(ticket_id)
+    async with unit.ticket(ticket_id) as (session, ticket):
+        rows, end = await pager.page(session, of_ticket(Escalation, ticket), Order(Escalation.id, Escalation.id))
+    return pager.answer([EscalationView.model_validate(row) for row in rows], end)
 
 
 @router.get("/notifications", response_model=Page[NotificationView])
-async def list_notifications(ticket_id: TicketId, unit: InUnit, request: Request, limit: Limit = 50, after: After = None) -> Response:
+async def list_notifications(ticket_id: TicketId, unit: InUnit, pager: Paged) -> Response:
     """Every letter about this ticket, with each try to deliver it."""
     await unit.require_staff(ticket_id)
-    pager = Pager(request, unit.caller, limit, after)
     async with unit.ticket(ticket_id) as (session, ticket):
-        rows, end = await _rows(session, ticket, Notification, pager, "id")
+        rows, end = await pager.page(session, of_ticket(Notification, ticket), Order(Notification.id, Notification.id))
         attempts = await _attempts(session, rows)
-    return answer(Page[NotificationView](data=[_notification(row, attempts) for row in rows], page=end), headers=pager.link(end))
+    return pager.answer([_notification(row, attempts) for row in rows], end)
 
 
 @router.get("/sla", response_model=CyclesView)
@@ -60,7 +66,7 @@ async def show_sla(ticket_id: TicketId, unit: InUnit) -> Response:
     now = unit.context.now()
     async with unit.ticket(ticket_id) as (session, ticket):
         calendar = (await rules_of(session, ticket)).calendar
-        rows = await _all(session, ticket, SlaClock, SlaClock.started_at)
+        rows = (await session.execute(of_ticket(SlaClock, ticket))).scalars().all()
     clocks = [Clock.model_validate(row.model_dump(exclude={"merchant_id", "ticket_id"})) for row in rows]
     cycles = [_cycle(clock, ticket, used(clock, now, calendar).total_seconds() if calendar else 0) for clock in clocks]
     return answer(CyclesView(data=sorted(cycles, key=lambda cycle: (cycle.metric, cycle.cycle))))
@@ -73,7 +79,7 @@ async def show_timeline(ticket_id: TicketId, unit: InUnit) -> Response:
     now = unit.context.now()
     async with unit.ticket(ticket_id) as (session, ticket):
         calendar = (await rules_of(session, ticket)).calendar
-        entries = await _all(session, ticket, LedgerEntry, LedgerEntry.id)
+        entries = (await session.execute(of_ticket(LedgerEntry, ticket))).scalars().all()
     return answer(SegmentsView(data=segments(entries, calendar, now)))
 
 
@@ -85,28 +91,11 @@ async def show_context(ticket_id: TicketId, unit: InUnit) -> Response:
         return answer(ContextView(context=ticket.context))
 
 
-async def _page(unit: InUnit, ticket_id: int, table: Any, pager: Pager, view: Any, key: str = "id") -> Response:  # noqa: PLR0913 - one list, described
-    await unit.require_staff(ticket_id)
-    async with unit.ticket(ticket_id) as (session, ticket):
-        rows, end = await _rows(session, ticket, table, pager, key)
-    shown = [view(row) for row in rows]
-    return answer(Page[type(shown[0]) if shown else EventView](data=shown, page=end), headers=pager.link(end))  # type: ignore[misc]
-
-
-async def _rows(session: TenantSession, ticket: Ticket, table: Any, pager: Pager, key: str) -> tuple[list[Any], PageEnd]:
-    of_ticket = (table.merchant_id == ticket.merchant_id) & (table.ticket_id == ticket.id)
-    return await pager.page(session, sa.select(table).where(of_ticket), Order(getattr(table, key), table.id, is_descending=False))
-
-
-async def _all(session: TenantSession, ticket: Ticket, table: Any, order: Any) -> list[Any]:
-    of_ticket = (table.merchant_id == ticket.merchant_id) & (table.ticket_id == ticket.id)
-    return list((await session.execute(sa.select(table).where(of_ticket).order_by(order))).scalars())
-
-
 async def _attempts(session: TenantSession, letters: Sequence[Notification]) -> dict[int, list[AttemptView]]:
-    table: Any = DeliveryAttempt
-    mine = table.notification_id.in_([letter.id for letter in letters])
-    found = await session.execute(sa.select(DeliveryAttempt).where(table.merchant_id == session.merchant_id, mine).order_by(table.id))
+    shown = (col(DeliveryAttempt.merchant_id) == session.merchant_id) & col(DeliveryAttempt.notification_id).in_(
+        [row.id for row in letters]
+    )
+    found = await session.execute(sa.select(DeliveryAttempt).where(shown).order_by(col(DeliveryAttempt.id)))
     attempts: dict[int, list[AttemptView]] = {letter.id: [] for letter in letters}
     for row in found.scalars():
         attempts[row.notification_id].append(AttemptView.model_validate(row))

@@ -1,13 +1,12 @@
 """Who the caller is, and who works here."""
 
-from typing import Any
-
 import sqlalchemy as sa
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
+from sqlmodel import col
 
 from api.bodies import SetAvailability
 from api.caller import LEADING, StaffCaller
-from api.cursor import After, Limit, Order, Page, Pager
+from api.cursor import Order, Page, Paged
 from api.errors import Forbidden
 from api.routes.path import AgentId
 from api.unit import InUnit, Work, answer
@@ -29,13 +28,11 @@ async def me(unit: InUnit) -> Response:
 
 
 @router.get("/agents", response_model=Page[AgentView])
-async def list_agents(unit: InUnit, _staff: StaffCaller, request: Request, limit: Limit = 50, after: After = None) -> Response:
-    table: Any = Agent
-    pager = Pager(request, unit.caller, limit, after)
+async def list_agents(unit: InUnit, _staff: StaffCaller, pager: Paged) -> Response:
     async with unit.reading() as session:
-        mine = sa.select(Agent).where(table.merchant_id == session.merchant_id)
-        rows, end = await pager.page(session, mine, Order(table.id, table.id, is_descending=False))
-    return answer(Page[AgentView](data=[AgentView.model_validate(row) for row in rows], page=end), headers=pager.link(end))
+        mine = sa.select(Agent).where(col(Agent.merchant_id) == session.merchant_id)
+        rows, end = await pager.page(session, mine, Order(Agent.id, Agent.id))
+    return pager.answer([AgentView.model_validate(row) for row in rows], end)
 
 
 @router.get("/agents/{agent_id}", response_model=AgentView)

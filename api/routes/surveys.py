@@ -6,6 +6,7 @@ from urllib.parse import parse_qs
 import sqlalchemy as sa
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import ValidationError
+from sqlmodel import col
 
 from api.bodies import AnswerSurvey
 from api.context import Context
@@ -53,7 +54,7 @@ async def answer_one(token: Token, request: Request) -> Response:
         asked = await _find(session, survey_id)
         by = Actor(kind=ActorKind.REPORTER, id=asked.ticket.reporter_id, name="")
         change = Change(by=by, at=context.now(), request_id=request.scope["request_id"])
-        async with changing(session, sa.select(Ticket).where(Ticket.id == asked.ticket.id), change) as case:  # type: ignore[arg-type]
+        async with changing(session, sa.select(Ticket).where(col(Ticket.id) == asked.ticket.id), change) as case:
             try:
                 survey = await answer_survey(case, survey_id, given.score, given.comment)
             except Conflict as over:
@@ -70,13 +71,13 @@ def _named(context: Context, token: str) -> tuple[int, int]:
 
 
 async def _find(session: TenantSession, survey_id: int) -> _Asked:
-    found = await session.execute(
+    asked = (
         sa.select(Survey, Ticket, Merchant)
-        .join(Ticket, (Ticket.merchant_id == Survey.merchant_id) & (Ticket.id == Survey.ticket_id))  # type: ignore[arg-type]
-        .join(Merchant, Merchant.id == Survey.merchant_id)  # type: ignore[arg-type]
-        .where(Survey.id == survey_id, Ticket.deleted_at.is_(None)),  # type: ignore[arg-type,union-attr]
+        .join(Ticket, (col(Ticket.merchant_id) == Survey.merchant_id) & (col(Ticket.id) == Survey.ticket_id))
+        .join(Merchant, col(Merchant.id) == Survey.merchant_id)
+        .where(col(Survey.id) == survey_id, col(Ticket.deleted_at).is_(None))
     )
-    row = found.one_or_none()
+    row = (await session.execute(asked)).one_or_none()
     if row is None:
         raise Missing("There is no such survey.")
     return _Asked(*row)

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Query, Request, Response
+from sqlmodel import col
 
 from api.bodies import EditTicket, OpenTicket
 from api.caller import ADMINS, LEADING, Caller, StaffCaller
@@ -49,7 +50,7 @@ async def list_some(query: Annotated[TicketQuery, Query()], unit: InUnit, reques
     async with unit.reading() as session:
         rows, end = await pager.page(session, query.apply(unit.caller), query.order)
         views = await present(session, unit.caller, rows)
-    return answer(Page[type(views[0]) if views else TicketView](data=views, page=end), headers=pager.link(end))  # type: ignore[misc]
+    return pager.answer(views, end)
 
 
 @router.get("/count", response_model=CountView)
@@ -100,7 +101,7 @@ async def restore_one(ticket_id: TicketId, unit: InUnit, _staff: StaffCaller) ->
     unit.caller.require(ADMINS)
 
     async def work(work: Work) -> Response:
-        tickets = readable_with_deleted(work.caller).where(Ticket.id == ticket_id)  # type: ignore[arg-type]
+        tickets = readable_with_deleted(work.caller).where(col(Ticket.id) == ticket_id)
         async with changing(work.session, tickets, work.change) as case:
             restore(case)
         return await work.ticket(case)
