@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Text, UniqueConstraint
 from sqlalchemy import text as sql
 from sqlmodel import Field, SQLModel
 
@@ -27,7 +27,7 @@ class Outbox(SQLModel, table=True):
     __table_args__ = (Index("ix_outbox_waiting", "leased_until", "written_at"), {"info": {"replaces": True}})
 
     merchant_id: int = Field(sa_type=BigInteger, primary_key=True)
-    workflow_id: str = Field(primary_key=True)
+    workflow_id: str = Field(sa_type=Text, primary_key=True)
     topic: Topic = choice(Topic)
     version: int = big()
     payload: dict[str, Any] = document()
@@ -76,7 +76,10 @@ class AttemptOutcome(StrEnum):
 class DeliveryAttempt(Row, table=True):
     """The delivery log. An attempt is committed as unknown before the text is sent, and settled by the server's answer."""
 
-    __table_args__ = (Index("ix_deliveryattempt_notification", "merchant_id", "notification_id", "id"),)
+    __table_args__ = (
+        ForeignKeyConstraint(["merchant_id", "notification_id"], ["notification.merchant_id", "notification.id"]),
+        Index("ix_deliveryattempt_notification", "merchant_id", "notification_id", "id"),
+    )
 
     notification_id: int = big()
     round: int = 0
@@ -109,7 +112,7 @@ class IdempotencyKey(SQLModel, table=True):
     __table_args__ = (Index("ix_idempotencykey_created", "created_at"),)
 
     merchant_id: int = Field(sa_type=BigInteger, primary_key=True)
-    scope: str = Field(primary_key=True)  # sha256 of subject, route and key
+    scope: str = Field(sa_type=Text, primary_key=True)  # sha256 of subject, route and key
     request_hash: str = text()
     status: int
     headers: dict[str, Any] = document()
