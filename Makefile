@@ -22,10 +22,10 @@ export PYTHONTZPATH :=
 .DEFAULT_GOAL := check
 
 up: $(STAMP)
-	@RUN_MODE=local $(BIN)/python -m deploy
+	@exec env RUN_MODE=local $(BIN)/python -m deploy
 
 fresh: $(STAMP)
-	@$(BIN)/python -m deploy.local.fresh
+	@exec $(BIN)/python -m deploy.local.fresh
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
@@ -49,7 +49,7 @@ $(STAMP): requirements.lock
 	@echo "installing into $(VENV) from requirements.lock (once per lock) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13) and "Python 3.11 to 3.13 is needed, this is " + sys.version)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@cp requirements.lock $@
 
 lock:

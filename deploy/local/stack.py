@@ -17,7 +17,6 @@ from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.processes import ChildFailedError, end, launch, tail, wait_until
 from deploy.local.refusal import refuse_production
 from deploy.local.temporal import TemporalServer, answers
-from models.messages.search_attributes import TYPES
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GLANCE = 0.3  # seconds between two looks at the children
@@ -71,9 +70,10 @@ def _start_and_watch(layout: Layout, started: ExitStack) -> NoReturn:
     _turn_logs(layout)
     postgres = _start_postgres(layout, started)
     environment = layout.environment(postgres)
+    preparing = _start_preparing(layout, environment, started)  # beside what follows: a start is mostly imports
     temporal = _start_temporal(layout, started)
     _start_mail(layout, started)
-    _prepare(layout, environment)
+    _finish_preparing(layout, preparing)
     processes = [_start_process(layout, name, environment, started) for name in ("worker", "api")]
     wait_until(lambda: answers(f"{layout.base}/healthz"), processes[1].process, log=layout.log("api"), seconds=30)
     wait_until(
@@ -99,7 +99,16 @@ def _start_postgres(layout: Layout, started: ExitStack) -> EmbeddedPostgres:
     return postgres
 
 
+def _start_preparing(layout: Layout, environment: dict[str, str], started: ExitStack) -> subprocess.Popen[bytes]:
+    say("bringing the schema and the demo world up to date")
+    process = launch([sys.executable, "-m", "deploy.local.prepare"], log=layout.log("prepare"), environment=environment)
+    started.callback(end, process)
+    return process
+
+
 def _start_temporal(layout: Layout, started: ExitStack) -> TemporalServer:
+    from models.messages.search_attributes import TYPES  # noqa: PLC0415 - half a second of imports, while the schema is prepared
+
     say("starting Temporal")
     place, log = layout.var / "temporal", layout.log("temporal")
     temporal = TemporalServer(place, layout.temporal_port, layout.temporal_ui_port, search_attributes=TYPES, log=log)
@@ -115,11 +124,13 @@ def _start_mail(layout: Layout, started: ExitStack) -> None:
     catcher.start()
 
 
-def _prepare(layout: Layout, environment: dict[str, str]) -> None:
-    say("bringing the schema and the demo world up to date")
-    log = layout.log("prepare")
-    if launch([sys.executable, "-m", "deploy.local.prepare"], log=log, environment=environment).wait(120):
-        raise ChildFailedError(f"the migration failed:\n{tail(log)}")
+def _finish_preparing(layout: Layout, process: subprocess.Popen[bytes]) -> None:
+    try:
+        failed = process.wait(120) != 0
+    except subprocess.TimeoutExpired:
+        failed = True
+    if failed:
+        raise ChildFailedError(f"the migration failed:\n{tail(layout.log('prepare'))}")
 
 
 def _start_process(layout: Layout, name: str, environment: dict[str, str], started: ExitStack) -> _Child:
