@@ -52,7 +52,8 @@ class TicketFilter(BaseModel):
     reporter_id: Id | None = None
     organizer_id: Id | None = None
     tag: _Texts = []
-    sla_status: Annotated[list[ClockStatus | str], BeforeValidator(_split)] = []
+    # From left to right: a union's smart mode takes any text for a str, and no status would ever be known.
+    sla_status: Annotated[list[Annotated[ClockStatus | str, Field(union_mode="left_to_right")]], BeforeValidator(_split)] = []
     escalation_level: Annotated[int | None, Field(ge=0, le=3)] = None
     created_since: AwareDatetime | None = None
     updated_since: AwareDatetime | None = None
