@@ -9,7 +9,7 @@
 """
 
 
-class DeliveryFailed(Exception):  # noqa: N818 - it says what happened
+class DeliveryFailed(Exception):
     def __init__(self, text: str, code: int | None = None) -> None:
         super().__init__(text, code)
 

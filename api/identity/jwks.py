@@ -39,11 +39,11 @@ MAX_KID: Final = 200
 _log = structlog.get_logger(__name__)
 
 
-class UnknownKey(Exception):  # noqa: N818 - the errors of this tree say what is the matter, as in the API's own tree
+class UnknownKey(Exception):
     """The keys are known, and this one is not among them."""
 
 
-class KeysUnavailable(Exception):  # noqa: N818
+class KeysUnavailable(Exception):
     """No key is known, so no token can be judged; worth trying again after ``retry_after_seconds``."""
 
     def __init__(self, retry_after_seconds: int) -> None:
@@ -51,7 +51,7 @@ class KeysUnavailable(Exception):  # noqa: N818
         self.retry_after_seconds = retry_after_seconds
 
 
-class _Unusable(Exception):  # noqa: N818
+class _Unusable(Exception):
     """The endpoint answered, and the answer is no key set."""
 
 

@@ -45,7 +45,7 @@ _REASONS: Final[Mapping[type[jwt.PyJWTError], str]] = {
 }
 
 
-class InvalidToken(Exception):  # noqa: N818 - it says what the token is
+class InvalidToken(Exception):
     """The token proves nothing. ``reason`` is one of a few fixed texts: safe to log, and nothing of the token is in it."""
 
     def __init__(self, reason: str) -> None:

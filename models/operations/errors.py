@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from models.policy.lifecycle import Status
 
 
-class Refused(Exception):  # noqa: N818 - named by what happened
+class Refused(Exception):
     """``code`` is stable and for programs, the text is for people."""
 
     def __init__(self, code: str, detail: str) -> None:

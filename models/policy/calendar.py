@@ -34,7 +34,7 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
 
 
-class HorizonExceeded(ValueError):  # noqa: N818 reads as what happened
+class HorizonExceeded(ValueError):
     """The answer lies more than `HORIZON` after the start (or past the year 9999)."""
 
 
