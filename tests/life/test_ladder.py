@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.auditor import audit, facts_of
 from tests.desk import Desk, Merchant
-from tests.life.verbs import away, do, happened, known, reach, told
+from tests.life.verbs import away, do, happened, known, reach, say, told
 
 RUNG = "escalate resolution/1/{}"
 LONG_AGO = timedelta(minutes=1)
@@ -16,8 +16,9 @@ async def due_at(desk: Desk, ticket: dict[str, Any], deadline: str) -> datetime:
 
 
 async def climbed(desk: Desk, acme: Merchant, level: int) -> Any:
-    """A ticket of Ana's on which every rung up to ``level`` was taken in its time."""
+    """A ticket that Ana answered and did not resolve: every rung up to ``level`` was taken in its time."""
     ticket = await acme.opened_and_assigned(category="general")
+    await say(acme.ana, ticket)
     for each in range(1, level + 1):
         await reach(desk, acme, ticket, RUNG.format(each))
         await desk.until(lambda: acme.get(ticket["id"]), lambda seen, each=each: seen["escalationLevel"] == each)
@@ -51,8 +52,6 @@ async def test_level_three_gives_the_ticket_to_the_lead(desk: Desk, acme: Mercha
     events = await happened(desk, acme, ticket, "escalation.reassigned", 2)
     assert [kind for kind in events if kind.startswith(("escalation", "sla"))] == [
         "sla.warned",
-        "sla.breached",
-        "sla.warned",
         "escalation.notified",
         "sla.breached",
         "escalation.reassigned",
@@ -84,7 +83,7 @@ async def test_who_acknowledges_stops_the_later_rungs(desk: Desk, acme: Merchant
     third = await due_at(desk, ticket, RUNG.format(3))
     await do(acme.ana, ticket, "acknowledge")
     await reach(desk, acme, ticket, "breach resolution/1")
-    await happened(desk, acme, ticket, "sla.breached", 2)
+    await happened(desk, acme, ticket, "sla.breached")
     await known(desk, acme, ticket)
     await desk.pass_time(ticket["id"], third - desk.clock.now())
     seen = await acme.get(ticket["id"])
