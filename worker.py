@@ -1,4 +1,7 @@
-"""The worker process: settings -> adapters -> activities -> run. It serves three task queues, sweeps the outbox and answers health probes."""
+"""The worker process: settings -> adapters -> activities -> run.
+
+It serves three task queues, sweeps the outbox and answers health probes.
+"""
 
 import asyncio
 import contextlib

@@ -1,7 +1,8 @@
 """The relay: it brings what the outbox holds to the engine, at least once, and deletes it only when the engine has acknowledged it.
 
-It runs in the API's process, woken after each commit, and in every worker, where it sweeps up what a dead process left. Two relays never have the same row: a row is
-leased, in a transaction of its own, so that no writer waits for the engine. A message that arrives twice or late does no harm: it carries state, and the newest wins.
+It runs in the API's process, woken after each commit, and in every worker, where it sweeps up what a dead process left. Two relays
+never have the same row: a row is leased, in a transaction of its own, so that no writer waits for the engine. A message that arrives twice
+or late does no harm: it carries state, and the newest wins.
 """
 
 import asyncio
@@ -121,9 +122,8 @@ class Relay:
             try:
                 await self._deliver(parcel)
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one parcel, the others are delivered
-                log.warning(
-                    "relay.not_delivered", workflow_id=parcel.workflow_id, merchant_id=parcel.merchant_id, error=type(error).__name__
-                )
+                about = {"workflow_id": parcel.workflow_id, "merchant_id": parcel.merchant_id}
+                log.warning("relay.not_delivered", **about, error=type(error).__name__)
                 return False
         return True
 

@@ -1,6 +1,7 @@
-"""A whole helpdesk for tests: real PostgreSQL, real Temporal, a real mail catcher and key set; the API and the worker in this process, as in production.
+"""A whole helpdesk for tests: real PostgreSQL, real Temporal, a real mail catcher and key set; API and worker run in this process.
 
-Each test has merchants of its own (the cast: Acme with Ana, Leo, Sina and Lars; Globex with Greta), so tests never meet, and time moves only where a test moves it.
+Each test has merchants of its own (Acme and Globex, each with Ana, Leo, Sina, Lars and Rita), so tests never meet, and time moves only
+where a test moves it.
 """
 
 import asyncio
@@ -160,7 +161,7 @@ class Desk:
     async def history(self, workflow_id: str) -> list[str]:
         """The names of a workflow's events."""
         handle = self.client.get_workflow_handle(workflow_id)
-        return [event.WhichOneof("attributes").removesuffix("_event_attributes") async for event in handle.fetch_history_events()]
+        return [str(event.WhichOneof("attributes")).removesuffix("_event_attributes") async for event in handle.fetch_history_events()]
 
     def letters(self) -> list[mail.CaughtMail]:
         """Every mail that was caught, newest first."""

@@ -33,7 +33,7 @@ async def act(name: str, request: Message, answer: type[_T], summary: str) -> _T
         return result
 
 
-async def local(name: str, request: Message, answer: type[_T] | None, summary: str) -> _T:
+async def local(name: str, request: Message, answer: type[_T], summary: str) -> _T:
     """One try on this worker, at most five seconds."""
     result: _T = await workflow.execute_local_activity(
         name,

@@ -59,12 +59,12 @@ class TicketWorkflow:
     async def _enrich(self) -> None:
         """Nice to have: what can't be gathered at once is left out."""
         try:
-            await local(ENRICH, self._as_of_now(), None, "gather the reporter's earlier tickets")
+            await local(ENRICH, self._as_of_now(), type(None), "gather the reporter's earlier tickets")
         except ActivityError:
             workflow.logger.warning("the ticket's context could not be gathered")
 
     async def _news_or_next_deadline(self) -> None:
-        """One timer, for the nearest deadline. One that moves later or vanishes is left to fire: looking again is cheaper than re-arming."""
+        """One timer, for the nearest deadline. One that moves later or vanishes is left to fire: looking costs less than re-arming."""
         armed = self._next_due()
         if armed is not None and armed <= workflow.now():
             return
@@ -115,17 +115,20 @@ class TicketWorkflow:
         return At(merchant_id=facts.merchant_id, ticket_id=facts.ticket_id, at=workflow.now(), request_id=facts.request_id)
 
     def _show(self) -> None:
-        """Let an operator read the ticket in the Temporal UI. An ended workflow says by itself that it has ended: no upsert is spent on it."""
-        facts, shown = self._facts, self._searchable
+        """Let an operator read the ticket in the Temporal UI.
+
+        An ended workflow says by itself that it has ended: no upsert is spent on it.
+        """
+        facts = self._facts
         workflow.set_current_details(card(facts))
-        if facts.has_ended or (facts.status, facts.escalation_level, facts.sla_status) == (
-            shown.status,
-            shown.escalation_level,
-            shown.sla_status,
-        ):
+        if facts.has_ended or _searched(facts) == _searched(self._searchable):
             return
         self._searchable = facts
         sla = facts.sla_status.value if facts.sla_status else "none"
         workflow.upsert_search_attributes(
             [STATUS.value_set(facts.status.value), LEVEL.value_set(facts.escalation_level), SLA.value_set(sla)],
         )
+
+
+def _searched(facts: TicketFacts) -> tuple[object, ...]:
+    return facts.status, facts.escalation_level, facts.sla_status

@@ -1,9 +1,13 @@
-"""The demo world: two merchants with the people and rules that the README's walk and the tests talk about. Seeding twice changes nothing."""
+"""The demo world: two merchants with the people and rules that the README's walk and the tests talk about.
+
+Seeding twice changes nothing.
+"""
 
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlmodel import col
 
 from models.policy.calendar import Calendar
 from models.policy.ladder import DEFAULT_LADDER
@@ -82,7 +86,7 @@ async def world(database: Database) -> dict[str, Any]:
 
 async def _write(session: TenantSession, world: World, auto_close_seconds: int) -> None:
     now = datetime.now(UTC)
-    key = {"merchant_id": world.merchant_id}
+    key: dict[str, Any] = {"merchant_id": world.merchant_id}
     team = Team(**key, id=session.new_id(), name="Support")
     people = [
         Agent(
@@ -151,8 +155,8 @@ def _rules(session: TenantSession, now: datetime) -> list[Rule]:
 async def _describe(database: Database, merchant_id: int) -> dict[str, Any]:
     async with database.reading(merchant_id) as session:
         merchant = (await session.execute(sa.select(Merchant))).scalar_one()
-        agents = (await session.execute(sa.select(Agent).order_by(Agent.id))).scalars()  # type: ignore[arg-type]
-        categories = (await session.execute(sa.select(Category).order_by(Category.position))).scalars()  # type: ignore[arg-type]
+        agents = (await session.execute(sa.select(Agent).order_by(col(Agent.id)))).scalars()
+        categories = (await session.execute(sa.select(Category).order_by(col(Category.position)))).scalars()
         return {
             "id": str(merchant.id),
             "name": merchant.name,

@@ -1,7 +1,8 @@
 """One SLA clock: how much business time a metric has used, and when it will have used too much.
 
-A clock is ``spent`` plus what has passed since ``running_since``, under its calendar. Every function takes the instant at which something happened and gives back
-a new clock; none reads the wall clock. All instants are aware and in UTC; durations are business time to the microsecond.
+A clock is ``spent`` plus what has passed since ``running_since``, under its calendar. Every function takes the instant at which something
+happened and gives back a new clock; none reads the wall clock. All instants are aware and in UTC; durations are business time to the
+microsecond.
 """
 
 from datetime import datetime, timedelta

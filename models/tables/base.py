@@ -30,7 +30,7 @@ def big(*, nullable: bool = False) -> Any:
 
 
 def instant(*, nullable: bool = False) -> Any:
-    return Field(default=None if nullable else ..., sa_type=DateTime(timezone=True), nullable=nullable)  # type: ignore[call-overload]
+    return Field(default=None if nullable else ..., sa_type=DateTime(timezone=True), nullable=nullable)
 
 
 def duration() -> Any:
@@ -42,12 +42,12 @@ def text(default: Any = ..., *, nullable: bool = False) -> Any:
 
 
 def texts() -> Any:
-    return Field(default_factory=list, sa_type=ARRAY(Text), nullable=False)  # type: ignore[call-overload]
+    return Field(default_factory=list, sa_type=ARRAY(Text), nullable=False)
 
 
 def document(*, nullable: bool = False) -> Any:
     if nullable:
-        return Field(default=None, sa_type=JSONB(none_as_null=True), nullable=True)  # type: ignore[call-overload]
+        return Field(default=None, sa_type=JSONB(none_as_null=True), nullable=True)
     return Field(default_factory=dict, sa_type=JSONB, nullable=False)
 
 
@@ -57,7 +57,7 @@ def as_text(kind: type[StrEnum]) -> Enum:
 
 
 def choice(kind: type[StrEnum], default: Any = ..., *, nullable: bool = False) -> Any:
-    return Field(default=None if nullable else default, sa_type=as_text(kind), nullable=nullable)  # type: ignore[call-overload]
+    return Field(default=None if nullable else default, sa_type=as_text(kind), nullable=nullable)
 
 
 def of_ticket() -> ForeignKeyConstraint:

@@ -81,7 +81,8 @@ class TenantSession(AsyncSession):
     async def write(self) -> None:
         """Write the loaded rows that changed, and all new rows of all tables in one statement.
 
-        One round trip whatever their number: rows travel as a JSON document for each table. Foreign keys are checked at the end of the statement.
+        One round trip whatever their number: rows travel as a JSON document for each table. Foreign keys are checked at the end of the
+        statement.
         """
         if self.dirty or self.new:
             await self.flush()

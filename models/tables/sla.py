@@ -33,7 +33,7 @@ class SlaClock(SQLModel, table=True):
 
     merchant_id: int = Field(sa_type=BigInteger, primary_key=True)
     ticket_id: int = Field(sa_type=BigInteger, primary_key=True)
-    metric: Metric = Field(sa_type=as_text(Metric), primary_key=True)  # type: ignore[call-overload]
+    metric: Metric = Field(sa_type=as_text(Metric), primary_key=True)
     cycle: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     target: timedelta = duration()
     spent: timedelta = duration()

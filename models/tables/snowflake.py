@@ -1,7 +1,8 @@
 """Snowflake ids: 41 bits of milliseconds since 2024, 10 bits of node, 12 bits of sequence.
 
-A slot is one place in that order, the node left out: millisecond times 4096 plus sequence. The database leases slots in blocks and never gives one out twice, so
-ids are unique whatever the number of processes that share the node, and whichever way a process's clock steps. See docs/decisions/0003-ids.md.
+A slot is one place in that order, the node left out: millisecond times 4096 plus sequence. The database leases slots in blocks and
+never gives one out twice, so ids are unique whatever the number of processes that share the node, and whichever way a process's clock
+steps. See docs/decisions/0003-ids.md.
 """
 
 from datetime import UTC, datetime
