@@ -92,6 +92,7 @@ async def rulebook_and_number(session: TenantSession) -> tuple[Rulebook, int]:
 async def _of(merchant: Merchant | None, session: TenantSession) -> Rulebook:
     if merchant is None:
         raise NotFound("merchant")
+    session.expunge(merchant)  # it outlives this transaction: a rollback would empty a row that is still attached
     kept = _kept.get(merchant.id)
     if kept is None or kept.merchant.rules_version != merchant.rules_version:
         kept = await _read(session, merchant)
