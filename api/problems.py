@@ -11,9 +11,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolExhausted
 from starlette.exceptions import HTTPException
 
-from api.errors import ApiError, Conflicting, Missing, PreconditionFailed, Unavailable, Unprocessable
+from api.errors import ApiError, Conflicting, Missing, Unavailable, Unprocessable
 from api.identity.jwks import KeysUnavailable
-from models.operations.errors import Conflict, IllegalMove, Invalid, NotFound, Refused, Stale
+from models.operations.errors import Conflict, IllegalMove, Invalid, NotFound, Refused
 
 MEDIA_TYPE = "application/problem+json"
 _ENTITY = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
@@ -51,8 +51,6 @@ def translate(error: Refused) -> ApiError:
         return Missing(error.detail)
     if isinstance(error, IllegalMove):
         return Conflicting(error.detail, code=error.code, allowedTransitions=list(error.allowed))
-    if isinstance(error, Stale):
-        return PreconditionFailed(error.detail)
     if isinstance(error, Invalid):
         return Unprocessable(error.detail, errors=[{"pointer": error.pointer, "code": error.code, "detail": error.detail}])
     assert isinstance(error, Conflict)  # noqa: S101 - the tree has no other leaf; a test walks it

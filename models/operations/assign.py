@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 from sqlmodel import col
 
-from models.operations.case import Case
+from models.operations.case import Case, id_text
 from models.operations.errors import Conflict, Invalid
 from models.operations.notify import agents, tell
 from models.policy.assignment import Candidate, choose_for_intake
@@ -38,7 +38,7 @@ async def assign(case: Case, agent: Agent) -> None:
     if old == agent.id:
         return
     give(case, agent)
-    cause = case.record("ticket.assigned", fromAgentId=_text(old), toAgentId=_text(agent.id), teamId=_text(agent.team_id))
+    cause = case.record("ticket.assigned", fromAgentId=id_text(old), toAgentId=id_text(agent.id), teamId=id_text(agent.team_id))
     tell(case, NotificationKind.TICKET_ASSIGNED, cause, await agents(case, agent.id), fromAgentId=old, toAgentId=agent.id)
     tell(case, NotificationKind.TICKET_UNASSIGNED, cause, await agents(case, old), fromAgentId=old, toAgentId=agent.id)
 
@@ -54,7 +54,7 @@ async def assign_to_team(case: Case, team_id: int) -> None:
         raise Invalid("unknown_team", "There is no such team.", "/teamId")
     await unassign(case)
     case.ticket.team_id = team_id
-    case.record("ticket.moved_to_team", teamId=_text(team_id))
+    case.record("ticket.moved_to_team", teamId=id_text(team_id))
     await assign_automatically(case)
 
 
@@ -72,7 +72,7 @@ async def unassign(case: Case) -> None:
         return
     case.freed_team_id = case.ticket.team_id
     case.ticket.assignee_id = None
-    cause = case.record("ticket.unassigned", fromAgentId=_text(old), toAgentId=None)
+    cause = case.record("ticket.unassigned", fromAgentId=id_text(old), toAgentId=None)
     tell(case, NotificationKind.TICKET_UNASSIGNED, cause, await agents(case, old), fromAgentId=old, toAgentId=None)
 
 
@@ -137,7 +137,3 @@ def _candidate(agent: Agent, load: int) -> Candidate:
         availability=agent.availability,
         away_until=agent.away_until,
     )
-
-
-def _text(number: int | None) -> str | None:
-    return None if number is None else str(number)

@@ -142,3 +142,8 @@ class Case:
 def worst(statuses: Sequence[ClockStatus]) -> ClockStatus | None:
     """The status of a ticket: that of the clock which needs attention most."""
     return next((status for status in _SEVERITY if status in statuses), None)
+
+
+def id_text(number: int | None) -> str | None:
+    """An id as the audit shows it: JSON's numbers end at 2**53."""
+    return None if number is None else str(number)

@@ -14,7 +14,7 @@ async def reply(case: Case, body: str, then: Status | None = None) -> Message:
     """A public message. An agent's meets the response clocks; a reporter's reopens what waited for him. ``then`` moves the ticket after it.
 
     Raises:
-        Conflict: the ticket is closed (a reporter's message on it opens a follow-up instead: see :mod:`models.operations.follow_up`).
+        Conflict: the ticket is closed (a reporter's message on it opens a follow-up instead: see :mod:`models.operations.open_ticket`).
     """
     if case.ticket.status is Status.CLOSED:
         raise Conflict("ticket_is_closed", "The ticket is closed.")

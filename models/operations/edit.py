@@ -1,11 +1,13 @@
 """A ticket's traits are edited. What decides its SLA re-times the clocks: what was spent stays spent."""
 
+from datetime import timedelta
 from typing import Any
 
 from models.operations import clocks
 from models.operations.case import Case
 from models.operations.errors import Conflict, Invalid
 from models.operations.rulebook import Pin, pin, pin_of, rulebook, traits_of
+from models.policy.calendar import Calendar
 from models.policy.clock import Clock
 from models.policy.lifecycle import Status
 
@@ -55,8 +57,8 @@ async def _retime(case: Case, reason: str) -> None:
         _apply(case, clock, target, was, reason)
 
 
-def _apply(case: Case, clock: Clock, target: Any, was: Any, reason: str) -> None:
-    if target is None:
+def _apply(case: Case, clock: Clock, target: timedelta | None, was: Calendar | None, reason: str) -> None:
+    if target is None or was is None:
         clocks.cancelled_one(case, clock, reason)
     else:
         clocks.retime(case, clock, target, was=was, reason=reason)

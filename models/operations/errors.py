@@ -4,7 +4,6 @@ Refused
 ├── NotFound             nothing there, or nothing that this caller may see
 ├── IllegalMove          the lifecycle does not allow it; names the states that it does
 ├── Conflict             somebody else was first, or the thing is not in a state for it
-├── Stale                the caller's version is not the current one
 └── Invalid              a reference or value in the request that only the database can judge
 """
 
@@ -35,11 +34,6 @@ class IllegalMove(Refused):
 
 class Conflict(Refused):
     pass
-
-
-class Stale(Refused):
-    def __init__(self, current: int) -> None:
-        super().__init__("stale_version", f"The ticket has changed: its version is {current}.")
 
 
 class Invalid(Refused):

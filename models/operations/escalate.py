@@ -6,7 +6,7 @@ It changes the owner or tells, in one transaction; never silently nothing.
 from datetime import datetime
 
 from models.operations.assign import candidates, give, pick, require_work
-from models.operations.case import Case
+from models.operations.case import Case, id_text
 from models.operations.errors import Conflict
 from models.operations.notify import Recipient, audience, tell
 from models.policy.assignment import choose
@@ -125,8 +125,8 @@ def _record(case: Case, escalation: Escalation) -> int:
         cycle=escalation.cycle,
         cause=escalation.cause,
         dueAt=_iso(escalation.due_at),
-        fromAgentId=_text(escalation.from_agent_id),
-        toAgentId=_text(escalation.to_agent_id),
+        fromAgentId=id_text(escalation.from_agent_id),
+        toAgentId=id_text(escalation.to_agent_id),
         reason=escalation.reason,
     )
 
@@ -138,7 +138,3 @@ def _rung(case: Case, level: int) -> Rung:
 
 def _iso(at: datetime | None) -> str | None:
     return at.isoformat() if at else None
-
-
-def _text(number: int | None) -> str | None:
-    return None if number is None else str(number)
