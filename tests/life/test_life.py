@@ -15,10 +15,10 @@ LINK = re.compile(rf"{BASE}(/surveys/[^\s\"<>]+)")
 
 
 async def test_a_plain_life_costs_at_most_thirty_events(desk: Desk, acme: Merchant) -> None:
-    ticket = await acme.opened_and_assigned()
+    ticket = await acme.opened_and_assigned(category="general")
     await say(acme.ana, ticket)
     await do(acme.ana, ticket, "resolve")
-    await desk.pass_time(ticket["id"], timedelta(seconds=3))
+    await desk.pass_time(ticket["id"], timedelta(hours=1, seconds=2))
     await happened(desk, acme, ticket, "survey.sent")
     await do(acme.ana, ticket, "close")
     await desk.client.get_workflow_handle(f"ticket-{ticket['id']}").result()

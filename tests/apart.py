@@ -1,0 +1,120 @@
+"""A database and an engine of a test's own, for what the shared ones must not suffer."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from api.context import Context
+from api.identity.jwks import KeySet
+from api.identity.tokens import TokenVerifier
+from deploy.local.identity import DevelopmentIdentity
+from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.temporal import TemporalServer, free_port
+from models.messages import search_attributes
+from models.migrations import upgrade
+from models.relay import Relay
+from models.tables.session import Database
+from tests.desk import SIGNING_KEY, Desk
+
+
+class Apart(NamedTuple):
+    """What stands apart, and what it shares: identity and mail."""
+
+    postgres: EmbeddedPostgres
+    database: str
+    engine: TemporalServer
+    identity: DevelopmentIdentity
+    jwks_url: str
+    smtp_port: int
+    mails: Path
+
+    @property
+    def urls(self) -> tuple[str, str]:
+        return self.postgres.url("helpdesk_app", self.database), self.postgres.url("helpdesk_relay", self.database)
+
+    async def environment(self) -> WorkflowEnvironment:
+        client = await Client.connect(self.engine.address, data_converter=pydantic_data_converter)
+        return WorkflowEnvironment.from_client(client)
+
+    def settings(self) -> dict[str, str]:
+        """The environment of a worker's process."""
+        app_url, relay_url = self.urls
+        said = {
+            "DATABASE_URL": app_url,
+            "DATABASE_RELAY_URL": relay_url,
+            "TEMPORAL_ADDRESS": self.engine.address,
+            "IDENTITY_JWKS_URL": self.jwks_url,
+            "IDENTITY_ISSUER": "https://identity.test",
+            "IDENTITY_AUDIENCE": "helpdesk",
+            "SIGNING_KEY": SIGNING_KEY,
+            "PUBLIC_URL": "http://desk.test",
+            "HTTP_HOST": "127.0.0.1",
+            "WORKER_PORT": str(free_port()),
+            "SMTP_HOST": "127.0.0.1",
+            "SMTP_PORT": str(self.smtp_port),
+            "SMTP_SECURITY": "none",
+            "MAIL_FROM": "helpdesk@desk.test",
+            "MAIL_RETRY_SECONDS": "0.05",
+        }
+        return {f"APP_ENV_{name}": value for name, value in said.items()}
+
+
+@contextmanager
+def empty_database(postgres: EmbeddedPostgres, name: str) -> Iterator[str]:
+    postgres.create_database(name)
+    try:
+        yield name
+    finally:
+        postgres.drop_database(name)
+
+
+@contextmanager
+def engine(folder: Path) -> Iterator[TemporalServer]:
+    server = TemporalServer(folder, free_port(), search_attributes=search_attributes.TYPES, log=folder.with_suffix(".log"))
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+async def migrated(postgres: EmbeddedPostgres, database: str) -> None:
+    """Alembic's entry runs a loop of its own: not in this thread."""
+    await asyncio.to_thread(upgrade, postgres.url("helpdesk_owner", database))
+
+
+@asynccontextmanager
+async def desk_without_a_worker(apart: Apart) -> AsyncIterator[Desk]:
+    """The API alone: its relay starts workflows, and nobody runs them."""
+    environment, (app_url, relay_url) = await apart.environment(), apart.urls
+    database = Database(app_url, pool_size=5)
+    relay = Relay(relay_url, environment.client, retry_seconds=0.05)
+    keys = KeySet(apart.jwks_url)
+    context = Context(
+        database=database,
+        keys=keys,
+        verifier=TokenVerifier(keys, "https://identity.test", "helpdesk"),
+        wake_relay=relay.wake,
+        engine_answers=_always,
+        now=lambda: datetime.now(UTC),
+        signing_key=SIGNING_KEY,
+    )
+    relaying = asyncio.create_task(relay.run())
+    try:
+        yield Desk(environment, database, relay, context, apart.identity, apart.mails)
+    finally:
+        relaying.cancel()
+        await asyncio.gather(relaying, return_exceptions=True)
+        await keys.aclose()
+        await database.aclose()
+
+
+async def _always() -> bool:
+    return True

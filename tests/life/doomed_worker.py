@@ -1,0 +1,35 @@
+"""A worker that dies of kill -9 as soon as an escalation is committed, before it has told the engine: for one test."""
+
+import asyncio
+import os
+import signal
+from typing import Any
+
+import temporalio.worker
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+import worker
+from models.messages.ticket import MEET_DEADLINES
+from models.settings import Settings
+
+
+class _Death(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
+        result = await super().execute_activity(input)
+        if temporalio.activity.info().activity_type == MEET_DEADLINES:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+
+class _Doom(Interceptor):
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
+        return _Death(next)
+
+
+def _doomed(*args: Any, **options: Any) -> temporalio.worker.Worker:
+    return temporalio.worker.Worker(*args, **options, interceptors=[_Doom()])
+
+
+if __name__ == "__main__":
+    worker.Worker = _doomed  # type: ignore[misc,assignment] # the same worker in all but its end
+    asyncio.run(worker.run(Settings()))
