@@ -1,0 +1,96 @@
+"""Every route under the base path, and what each role gets from it on a ticket that it may see. A test fails when a route has no line here."""
+
+from typing import Any, NamedTuple
+
+import httpx
+
+from tests.desk import Merchant
+
+NOWHERE = "9"
+ROLES = {"rita": "reporter", "ana": "agent", "sina": "senior", "lars": "lead", "adam": "admin", "olga": "operator"}
+
+# Rita reports, Adam and Olga are no agents of the team: so there is nothing for them to claim with.
+TABLE = """
+route                                  rita  ana sina lars adam olga
+POST   /tickets                         201  201  201  201  201  201
+GET    /tickets                         200  200  200  200  200  200
+GET    /tickets/count                   200  200  200  200  200  200
+GET    /tickets/{ticket_id}             200  200  200  200  200  200
+PATCH  /tickets/{ticket_id}             403  200  200  200  200  200
+DELETE /tickets/{ticket_id}             403  403  403  204  204  204
+POST   /tickets/{ticket_id}/restore     403  403  403  403  200  200
+POST   /tickets/{ticket_id}/messages    201  201  201  201  201  201
+GET    /tickets/{ticket_id}/messages    200  200  200  200  200  200
+POST   /tickets/{ticket_id}/notes       404  201  201  201  201  201
+GET    /tickets/{ticket_id}/notes       404  200  200  200  200  200
+POST   /tickets/{ticket_id}/assign      403  200  200  200  200  200
+POST   /tickets/{ticket_id}/claim       403  200  200  200  409  409
+POST   /tickets/{ticket_id}/unassign    403  200  200  200  200  200
+POST   /tickets/{ticket_id}/escalate    403  200  200  200  200  200
+POST   /tickets/{ticket_id}/acknowledge 403  200  200  200  200  200
+POST   /tickets/{ticket_id}/pending     403  200  200  200  200  200
+POST   /tickets/{ticket_id}/hold        403  200  200  200  200  200
+POST   /tickets/{ticket_id}/resume      403  200  200  200  200  200
+POST   /tickets/{ticket_id}/resolve     200  200  200  200  200  200
+POST   /tickets/{ticket_id}/reopen      200  200  200  200  200  200
+POST   /tickets/{ticket_id}/close       200  200  200  200  200  200
+GET    /tickets/{ticket_id}/events      403  200  200  200  200  200
+GET    /tickets/{ticket_id}/escalations 403  200  200  200  200  200
+GET    /tickets/{ticket_id}/notifications 403 200 200  200  200  200
+GET    /tickets/{ticket_id}/sla         403  200  200  200  200  200
+GET    /tickets/{ticket_id}/sla/timeline 403 200  200  200  200  200
+GET    /tickets/{ticket_id}/context     403  200  200  200  200  200
+GET    /me                              200  200  200  200  200  200
+GET    /agents                          403  200  200  200  200  200
+GET    /agents/{agent_id}               403  200  200  200  200  200
+PUT    /agents/{agent_id}/availability  403  200  403  200  200  200
+"""
+
+PUBLIC = {("GET", "/surveys/{token}"), ("POST", "/surveys/{token}")}
+"""A survey's link needs no token; test_surveys.py has its strangers."""
+
+BODIES: dict[str, Any] = {
+    "POST /tickets": {"subject": "The till", "description": "It is stuck.", "category": "general"},
+    "PATCH /tickets/{ticket_id}": {"subject": "The other till"},
+    "POST /tickets/{ticket_id}/messages": {"body": "Hello."},
+    "POST /tickets/{ticket_id}/notes": {"body": "Hello."},
+    "POST /tickets/{ticket_id}/assign": {"auto": True},
+    "POST /tickets/{ticket_id}/escalate": {"reason": "It burns."},
+    "PUT /agents/{agent_id}/availability": {"state": "away"},
+}
+BEFORE = {"restore": ("DELETE", ""), "resume": ("POST", "/hold"), "reopen": ("POST", "/resolve"), "acknowledge": ("POST", "/escalate")}
+
+
+class Route(NamedTuple):
+    method: str
+    path: str
+    statuses: dict[str, int]
+
+    @property
+    def body(self) -> Any:
+        return BODIES.get(f"{self.method} {self.path}")
+
+    async def prepare(self, merchant: Merchant, ticket_id: str) -> None:
+        """Bring the ticket into a state from which the verb leads on."""
+        method, part = BEFORE.get(self.path.rpartition("/")[2], ("", ""))
+        if method:
+            body = {"reason": "It burns."} if part == "/escalate" else None
+            answer = await merchant.lars.request(method, f"/tickets/{ticket_id}{part}", json=body)
+            assert answer.is_success, answer.text
+
+    async def call(self, client: httpx.AsyncClient, *, ticket_id: str = NOWHERE, agent_id: int | str = NOWHERE) -> httpx.Response:
+        path = self.path.format(ticket_id=ticket_id, agent_id=agent_id)
+        return await client.request(self.method, path, json=self.body, headers={"If-Match": "*"})
+
+
+def _routes() -> list[Route]:
+    names, *lines = (line.split() for line in TABLE.strip().splitlines())
+    return [Route(method, path, dict(zip(names[1:], map(int, statuses), strict=True))) for method, path, *statuses in lines]
+
+
+ROUTES = _routes()
+WITH_IDS = [route for route in ROUTES if "{" in route.path]
+
+
+def name_of(route: Route) -> str:
+    return f"{route.method} {route.path}"
