@@ -1,0 +1,115 @@
+"""The ceilings of this machine, measured in the same run: what the bare database and the bare engine do with nothing of ours between."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from itertools import count
+from uuid import uuid4
+
+import asyncpg
+from temporalio.client import Client
+
+from models.policy.value import Value
+from tests.bench.bare_worker import STARTED, TASK_QUEUE, TIMED
+from tests.bench.system import System, bare_worker
+from tests.bench.table import Ceiling, p50, p99
+
+_TABLES = "".join(
+    f"CREATE TABLE t{n} (merchant_id bigint, id bigint, body jsonb, at timestamptz, PRIMARY KEY (merchant_id, id));" for n in range(4)
+)
+_INSERTS = tuple(f"INSERT INTO t{n} VALUES (1, $1, $2, now())" for n in range(4))  # noqa: S608 - our own names
+_BODY = '{"subject": "The till does not open", "description": "Since this morning."}'
+_ids = count(1)
+
+
+class Bare(Value):
+    """Milliseconds, and so many a second."""
+
+    transaction_ms: float
+    transactions: float
+    start_ms: float
+    starts: float
+    timer_p50_ms: float
+    timer_p99_ms: float
+
+    def ceilings(self) -> list[Ceiling]:
+        return [
+            Ceiling("one Postgres transaction of four inserts", f"{self.transaction_ms:.2f} ms p50, {self.transactions:.0f}/s by 8"),
+            Ceiling("one workflow start", f"{self.start_ms:.1f} ms p50, {self.starts:.0f}/s by 8"),
+            Ceiling("one timer, then an activity, at 10/s", f"late by {self.timer_p50_ms:.0f} ms p50, {self.timer_p99_ms:.0f} ms p99"),
+        ]
+
+
+async def measure_bare(system: System, client: Client, *, timers: int) -> Bare:
+    """All ceilings; ``timers`` are fired at 10 a second."""
+    alone, rate = await _database(system)
+    with bare_worker(system):
+        await _run(client)
+        start, starts = await timed(lambda: _start(client), clients=1, each=100), await timed(lambda: _start(client), clients=8, each=50)
+        await _run(client)
+        late = await _timers(client, timers)
+    return Bare(
+        transaction_ms=p50(alone.milliseconds),
+        transactions=rate.a_second,
+        start_ms=p50(start.milliseconds),
+        starts=starts.a_second,
+        timer_p50_ms=p50(late),
+        timer_p99_ms=p99(late),
+    )
+
+
+class Timed(Value):
+    """How long each took, and how many a second there were."""
+
+    milliseconds: tuple[float, ...]
+    a_second: float
+
+
+async def timed(do: Callable[[], Awaitable[object]], *, clients: int, each: int) -> Timed:
+    """``clients`` at once do it ``each`` times, one after the other."""
+    taken: list[float] = []
+
+    async def one_client() -> None:
+        for _ in range(each):
+            began = time.perf_counter()
+            await do()
+            taken.append((time.perf_counter() - began) * 1000)
+
+    began = time.perf_counter()
+    await asyncio.gather(*(one_client() for _ in range(clients)))
+    return Timed(milliseconds=tuple(taken), a_second=len(taken) / (time.perf_counter() - began))
+
+
+async def _database(system: System) -> tuple[Timed, Timed]:
+    system.postgres.create_database("bare")
+    async with asyncpg.create_pool(system.superuser_url("bare"), min_size=8, max_size=8) as pool:
+        await pool.execute(_TABLES)
+        await timed(lambda: _transaction(pool), clients=8, each=20)
+        return await timed(lambda: _transaction(pool), clients=1, each=400), await timed(lambda: _transaction(pool), clients=8, each=300)
+
+
+async def _transaction(pool: asyncpg.Pool) -> None:
+    async with pool.acquire() as connection, connection.transaction():
+        for insert in _INSERTS:
+            await connection.execute(insert, next(_ids), _BODY)
+
+
+async def _start(client: Client) -> None:
+    await client.start_workflow(STARTED, id=f"bare-{uuid4()}", task_queue=TASK_QUEUE)
+
+
+async def _run(client: Client) -> None:
+    """Start one and wait for its end: the worker is there then, and done with those before it."""
+    await client.execute_workflow(STARTED, id=f"bare-{uuid4()}", task_queue=TASK_QUEUE)
+
+
+async def _timers(client: Client, number: int) -> list[float]:
+    """Milliseconds by which each activity began after its instant. Results are asked for when all are over: asking costs the engine too."""
+    handles = []
+    began = time.time()
+    for place in range(number):
+        await asyncio.sleep(max(began + place / 10 - time.time(), 0))
+        due_at = began + place / 10 + 5
+        handles.append(await client.start_workflow(TIMED, due_at, id=f"bare-{uuid4()}", task_queue=TASK_QUEUE, result_type=float))
+    await asyncio.sleep(max(began + number / 10 + 5 - time.time(), 0))
+    return [await handle.result() * 1000 for handle in handles]

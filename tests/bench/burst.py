@@ -1,0 +1,78 @@
+"""Eight clients open tickets as fast as they can, on the cores on which the worker and the engine take them in."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+
+import asyncpg
+
+from tests.bench.bare import Bare
+from tests.bench.cast import Cast, checked
+from tests.bench.system import System
+from tests.bench.table import Bound, Promise, Row, p50, p99
+
+RATE = Promise(name="create, 8 clients, rate", bound=Bound.AT_LEAST, limit=250, unit="/s")
+P99 = Promise(name="create, 8 clients, p99", bound=Bound.AT_MOST, limit=120, unit="ms")
+CATCH_UP = Promise(name="engine takes in, rate", bound=Bound.AT_LEAST, limit=25, unit="/s")
+_PATIENCE = 120  # seconds
+_WAITING = """
+    SELECT (SELECT count(*) FROM ticket WHERE merchant_id = 2001 AND (assignee_id IS NULL OR context IS NULL))
+        + (SELECT count(*) FROM outbox)
+"""
+_UNSENT = "SELECT count(*) FROM notification WHERE status = 'pending'"
+
+
+async def measure_burst(system: System, cast: Cast, pool: asyncpg.Pool, bare: Bare, *, number: int) -> tuple[list[Row], list[str]]:
+    before, began = system.cpu_seconds(), time.perf_counter()
+    milliseconds = await _open_all(cast, number)
+    opened, during = time.perf_counter() - began, system.cpu_seconds()
+    await until_none(pool, _WAITING)
+    taken_in, after = time.perf_counter() - began, system.cpu_seconds()
+    rows = [
+        Row(RATE, number / opened, bare.transactions, f"{number} in {opened:.1f} s"),
+        Row(P99, p99(milliseconds), also=f"p50 {p50(milliseconds):.1f} ms"),
+        Row(CATCH_UP, number / taken_in, bare.starts, f"all after {taken_in:.1f} s"),
+    ]
+    notes = [
+        _shares("cores used while 8 clients create", before, during, opened),
+        _shares("... and until all is taken in", during, after, taken_in - opened),
+    ]
+    return rows, notes
+
+
+async def until_quiet(pool: asyncpg.Pool) -> None:
+    """Wait until what was measured before has no after-effects on what is measured next."""
+    await until_none(pool, _WAITING)
+    await until_none(pool, _UNSENT)
+
+
+async def until_none(pool: asyncpg.Pool, question: str) -> None:
+    """Look five times a second until the count is 0.
+
+    Raises:
+        TimeoutError: it isn't after two minutes.
+    """
+    async with asyncio.timeout(_PATIENCE):
+        while await pool.fetchval(question):  # noqa: ASYNC110 - a count in another process
+            await asyncio.sleep(0.2)
+
+
+async def _open_all(cast: Cast, number: int) -> list[float]:
+    waiting, taken = iter([cast.create(n) for n in range(number)]), list[float]()
+
+    async def one_client(place: int) -> None:
+        for asked in waiting:
+            began = time.perf_counter()
+            answer = await cast.connections[place].ask(asked)
+            taken.append((time.perf_counter() - began) * 1000)
+            checked(answer, 201)
+
+    await asyncio.gather(*(one_client(place) for place in range(len(cast.connections))))
+    return taken
+
+
+def _shares(what: str, before: Mapping[str, float], after: Mapping[str, float], seconds: float) -> str:
+    used = {name: (after[name] - before[name]) / seconds for name in before}
+    whole = used.pop("the whole machine")
+    used["others"] = max(whole - sum(used.values()), 0)
+    return f"{what}: " + ", ".join(f"{name} {share:.2f}" for name, share in used.items() if share >= 0.005)

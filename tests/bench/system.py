@@ -1,0 +1,120 @@
+"""The system that is measured: what ``make up`` starts, as processes of their own, in a folder and on ports of this run alone."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from deploy.local.postgres import SUPERUSER, EmbeddedPostgres
+from deploy.local.processes import end, launch, wait_until
+from deploy.local.temporal import answers, free_port
+from models.settings import PREFIX
+
+ROOT = Path(__file__).parents[2]
+_PORTS = ("APP_ENV_HTTP_PORT", "APP_ENV_WORKER_PORT", "LOCAL_TEMPORAL_PORT", "LOCAL_TEMPORAL_UI_PORT", "LOCAL_SMTP_PORT")
+
+
+@dataclass(frozen=True)
+class System:
+    """``processes`` are the parts by name; ``var`` is their folder."""
+
+    var: Path
+    ports: Mapping[str, int]
+    postgres: EmbeddedPostgres
+    processes: Mapping[str, psutil.Process]
+
+    @property
+    def http_port(self) -> int:
+        return self.ports["APP_ENV_HTTP_PORT"]
+
+    @property
+    def temporal_address(self) -> str:
+        return f"127.0.0.1:{self.ports['LOCAL_TEMPORAL_PORT']}"
+
+    def superuser_url(self, database: str = "helpdesk") -> str:
+        return self.postgres.url(SUPERUSER, database)
+
+    def resident_megabytes(self, name: str) -> float:
+        return float(self.processes[name].memory_info().rss) / 1e6
+
+    def cpu_seconds(self) -> dict[str, float]:
+        """What each part, this client and all of the machine have used of the processors so far."""
+        used = {name: _with_children(process) for name, process in self.processes.items()}
+        times = psutil.cpu_times()
+        busy = times.user + times.nice + times.system + times.irq + times.softirq
+        return used | {"this client": _alone(psutil.Process()), "the whole machine": busy}
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[System]:
+    """Start everything, and stop it at the end by the process that started it.
+
+    Raises:
+        ChildFailedError: a part does not start; the message holds the end of its log.
+    """
+    var, ports = folder / "var", {name: free_port() for name in _PORTS}
+    postgres = _prepared_postgres(var)
+    log = folder / "stack.log"
+    stack = launch([sys.executable, "-m", "deploy"], log=log, environment=_environment(var, ports), cwd=ROOT)
+    try:
+        for name in ("APP_ENV_HTTP_PORT", "APP_ENV_WORKER_PORT"):
+            wait_until(lambda name=name: answers(f"http://127.0.0.1:{ports[name]}/healthz"), stack, log=log, seconds=90)  # type: ignore[misc]
+        yield System(var, ports, postgres, _processes(var, stack))
+    finally:
+        end(stack, seconds=60)
+
+
+@contextmanager
+def bare_worker(system: System) -> Iterator[None]:
+    """A worker process of the bare workflows, on the same engine."""
+    command = [sys.executable, "-m", "tests.bench.bare_worker", system.temporal_address]
+    worker = launch(command, log=system.var.parent / "bare.log", cwd=ROOT)
+    try:
+        yield
+    finally:
+        end(worker, seconds=20)
+
+
+def _prepared_postgres(var: Path) -> EmbeddedPostgres:
+    """The database of the local system, as durable as it is there, that also keeps each transaction's instant of commit."""
+    (var / "log").mkdir(parents=True)
+    postgres = EmbeddedPostgres(var / "postgres", log=var / "log" / "postgres.log")
+    postgres.start()
+    try:
+        postgres.psql("ALTER SYSTEM SET track_commit_timestamp = on")
+    finally:
+        postgres.stop()
+    return postgres
+
+
+def _environment(var: Path, ports: Mapping[str, int]) -> dict[str, str]:
+    ours = {name: value for name, value in os.environ.items() if not name.startswith((PREFIX, "LOCAL_"))}
+    numbers = {name: str(port) for name, port in ports.items()}
+    return ours | numbers | {"RUN_MODE": "local", "LOCAL_VAR": str(var)}
+
+
+def _processes(var: Path, stack: subprocess.Popen[bytes]) -> dict[str, psutil.Process]:
+    known = json.loads((var / "processes.json").read_text())
+    postmaster = int((var / "postgres" / "postmaster.pid").read_text().splitlines()[0])
+    pids = {name: int(pid) for name, (pid, _) in known.items()} | {"postgres": postmaster, "mail catcher": stack.pid}
+    return {name: psutil.Process(pid) for name, pid in pids.items()}
+
+
+def _with_children(process: psutil.Process) -> float:
+    # The mail catcher lives in the process whose children are all the other parts.
+    children = process.children(recursive=True) if process.name() == "postgres" else []
+    return sum(_alone(each) for each in [process, *children])
+
+
+def _alone(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    return float(times.user + times.system)
