@@ -76,8 +76,15 @@ def empty_database(postgres: EmbeddedPostgres, name: str) -> Iterator[str]:
 
 
 @contextmanager
-def engine(folder: Path) -> Iterator[TemporalServer]:
-    server = TemporalServer(folder, free_port(), search_attributes=search_attributes.TYPES, log=folder.with_suffix(".log"))
+def engine(folder: Path, **dynamic_config: str) -> Iterator[TemporalServer]:
+    """In the names of ``dynamic_config`` two underscores stand for a dot."""
+    server = TemporalServer(
+        folder,
+        free_port(),
+        search_attributes=search_attributes.TYPES,
+        dynamic_config={name.replace("__", "."): value for name, value in dynamic_config.items()},
+        log=folder.with_suffix(".log"),
+    )
     server.start()
     try:
         yield server
