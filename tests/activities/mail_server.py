@@ -109,7 +109,7 @@ class _Inbox:
         return "250 OK queued as 4Xyz for <ana@acme.test>"
 
 
-def _authenticate(server: SMTP, session: Session, envelope: Envelope, mechanism: str, login: Any) -> AuthResult:  # noqa: ARG001
+def _authenticate(server: SMTP, session: Session, envelope: Envelope, mechanism: str, login: Any) -> AuthResult:
     return AuthResult(success=login.password == PASSWORD.encode(), handled=False)
 
 

@@ -30,7 +30,10 @@ async def test_to_give_it_to_who_has_it_changes_nothing(ticket: dict[str, Any], 
     assert first.json() == second.json()
 
 
-@pytest.mark.parametrize("body", [{}, {"agentId": "1", "auto": True}, {"agentId": None}, {"auto": False}, {"agentId": 7}, {"agentId": "-1"}])
+NOT_ONE_WAY = [{}, {"agentId": "1", "auto": True}, {"agentId": None}, {"auto": False}, {"agentId": 7}, {"agentId": "-1"}]
+
+
+@pytest.mark.parametrize("body", NOT_ONE_WAY)
 async def test_exactly_one_way_of_assigning_has_to_be_named(body: dict[str, Any], ticket: dict[str, Any], resting: Merchant) -> None:
     assert (await _assign(resting, ticket, **body)).status_code == 422
 

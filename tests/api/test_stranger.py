@@ -88,7 +88,7 @@ async def test_the_merchant_of_somebody_else_can_not_be_named(route: Route, scen
 
 @pytest.mark.parametrize("named", ["0", "-1", "acme", "9" * 40, "1,2", "٣", " "])
 async def test_a_merchant_that_is_none_is_not_found(named: str, acme: Merchant) -> None:
-    answer = await acme.lars.get("/tickets", headers={"X-Merchant-Id": named.encode()})
+    answer = await acme.lars.get("/tickets", headers=[(b"X-Merchant-Id", named.encode())])
     assert answer.status_code == 404
 
 

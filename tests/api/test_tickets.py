@@ -103,14 +103,15 @@ async def test_an_edit_changes_what_it_names_and_nothing_else(ticket: dict[str, 
 
 async def test_an_edit_is_a_merge_patch_of_custom_fields(resting: Merchant) -> None:
     ticket = await resting.open(category="general", customFields={"a": 1, "b": {"c": 2, "d": 3}})
-    edit = {"customFields": {"a": None, "b": {"d": 4}, "e": []}}
+    edit: dict[str, Any] = {"customFields": {"a": None, "b": {"d": 4}, "e": []}}
     answer = await resting.ana.patch(f"/tickets/{ticket['id']}", json=edit, headers={"If-Match": "*"})
     assert answer.json()["customFields"] == {"b": {"c": 2, "d": 4}, "e": []}
 
 
 async def test_an_edit_of_nothing_changes_no_version(ticket: dict[str, Any], resting: Merchant) -> None:
     path, before = f"/tickets/{ticket['id']}", await resting.get(ticket["id"])
-    for edit in ({}, {"subject": before["subject"]}):
+    edits: list[dict[str, str]] = [{}, {"subject": before["subject"]}]
+    for edit in edits:
         answer = await resting.ana.patch(path, json=edit, headers={"If-Match": "*"})
         assert answer.json() == before
 

@@ -31,5 +31,5 @@ def _doomed(*args: Any, **options: Any) -> temporalio.worker.Worker:
 
 
 if __name__ == "__main__":
-    worker.Worker = _doomed  # type: ignore[misc,assignment] # the same worker in all but its end
+    worker.Worker = _doomed  # type: ignore[attr-defined,assignment] # the same worker in all but its end
     asyncio.run(worker.run(Settings()))

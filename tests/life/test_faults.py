@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 async def test_tickets_opened_while_the_engine_is_down_get_their_workflows_afterwards(apart: Apart) -> None:
     environment = await apart.environment()
     parts = (environment, apart.urls, apart.identity, apart.jwks_url, apart.smtp_port, apart.mails)
-    async with working_desk(*parts) as desk:  # type: ignore[arg-type]
+    async with working_desk(*parts) as desk:
         acme = await desk.merchant()
         apart.engine.stop()
         opened = [await acme.open(category="general", subject=f"Till {number}") for number in range(10)]

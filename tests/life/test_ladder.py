@@ -1,6 +1,7 @@
 """Each rung of the ladder, taken by its deadline or by a person."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from tests.auditor import audit, facts_of
@@ -15,13 +16,17 @@ async def due_at(desk: Desk, ticket: dict[str, Any], deadline: str) -> datetime:
     return next(d.due_at for d in (await facts_of(desk, ticket["id"])).deadlines if f"{d.kind} {d.key}" == deadline)
 
 
+def _stands_at(level: int, seen: Any) -> bool:
+    return bool(seen["escalationLevel"] == level)
+
+
 async def climbed(desk: Desk, acme: Merchant, level: int) -> Any:
     """A ticket that Ana answered and did not resolve: every rung up to ``level`` was taken in its time."""
     ticket = await acme.opened_and_assigned(category="general")
     await say(acme.ana, ticket)
     for each in range(1, level + 1):
         await reach(desk, acme, ticket, RUNG.format(each))
-        await desk.until(lambda: acme.get(ticket["id"]), lambda seen, each=each: seen["escalationLevel"] == each)
+        await desk.until(lambda: acme.get(ticket["id"]), partial(_stands_at, each))
     return await acme.get(ticket["id"])
 
 
