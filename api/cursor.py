@@ -56,7 +56,7 @@ class Order(NamedTuple):
 class Pager:
     """One question of one caller: the query string without the cursor tells questions apart."""
 
-    def __init__(self, request: Request, caller: AnyCaller, limit: Limit = 50, after: After = None) -> None:
+    def __init__(self, request: Request, caller: AnyCaller, limit: int, after: str | None) -> None:
         context: Context = request.app.state.context
         question = sorted((name, value) for name, value in request.query_params.multi_items() if name not in ("after", "limit"))
         digest = sha256(repr((caller.merchant_id, caller.claims.sub, request.url.path, question)).encode()).hexdigest()
@@ -100,4 +100,8 @@ class Pager:
         return behind | order.column.is_(None) if order.is_nullable else behind
 
 
-Paged = Annotated[Pager, Depends(Pager)]
+async def _paged(request: Request, caller: AnyCaller, limit: Limit = 50, after: After = None) -> Pager:
+    return Pager(request, caller, limit, after)  # async: see api/unit.py
+
+
+Paged = Annotated[Pager, Depends(_paged)]

@@ -117,4 +117,9 @@ def _matches(if_match: str, version: int) -> bool:
     return "*" in given or etag(version) in given
 
 
-InUnit = Annotated[Unit, Depends(Unit)]
+async def _unit(request: Request, caller: AnyCaller) -> Unit:
+    """Async although nothing waits here: FastAPI sends a plain class or function through a thread pool."""
+    return Unit(request, caller)
+
+
+InUnit = Annotated[Unit, Depends(_unit)]

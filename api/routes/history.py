@@ -1,31 +1,25 @@
 """What happened to a ticket and what is promised on it: for those who work on it."""
 
-from collections.abc import Sequence
-
-import sqlalchemy as sa
 from fastapi import APIRouter, Response
-from sqlmodel import col
 
 from api.cursor import Order, Page, Paged
+from api.letters import letter_views
 from api.reading import of_ticket
 from api.routes.path import TicketId
 from api.timeline import segments
 from api.unit import InUnit, answer
 from api.views import (
-    AttemptView,
     ContextView,
     CyclesView,
     CycleView,
     EscalationView,
     EventView,
     NotificationView,
-    PersonView,
     SegmentsView,
 )
 from models.operations.rulebook import rules_of
 from models.policy.clock import Clock, used
-from models.tables.outgoing import DeliveryAttempt, Notification
-from models.tables.session import TenantSession
+from models.tables.outgoing import Notification
 from models.tables.sla import Escalation, LedgerEntry, SlaClock
 from models.tables.ticket import Event, Ticket
 
@@ -55,8 +49,8 @@ async def list_notifications(ticket_id: TicketId, unit: InUnit, pager: Paged) ->
     await unit.require_staff(ticket_id)
     async with unit.ticket(ticket_id) as (session, ticket):
         rows, end = await pager.page(session, of_ticket(Notification, ticket), Order(Notification.id, Notification.id))
-        attempts = await _attempts(session, rows)
-    return pager.answer([_notification(row, attempts) for row in rows], end)
+        views = await letter_views(session, rows)
+    return pager.answer(views, end)
 
 
 @router.get("/sla", response_model=CyclesView)
@@ -91,17 +85,6 @@ async def show_context(ticket_id: TicketId, unit: InUnit) -> Response:
         return answer(ContextView(context=ticket.context))
 
 
-async def _attempts(session: TenantSession, letters: Sequence[Notification]) -> dict[int, list[AttemptView]]:
-    shown = (col(DeliveryAttempt.merchant_id) == session.merchant_id) & col(DeliveryAttempt.notification_id).in_(
-        [row.id for row in letters]
-    )
-    found = await session.execute(sa.select(DeliveryAttempt).where(shown).order_by(col(DeliveryAttempt.id)))
-    attempts: dict[int, list[AttemptView]] = {letter.id: [] for letter in letters}
-    for row in found.scalars():
-        attempts[row.notification_id].append(AttemptView.model_validate(row))
-    return attempts
-
-
 def _event(row: Event) -> EventView:
     actor = {"kind": row.actor_kind, "id": str(row.actor_id) if row.actor_id else None, "name": row.actor_name}
     return EventView(id=row.id, sequence=row.sequence, at=row.at, actor=actor, kind=row.kind, changes=row.changes)
@@ -117,9 +100,3 @@ def _cycle(clock: Clock, ticket: Ticket, elapsed: float) -> CycleView:
         elapsed_seconds=int(elapsed),
         remaining_seconds=target - int(elapsed),
     )
-
-
-def _notification(row: Notification, attempts: dict[int, list[AttemptView]]) -> NotificationView:
-    shown = row.model_dump(include={"id", "ticket_id", "kind", "channel", "status", "created_at", "settled_at"})
-    recipient = PersonView(id=row.recipient_id, name=row.recipient_name, email=row.address)
-    return NotificationView(**shown, recipient=recipient, attempts=attempts[row.id])

@@ -1,4 +1,7 @@
-"""Ids in paths: what can't be an id names nothing, so it is a 404 like any other thing that does not exist."""
+"""Ids in paths: what can't be an id names nothing, so it is a 404 like any other thing that does not exist.
+
+The dependencies are async although nothing waits in them: FastAPI sends a plain function through a thread pool.
+"""
 
 from typing import Annotated
 
@@ -13,13 +16,18 @@ def _known(text: str) -> int:
     return int(text)
 
 
-def _ticket_id(ticket_id: Annotated[str, Path(description="a ticket's id")]) -> int:
+async def _ticket_id(ticket_id: Annotated[str, Path(description="a ticket's id")]) -> int:
     return _known(ticket_id)
 
 
-def _agent_id(agent_id: Annotated[str, Path(description="an agent's id")]) -> int:
+async def _agent_id(agent_id: Annotated[str, Path(description="an agent's id")]) -> int:
     return _known(agent_id)
+
+
+async def _notification_id(notification_id: Annotated[str, Path(description="a notification's id")]) -> int:
+    return _known(notification_id)
 
 
 TicketId = Annotated[int, Depends(_ticket_id)]
 AgentId = Annotated[int, Depends(_agent_id)]
+NotificationId = Annotated[int, Depends(_notification_id)]

@@ -7,7 +7,9 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from models.messages.delivery import DeliveryRef, NotificationStatus
-from models.operations.errors import NotFound
+from models.operations import outbox
+from models.operations.change import Change
+from models.operations.errors import Conflict, NotFound
 from models.tables.outgoing import AttemptOutcome, DeliveryAttempt, Notification
 from models.tables.people import Agent, Merchant
 from models.tables.session import TenantSession
@@ -84,6 +86,22 @@ async def settle_notification(session: TenantSession, ref: DeliveryRef, status: 
     if notification.round == ref.round and notification.status is NotificationStatus.PENDING:
         notification.status, notification.settled_at = status, at
     return notification.status
+
+
+async def replay(session: TenantSession, notification_id: int, change: Change) -> Notification:
+    """Another round of tries for a letter that did not get through, or may not have: a delivery workflow of its own.
+
+    Raises:
+        Conflict: the letter is on its way, or was sent.
+    """
+    letter = await lock_notification(session, notification_id)
+    if letter.status not in (NotificationStatus.DEAD, NotificationStatus.UNKNOWN):
+        raise Conflict("not_dead", f"The letter is {letter.status.value}.")
+    letter.status, letter.settled_at, letter.round = NotificationStatus.PENDING, None, letter.round + 1
+    ref = DeliveryRef(merchant_id=letter.merchant_id, notification_id=letter.id, round=letter.round)
+    outbox.post_delivery(session, ref, change)
+    await session.write()
+    return letter
 
 
 async def _began_and_never_ended(session: TenantSession, notification: Notification) -> bool:

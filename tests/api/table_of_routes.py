@@ -1,4 +1,7 @@
-"""Every route under the base path, and what each role gets from it on a ticket that it may see. A test fails when a route has no line here."""
+"""Every route under the base path, and what each role gets from it on a ticket that it may see.
+
+A test fails when a route has no line here.
+"""
 
 from typing import Any, NamedTuple
 
@@ -40,6 +43,8 @@ GET    /tickets/{ticket_id}/notifications 403 200 200  200  200  200
 GET    /tickets/{ticket_id}/sla         403  200  200  200  200  200
 GET    /tickets/{ticket_id}/sla/timeline 403 200  200  200  200  200
 GET    /tickets/{ticket_id}/context     403  200  200  200  200  200
+GET    /notifications                   403  403  403  200  200  200
+POST   /notifications/{notification_id}/replay 404 403 403 404 404 404
 GET    /me                              200  200  200  200  200  200
 GET    /agents                          403  200  200  200  200  200
 GET    /agents/{agent_id}               403  200  200  200  200  200
@@ -79,7 +84,7 @@ class Route(NamedTuple):
             assert answer.is_success, answer.text
 
     async def call(self, client: httpx.AsyncClient, *, ticket_id: str = NOWHERE, agent_id: int | str = NOWHERE) -> httpx.Response:
-        path = self.path.format(ticket_id=ticket_id, agent_id=agent_id)
+        path = self.path.format(ticket_id=ticket_id, agent_id=agent_id, notification_id=NOWHERE)
         return await client.request(self.method, path, json=self.body, headers={"If-Match": "*"})
 
 

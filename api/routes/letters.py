@@ -1,0 +1,48 @@
+"""Letters across tickets: which could not be delivered, and once more, please."""
+
+from typing import Annotated
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Query, Response
+from sqlmodel import col
+
+from api.caller import LEADING, StaffCaller
+from api.cursor import Order, Page, Paged
+from api.errors import Missing
+from api.letters import letter_views
+from api.routes.path import NotificationId
+from api.unit import InUnit, Work, answer
+from api.views import NotificationView
+from models.messages.delivery import NotificationStatus
+from models.operations.deliver import replay
+from models.tables.outgoing import Notification
+
+router = APIRouter(prefix="/notifications", tags=["letters"])
+Wanted = Annotated[NotificationStatus | None, Query(description="only letters in this state, for example `dead`")]
+
+
+@router.get("", response_model=Page[NotificationView])
+async def list_letters(unit: InUnit, _staff: StaffCaller, pager: Paged, status: Wanted = None) -> Response:
+    """Newest first, for leads and admins."""
+    unit.caller.require(LEADING)
+    letters = sa.select(Notification).where(col(Notification.merchant_id) == unit.caller.merchant_id)
+    if status is not None:
+        letters = letters.where(col(Notification.status) == status)
+    async with unit.reading() as session:
+        rows, end = await pager.page(session, letters, Order(Notification.id, Notification.id, is_descending=True))
+        views = await letter_views(session, rows)
+    return pager.answer(views, end)
+
+
+@router.post("/{notification_id}/replay", response_model=NotificationView)
+async def replay_letter(notification_id: NotificationId, unit: InUnit) -> Response:
+    """Five more tries for a letter that is dead or unknown, under the same Message-ID. Of two who replay it, one gets a 409."""
+    if not unit.caller.is_staff:
+        raise Missing  # a reporter sees no letters, not even that there are some
+    unit.caller.require(LEADING)
+
+    async def work(work: Work) -> Response:
+        letter = await replay(work.session, notification_id, work.change)
+        return answer((await letter_views(work.session, [letter]))[0])
+
+    return await unit.write(work)
