@@ -1,12 +1,12 @@
 """The one entry point: ``RUN_MODE`` says which part this process plays. Whatever is wrong is said at once, and the process exits with 2."""
 
-import asyncio
 import os
 import sys
 from collections.abc import Callable
 from enum import StrEnum
 from typing import NoReturn, TypeVar
 
+import uvloop
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
@@ -47,14 +47,14 @@ def _serve() -> None:
     settings = _read(Settings)
     from api.main import serve  # noqa: PLC0415
 
-    asyncio.run(serve(settings))
+    uvloop.run(serve(settings))
 
 
 def _work() -> None:
     settings = _read(Settings)
     from worker import run  # noqa: PLC0415
 
-    asyncio.run(run(settings))
+    uvloop.run(run(settings))
 
 
 def _migrate() -> None:

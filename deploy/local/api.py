@@ -1,8 +1,9 @@
 """The API with the ``/dev`` routes beside it: ``RUN_MODE=local python -m deploy.local.api``."""
 
-import asyncio
 import os
 import sys
+
+import uvloop
 
 from api.main import serve
 from deploy.local.identity import DevelopmentIdentity
@@ -20,7 +21,7 @@ def main() -> None:
         refuse_production(os.environ)
     except CannotStartError as error:
         sys.exit(str(error))
-    asyncio.run(_serve(Settings()))
+    uvloop.run(_serve(Settings()))
 
 
 async def _serve(settings: Settings) -> None:
