@@ -1,7 +1,7 @@
 """The clocks of a ticket, moved by what happens to it. Every turn is a row of the ledger."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from models.operations.case import Case
 from models.policy import clock as policy
@@ -55,10 +55,10 @@ def cancelled_one(case: Case, clock: Clock, reason: str) -> None:
     _turn(case, clock, policy.cancel, "cancelled", reason)
 
 
-def restored(case: Case) -> None:
-    """A deletion is taken back: whatever it had cancelled is live again, and runs if the state lets it."""
-    for clock in [clock for metric in Metric if (clock := case.clock(metric)) and clock.cancelled_at]:
-        _put(case, clock.model_copy(update={"cancelled_at": None, "paused_at": clock.cancelled_at}))
+def restored(case: Case, deleted_at: datetime) -> None:
+    """A deletion is taken back: whatever it had cancelled, and nothing else, is live again, and runs if the state lets it."""
+    for clock in [clock for metric in Metric if (clock := case.clock(metric)) and clock.cancelled_at == deleted_at]:
+        _put(case, clock.model_copy(update={"cancelled_at": None, "paused_at": deleted_at}))
     followed(case, "restored")
 
 

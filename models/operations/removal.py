@@ -17,8 +17,9 @@ def delete(case: Case) -> None:
 
 def restore(case: Case) -> None:
     """Back as it was: the clocks go on; while it was deleted none ran."""
-    if case.ticket.deleted_at is None:
+    deleted_at = case.ticket.deleted_at
+    if deleted_at is None:
         raise Conflict("not_deleted", "The ticket is not deleted.")
     case.ticket.deleted_at = None
     case.record("ticket.restored")
-    clocks.restored(case)
+    clocks.restored(case, deleted_at)
