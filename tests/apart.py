@@ -100,6 +100,18 @@ async def migrated(postgres: EmbeddedPostgres, database: str) -> None:
 @asynccontextmanager
 async def desk_without_a_worker(apart: Apart) -> AsyncIterator[Desk]:
     """The API alone: its relay starts workflows, and nobody runs them."""
+    async with still_desk(apart) as desk:
+        relaying = asyncio.create_task(desk.relay.run())
+        try:
+            yield desk
+        finally:
+            relaying.cancel()
+            await asyncio.gather(relaying, return_exceptions=True)
+
+
+@asynccontextmanager
+async def still_desk(apart: Apart) -> AsyncIterator[Desk]:
+    """The API without a relay: nothing moves by itself."""
     environment, (app_url, relay_url) = await apart.environment(), apart.urls
     database = Database(app_url, pool_size=5)
     relay = Relay(relay_url, environment.client, retry_seconds=0.05)
@@ -113,12 +125,10 @@ async def desk_without_a_worker(apart: Apart) -> AsyncIterator[Desk]:
         now=lambda: datetime.now(UTC),
         signing_key=SIGNING_KEY,
     )
-    relaying = asyncio.create_task(relay.run())
     try:
         yield Desk(environment, database, relay, context, apart.identity, apart.mails)
     finally:
-        relaying.cancel()
-        await asyncio.gather(relaying, return_exceptions=True)
+        await relay._database.dispose()
         await keys.aclose()
         await database.aclose()
 

@@ -1,7 +1,7 @@
 """Record a history of each shape, from the real engine: ``python -m pytest tests/workflows/record_histories.py``.
 
-Not collected by default. Record again only when a shape is added: the histories in the folder stand for the tickets that are running out there, and new code must be able
-to replay them. Nothing of the machine that recorded stays in them.
+Not collected by default. Record again only when a shape is added: the histories in the folder stand for the tickets that are running out
+there, and new code must be able to replay them. Nothing of the machine that recorded stays in them.
 """
 
 import asyncio

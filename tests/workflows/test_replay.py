@@ -38,6 +38,10 @@ def test_there_is_a_history_of_each_shape() -> None:
     assert {file.stem for file in HISTORIES} == SHAPES
 
 
+def recorded(file: Path) -> WorkflowHistory:
+    return WorkflowHistory.from_json("recorded", file.read_text())
+
+
 @each_history
 async def test_the_history_replays(file: Path) -> None:
     replayer = Replayer(
@@ -45,7 +49,7 @@ async def test_the_history_replays(file: Path) -> None:
         workflow_runner=RUNNER,
         data_converter=pydantic_data_converter,
     )
-    await replayer.replay_workflow(WorkflowHistory.from_json("recorded", file.read_text()))
+    await replayer.replay_workflow(recorded(file))
 
 
 @each_history
@@ -70,7 +74,7 @@ async def test_another_process_does_not_replay() -> None:
         data_converter=pydantic_data_converter,
     )
     with pytest.raises(NondeterminismError):
-        await hasty.replay_workflow(WorkflowHistory.from_json("recorded", file.read_text()))
+        await hasty.replay_workflow(recorded(file))
 
 
 def _payloads(value: Any) -> list[str]:

@@ -1,0 +1,163 @@
+"""What happens at the very instant of a deadline, just before it and just after: judged from the row, by the instant of the deed."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import col
+
+from models.operations.case import Case
+from models.operations.change import SYSTEM, Actor, ActorKind, Change
+from models.operations.changing import changing
+from models.operations.converse import reply
+from models.operations.edit import edit
+from models.operations.meet_deadlines import meet_deadlines
+from models.operations.move import move
+from models.operations.open_ticket import NewTicket, open_ticket
+from models.operations.people import reporter_with_token
+from models.operations.removal import delete, restore
+from models.policy.clock import ClockStatus
+from models.policy.lifecycle import Move, Priority
+from models.policy.sla import Metric
+from models.tables.sla import Escalation, EscalationOutcome
+from models.tables.ticket import Ticket
+from tests.apart import Apart
+from tests.auditor import _rows_agree, rows
+from tests.desk import Desk, Merchant
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+TICK = timedelta(microseconds=1)
+FIRST_RESPONSE, RESOLUTION = timedelta(seconds=5), timedelta(seconds=10)
+
+
+class Counter:
+    """One ticket, opened at noon, and deeds at exact instants. Nothing moves by itself."""
+
+    def __init__(self, desk: Desk, merchant: Merchant, ticket_id: int) -> None:
+        self.desk, self.merchant, self.ticket_id = desk, merchant, ticket_id
+        self.ana = Actor(kind=ActorKind.AGENT, id=merchant.agents["ana"], name="Ana")
+
+    @asynccontextmanager
+    async def at(self, instant: datetime, by: Actor = SYSTEM) -> AsyncIterator[Case]:
+        tickets = sa.select(Ticket).where(col(Ticket.id) == self.ticket_id)
+        async with (
+            self.desk.database.writing(self.merchant.id) as session,
+            changing(session, tickets, Change(by=by, at=instant)) as case,
+        ):
+            yield case
+
+    async def due(self, instant: datetime) -> None:
+        """The engine wakes at ``instant``."""
+        async with self.at(instant) as case:
+            await meet_deadlines(case)
+
+    async def ladder(self) -> list[tuple[int, EscalationOutcome]]:
+        return [(e.level, e.outcome) for e in await rows(self.desk, self.merchant, Escalation)]
+
+
+@pytest.fixture
+async def ticket(quiet: tuple[Apart, Desk]) -> AsyncIterator[Counter]:
+    _, desk = quiet
+    acme = await desk.merchant()
+    async with desk.database.writing(acme.id) as session:
+        rita = await reporter_with_token(session, "rita", "Rita", "rita@customer.example")
+        by = Actor(kind=ActorKind.REPORTER, id=rita.id, name="Rita")
+        new = NewTicket(subject="Till", description="Broken", category="demo-fast")
+        opened = await open_ticket(session, new, rita, Change(by=by, at=NOON))
+    yield Counter(desk, acme, opened.id)
+    await _rows_agree(desk, acme)
+
+
+@pytest.mark.parametrize(
+    ("late", "status"),
+    [(-TICK, ClockStatus.ACHIEVED), (timedelta(), ClockStatus.ACHIEVED), (TICK, ClockStatus.BREACHED)],
+    ids=["just before", "exactly at", "just after"],
+)
+async def test_a_reply_around_the_deadline(ticket: Counter, late: timedelta, status: ClockStatus) -> None:
+    """The engine has not woken yet: the breach is recorded by the reply itself, as of when it became true."""
+    async with ticket.at(NOON + FIRST_RESPONSE + late, ticket.ana) as case:
+        await reply(case, "We are on our way.")
+    async with ticket.at(NOON + timedelta(seconds=6)) as case:
+        clock = case.clock(Metric.FIRST_RESPONSE)
+    assert clock is not None
+    assert clock.status is status
+    assert clock.breached_at == (NOON + FIRST_RESPONSE if status is ClockStatus.BREACHED else None)
+
+
+@pytest.mark.parametrize(("late", "levels"), [(-TICK, [1]), (timedelta(), [1, 2])], ids=["just before", "exactly at"])
+async def test_a_rung_is_due_at_its_instant_and_not_before(ticket: Counter, late: timedelta, levels: list[int]) -> None:
+    await ticket.due(NOON + RESOLUTION * 0.75)
+    await ticket.due(NOON + RESOLUTION + late)
+    assert [level for level, _ in await ticket.ladder()] == levels
+
+
+async def test_a_deadline_that_is_acted_on_twice_is_taken_once(ticket: Counter) -> None:
+    for _ in range(2):
+        await ticket.due(NOON + RESOLUTION)
+    assert await ticket.ladder() == [(1, EscalationOutcome.SUPERSEDED), (2, EscalationOutcome.REASSIGNED)]
+
+
+async def test_of_three_rungs_that_are_due_at_once_only_the_highest_is_taken(ticket: Counter) -> None:
+    await ticket.due(NOON + RESOLUTION * 1.25)
+    assert [outcome for _, outcome in await ticket.ladder()] == [
+        EscalationOutcome.SUPERSEDED,
+        EscalationOutcome.SUPERSEDED,
+        EscalationOutcome.REASSIGNED,
+    ]
+
+
+async def test_a_pause_over_the_deadline_moves_it_by_its_length(ticket: Counter) -> None:
+    async with ticket.at(NOON + timedelta(seconds=4), ticket.ana) as case:
+        await reply(case, "Which till?")
+        await move(case, Move.PENDING)
+    await ticket.due(NOON + timedelta(days=3))
+    async with ticket.at(NOON + timedelta(days=5), ticket.ana) as case:
+        await move(case, Move.RESUME)
+    resolution = await clock(ticket, Metric.RESOLUTION)
+    assert (resolution.status, resolution.due_at) == (ClockStatus.RUNNING, NOON + timedelta(days=5, seconds=6))
+    assert await ticket.ladder() == []
+
+
+async def test_a_pause_after_the_deadline_takes_no_breach_back(ticket: Counter) -> None:
+    async with ticket.at(NOON + timedelta(seconds=11), ticket.ana) as case:
+        await move(case, Move.PENDING)
+    resolution = await clock(ticket, Metric.RESOLUTION)
+    assert (resolution.status, resolution.breached_at) == (ClockStatus.BREACHED, NOON + RESOLUTION)
+
+
+async def test_another_priority_of_another_policy_keeps_what_was_spent(ticket: Counter) -> None:
+    async with ticket.at(NOON + timedelta(seconds=2), ticket.ana) as case:
+        await edit(case, {"category": "general", "priority": Priority.URGENT})
+    resolution = await clock(ticket, Metric.RESOLUTION)
+    assert (resolution.target, resolution.spent) == (timedelta(hours=4), timedelta(seconds=2))
+    assert resolution.due_at == NOON + timedelta(hours=4)
+
+
+async def test_while_a_ticket_is_deleted_nothing_is_due_and_afterwards_its_clocks_go_on(ticket: Counter) -> None:
+    async with ticket.at(NOON + timedelta(seconds=3), ticket.ana) as case:
+        delete(case)
+    await ticket.due(NOON + timedelta(days=1))
+    assert await ticket.ladder() == []
+    async with ticket.at(NOON + timedelta(days=2), ticket.ana) as case:
+        restore(case)
+    resolution = await clock(ticket, Metric.RESOLUTION)
+    assert (resolution.status, resolution.due_at) == (ClockStatus.RUNNING, NOON + timedelta(days=2, seconds=7))
+
+
+async def test_what_resolving_had_cancelled_stays_cancelled_over_a_deletion(ticket: Counter) -> None:
+    """A ticket that was resolved without an answer has no first response to give any more."""
+    for second, deed in ((1, lambda case: move(case, Move.RESOLVE)), (2, delete), (3, restore), (4, lambda case: move(case, Move.REOPEN))):
+        async with ticket.at(NOON + timedelta(seconds=second), ticket.ana) as case:
+            done: Any = deed(case)
+            if done is not None:
+                await done
+    assert (await clock(ticket, Metric.FIRST_RESPONSE)).status is ClockStatus.CANCELLED
+    assert (await clock(ticket, Metric.RESOLUTION)).status is ClockStatus.RUNNING
+
+
+async def clock(ticket: Counter, metric: Metric) -> Any:
+    async with ticket.at(NOON) as case:
+        return case.clock(metric)

@@ -1,0 +1,66 @@
+"""What was lost is found and sent again, and counted; in a healthy system there is nothing to find."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+
+from activities.maintenance import MaintenanceActivities
+from models.messages.maintenance import Healed, ReconciliationAt
+from models.tables.outgoing import Notification, Outbox
+from models.tables.ticket import Ticket
+from tests.apart import Apart
+from tests.auditor import rows
+from tests.desk import Desk, Merchant
+
+
+@pytest.fixture
+async def maintenance(quiet: tuple[Apart, Desk]) -> AsyncIterator[MaintenanceActivities]:
+    apart, desk = quiet
+    activities = MaintenanceActivities(desk.database, apart.urls[1])
+    yield activities
+    await activities.aclose()
+
+
+async def lose(apart: Apart, acme: Merchant) -> None:
+    """Lose what the engine has not heard yet, by a hand that may do anything."""
+    script = f"DELETE FROM outbox WHERE merchant_id = {acme.id}"  # noqa: S608 - a number of ours
+    await asyncio.to_thread(apart.postgres.psql, script, apart.database)
+
+
+async def test_a_lost_ticket_and_a_lost_letter_are_found_once(quiet: tuple[Apart, Desk], maintenance: MaintenanceActivities) -> None:
+    apart, desk = quiet
+    acme = await desk.merchant()
+    ticket = await acme.open()
+    (before,) = await rows(desk, acme, Ticket)
+    (letter,) = await rows(desk, acme, Notification)
+    await lose(apart, acme)
+    later = ReconciliationAt(at=desk.clock.now() + timedelta(minutes=10))
+
+    assert await maintenance.reconcile(later) == Healed(tickets=1, deliveries=1, keys_expired=0)
+    waiting = {row.workflow_id: row for row in await rows(desk, acme, Outbox)}
+    assert set(waiting) == {f"ticket-{ticket['id']}", f"delivery-{letter.id}-0"}
+    assert waiting[f"ticket-{ticket['id']}"].version > before.facts_version
+    assert await maintenance.reconcile(later) == Healed(tickets=0, deliveries=0, keys_expired=0)
+    await lose(apart, acme)
+
+
+async def test_what_is_not_overdue_is_left_alone(quiet: tuple[Apart, Desk], maintenance: MaintenanceActivities) -> None:
+    apart, desk = quiet
+    acme = await desk.merchant()
+    await acme.open()
+    await lose(apart, acme)
+    assert await maintenance.reconcile(ReconciliationAt(at=desk.clock.now())) == Healed(tickets=0, deliveries=0, keys_expired=0)
+
+
+async def test_a_lost_ticket_gets_its_workflow_from_what_was_healed(quiet: tuple[Apart, Desk], maintenance: MaintenanceActivities) -> None:
+    apart, desk = quiet
+    acme = await desk.merchant()
+    ticket = await acme.open()
+    await lose(apart, acme)
+    healed = await maintenance.reconcile(ReconciliationAt(at=desk.clock.now() + timedelta(minutes=10)))
+    assert healed.tickets >= 1
+    await desk.relay.relay_once()
+    description = await desk.client.get_workflow_handle(f"ticket-{ticket['id']}").describe()
+    assert description.workflow_type == "Ticket"
