@@ -1,9 +1,10 @@
 """What clients send. Unknown fields are refused; every text and list has its bounds."""
 
 import re
+from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AwareDatetime, BeforeValidator, EmailStr, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, EmailStr, Field, StringConstraints, model_validator
 
 from models.policy.assignment import Availability
 from models.policy.lifecycle import Channel, Priority, Status
@@ -19,7 +20,16 @@ def _id(value: object) -> int:
     return int(value)
 
 
+def _in_utc(at: datetime) -> datetime:
+    """The first and the last day there are leave no room for every time zone."""
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("an instant between the years 1 and 9999") from None
+
+
 Id = Annotated[int, BeforeValidator(_id, json_schema_input_type=str)]
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Subject = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT, pattern=r"\S")]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
@@ -104,7 +114,7 @@ class Acknowledge(Value):
 
 class SetAvailability(Value):
     state: Availability
-    until: AwareDatetime | None = None
+    until: Instant | None = None
 
     @model_validator(mode="after")
     def _until_is_of_away(self) -> Self:
@@ -115,7 +125,7 @@ class SetAvailability(Value):
 
 class AnswerSurvey(Value):
     score: Annotated[int, Field(ge=1, le=5)]
-    comment: Annotated[str, StringConstraints(max_length=4000)] | None = None
+    comment: Annotated[str, StringConstraints(max_length=4000, pattern=r"^[^\x00]*$")] | None = None
 
 
 def _merged(target: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:

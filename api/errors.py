@@ -5,7 +5,8 @@ ApiError
 ├── Unauthenticated 401        no token, or a bad one
 ├── Forbidden 403              visible, but not for this role
 ├── Missing 404                nothing there, or nothing that this caller may see
-├── InProgress 409             the same Idempotency-Key is being worked on
+├── Conflicting 409            not possible in this state
+│   └── InProgress             the same Idempotency-Key is being worked on
 ├── Gone 410                   a survey that is over
 ├── PreconditionFailed 412     the ticket has changed; it comes along as ``current``
 ├── TooLarge 413

@@ -4,12 +4,12 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import sqlalchemy as sa
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from sqlalchemy import Select
 from sqlmodel import col
 
-from api.bodies import Id
+from api.bodies import Id, Instant
 from api.caller import ADMINS, Caller
 from api.cursor import Order
 from api.errors import Forbidden, Unprocessable
@@ -36,7 +36,7 @@ def _split(value: Any) -> Any:
     return [part for text in value for part in str(text).split(",")] if isinstance(value, list) else value
 
 
-_Texts = Annotated[list[Annotated[str, Field(max_length=100)]], BeforeValidator(_split), Field(max_length=50)]
+_Texts = Annotated[list[Annotated[str, Field(max_length=100, pattern=r"^[^\x00]*$")]], BeforeValidator(_split), Field(max_length=50)]
 
 
 class TicketFilter(BaseModel):
@@ -55,8 +55,8 @@ class TicketFilter(BaseModel):
     # From left to right: a union's smart mode takes any text for a str, and no status would ever be known.
     sla_status: Annotated[list[Annotated[ClockStatus | str, Field(union_mode="left_to_right")]], BeforeValidator(_split)] = []
     escalation_level: Annotated[int | None, Field(ge=0, le=3)] = None
-    created_since: AwareDatetime | None = None
-    updated_since: AwareDatetime | None = None
+    created_since: Instant | None = None
+    updated_since: Instant | None = None
     q: Annotated[str | None, Field(max_length=500, pattern=r"^[^\x00]*$")] = None
     include_deleted: bool = False
 

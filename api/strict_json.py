@@ -1,6 +1,7 @@
 """JSON as RFC 8259 and I-JSON (RFC 7493) mean it: what could be read in two ways, or can't be stored, is refused."""
 
 import json
+from math import isinf
 from typing import Any, NoReturn
 
 from api.errors import Unprocessable
@@ -15,7 +16,7 @@ def check(body: bytes) -> None:
         Unprocessable: with the code of what is wrong.
     """
     try:
-        content = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant)
+        content = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
     except UnicodeDecodeError:
         _refuse("invalid_utf8", "The body is not valid UTF-8.")
     except RecursionError:
@@ -58,8 +59,15 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _finite(number: str) -> float:
+    """1e400 is good JSON, but no number that a float can hold: it would be stored as infinity, which is no JSON."""
+    if isinf(found := float(number)):
+        _no_constant(number)
+    return found
+
+
 def _no_constant(name: str) -> NoReturn:
-    _refuse("invalid_json", f"{name} is no JSON.")
+    _refuse("invalid_json", f"{name[:40]} is no number that can be kept.")
 
 
 def _refuse(code: str, detail: str) -> NoReturn:

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import ValidationError
 from sqlmodel import col
 
+from api import strict_json
 from api.bodies import AnswerSurvey
 from api.context import Context
 from api.errors import Conflicting, Gone, Missing, Unprocessable
@@ -89,6 +90,7 @@ async def _given(request: Request) -> AnswerSurvey:
         if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             form = {name: values[-1] for name, values in parse_qs(body.decode(errors="replace")).items()}
             return AnswerSurvey.model_validate(form)
+        strict_json.check(body)  # whatever the client calls it
         return AnswerSurvey.model_validate_json(body)
     except ValidationError as invalid:
         raise Unprocessable(errors=explain([{**each, "loc": ("body", *each["loc"])} for each in invalid.errors()])) from None
