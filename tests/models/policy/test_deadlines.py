@@ -1,0 +1,103 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from deploy.local.seed import ALWAYS
+from models.policy import clock as policy
+from models.policy.clock import Clock
+from models.policy.deadlines import Promises, deadlines_of, due
+from models.policy.ladder import DEFAULT_LADDER
+from models.policy.sla import Metric
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+CLOCK = policy.start(Clock(metric=Metric.RESOLUTION, target=timedelta(hours=100)), NOON, ALWAYS)
+R = Metric.RESOLUTION
+
+
+def promised(**more: Any) -> list[str]:
+    """What is promised, with the hours after noon at which it is due."""
+    promises = Promises(
+        **{
+            "clocks": (CLOCK,),
+            "calendar": ALWAYS,
+            "ladder": DEFAULT_LADDER,
+            "warn_at_fractions": (0.5, 0.75),
+            "taken": frozenset(),
+            "held_off": {},
+            "survey_at": None,
+            "auto_close_at": None,
+        }
+        | more,
+    )
+    return [f"{d.kind} {d.key} {(d.due_at - NOON) / timedelta(hours=1):g}".replace("  ", " ") for d in deadlines_of(promises)]
+
+
+ALL = [
+    "warn resolution/1/0.5 50",
+    "warn resolution/1/0.75 75",
+    "escalate resolution/1/1 75",
+    "breach resolution/1 100",
+    "escalate resolution/1/2 100",
+    "escalate resolution/1/3 125",
+]
+
+
+def test_all_promises_in_the_order_in_which_they_are_acted_on() -> None:
+    assert promised() == ALL
+
+
+@pytest.mark.parametrize(
+    ("more", "left"),
+    [
+        ({"clocks": (policy.pause(CLOCK, NOON, ALWAYS),)}, []),
+        ({"clocks": (policy.stop(CLOCK, NOON, ALWAYS),)}, []),
+        ({"clocks": (policy.cancel(CLOCK, NOON, ALWAYS),)}, []),
+        ({"clocks": ()}, []),
+        ({"calendar": None}, []),
+        ({"clocks": (policy.warn(CLOCK, 0.5),)}, ALL[1:]),
+        ({"clocks": (policy.breach(CLOCK),)}, [ALL[2], ALL[4], ALL[5]]),
+        ({"ladder": None}, [ALL[0], ALL[1], ALL[3]]),
+        ({"taken": frozenset({(R, 1, 1)})}, [ALL[0], ALL[1], *ALL[3:]]),
+        ({"taken": frozenset({(R, 2, 1)})}, ALL),
+        ({"taken": frozenset({(R, 1, 1)}), "held_off": {(R, 1): 1}}, [ALL[0], ALL[1], ALL[3]]),
+        ({"held_off": {(R, 2): 1}}, ALL),
+    ],
+    ids=[
+        "paused",
+        "stopped",
+        "cancelled",
+        "no clock",
+        "no calendar",
+        "warned",
+        "breached",
+        "no ladder",
+        "level one taken",
+        "taken in another cycle",
+        "acknowledged",
+        "acknowledged in another cycle",
+    ],
+)
+def test_what_is_left_when(more: dict[str, Any], left: list[str]) -> None:
+    assert promised(**more) == left
+
+
+def test_after_resolving_a_survey_and_the_automatic_end() -> None:
+    after = {"survey_at": NOON + timedelta(hours=1), "auto_close_at": NOON + timedelta(hours=2)}
+    assert promised(clocks=(), **after) == ["survey 1", "auto_close 2"]
+
+
+def test_a_deadline_is_due_at_its_very_instant() -> None:
+    promises = Promises(
+        clocks=(CLOCK,),
+        calendar=ALWAYS,
+        ladder=None,
+        warn_at_fractions=(0.5,),
+        taken=frozenset(),
+        held_off={},
+        survey_at=None,
+        auto_close_at=None,
+    )
+    found = deadlines_of(promises)
+    at = NOON + timedelta(hours=50)
+    assert [len(due(found, instant)) for instant in (at - timedelta(microseconds=1), at, NOON + timedelta(hours=100))] == [0, 1, 2]
