@@ -1,6 +1,7 @@
 """One letter, one conversation with the mail server, and the log of both."""
 
 from datetime import UTC, datetime
+from email.message import EmailMessage
 
 import structlog
 from temporalio import activity
@@ -16,6 +17,7 @@ from models.tables.outgoing import AttemptOutcome
 from models.tables.session import Database
 
 log = structlog.get_logger()
+_FINAL = {AttemptOutcome.SENT: NotificationStatus.SENT, AttemptOutcome.UNKNOWN: NotificationStatus.UNKNOWN}
 
 
 class DeliveryActivities:
@@ -36,10 +38,8 @@ class DeliveryActivities:
         if letter is None:
             return await self._settle(request, NotificationStatus.UNKNOWN)
         outcome, failure = await self._try(request, letter)
-        if outcome is AttemptOutcome.SENT:
-            return await self._settle(request, NotificationStatus.SENT)
-        if outcome is AttemptOutcome.UNKNOWN:
-            return await self._settle(request, NotificationStatus.UNKNOWN)
+        if failure is None or outcome is AttemptOutcome.UNKNOWN:
+            return _FINAL[outcome]
         raise ApplicationError(str(failure), type=outcome.value, non_retryable=outcome is AttemptOutcome.PERMANENT)
 
     @activity.defn(name=BURY)
@@ -54,17 +54,9 @@ class DeliveryActivities:
             attempts.append(await self._begin(request))
 
         mail = letter.notification
-        text = compose(
-            render(mail.kind, self._said(letter)),
-            sender=self._sender,
-            recipient_name=mail.recipient_name,
-            recipient_address=mail.address,
-            message_id=f"<notification-{mail.id}@{self._domain}>",
-            thread_id=f"<ticket-{mail.ticket_id}@{self._domain}>",
-        )
         outcome, code, detail, failure = AttemptOutcome.SENT, None, "", None
         try:
-            receipt = await converse(self._server, text, self._sender, mail.address, before_data=commit_attempt)
+            receipt = await converse(self._server, self._compose(letter), self._sender, mail.address, before_data=commit_attempt)
             code, detail = receipt.code, receipt.text
         except DeliveryFailed as failed:
             outcome, code, detail, failure = _outcome(failed), failed.code, failed.text, failed
@@ -86,12 +78,26 @@ class DeliveryActivities:
 
     async def _end(self, request: Delivery, attempts: list[int], outcome: AttemptOutcome, code: int | None, detail: str) -> None:
         attempt = attempts[0] if attempts else await self._begin(request)  # one that ended before any text was sent
+        now = datetime.now(UTC)
         async with self._database.reading(request.merchant_id) as session:
-            await end_attempt(session, attempt, outcome, datetime.now(UTC), code, detail)
+            await end_attempt(session, attempt, outcome, now, code, detail)
+            if outcome in _FINAL:
+                await settle_notification(session, request, _FINAL[outcome], now)
 
     async def _settle(self, request: Delivery, status: NotificationStatus) -> str:
         async with self._database.reading(request.merchant_id) as session:
             return await settle_notification(session, request, status, datetime.now(UTC))
+
+    def _compose(self, letter: Letter) -> EmailMessage:
+        mail = letter.notification
+        return compose(
+            render(mail.kind, self._said(letter)),
+            sender=self._sender,
+            recipient_name=mail.recipient_name,
+            recipient_address=mail.address,
+            message_id=f"<notification-{mail.id}@{self._domain}>",
+            thread_id=f"<ticket-{mail.ticket_id}@{self._domain}>",
+        )
 
     @property
     def _domain(self) -> str:

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.service import RPCError
+from temporalio.service import GrpcCompression, RPCError
 
 from models.settings import Settings
 
@@ -30,6 +30,7 @@ async def connect(settings: Settings, connection: Connection) -> Client:
         tls=settings.temporal_tls,
         api_key=key.get_secret_value() if key else None,
         data_converter=pydantic_data_converter,
+        grpc_compression=GrpcCompression.NONE,  # within one network gzip costs more processor time than it saves
         lazy=connection is Connection.WHEN_USED,
     )
 

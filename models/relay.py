@@ -142,6 +142,7 @@ class Relay:
                 task_queue=deliveries.TASK_QUEUE,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 priority=Priority(fairness_key=str(ref.merchant_id)),
+                request_eager_start=True,  # a relay beside a worker hands it the first task at once
                 rpc_timeout=_RPC_TIMEOUT,
             )
         except WorkflowAlreadyStartedError:
