@@ -1,6 +1,7 @@
 """Eight clients open tickets as fast as they can, on the cores on which the worker and the engine take them in."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Mapping
 
@@ -26,12 +27,14 @@ async def measure_burst(system: System, cast: Cast, pool: asyncpg.Pool, bare: Ba
     before, began = system.cpu_seconds(), time.perf_counter()
     milliseconds = await _open_all(cast, number)
     opened, during = time.perf_counter() - began, system.cpu_seconds()
-    await until_none(pool, _WAITING)
+    with contextlib.suppress(TimeoutError):  # then the figure says how few were taken in
+        await until_none(pool, _WAITING)
+    left = await pool.fetchval(_WAITING)
     taken_in, after = time.perf_counter() - began, system.cpu_seconds()
     rows = [
         Row(RATE, number / opened, bare.transactions, f"{number} in {opened:.1f} s"),
         Row(P99, p99(milliseconds), also=f"p50 {p50(milliseconds):.1f} ms"),
-        Row(CATCH_UP, number / taken_in, bare.starts, f"all after {taken_in:.1f} s"),
+        Row(CATCH_UP, max(number - left, 0) / taken_in, bare.starts, f"{left} left after {taken_in:.1f} s"),
     ]
     notes = [
         _costs("processor time a ticket while 8 clients create", before, during, number, opened),
@@ -42,8 +45,9 @@ async def measure_burst(system: System, cast: Cast, pool: asyncpg.Pool, bare: Ba
 
 async def until_quiet(pool: asyncpg.Pool) -> None:
     """Wait until what was measured before has no after-effects on what is measured next."""
-    await until_none(pool, _WAITING)
-    await until_none(pool, _UNSENT)
+    with contextlib.suppress(TimeoutError):  # a machine this busy spoils the figures, not the run
+        await until_none(pool, _WAITING)
+        await until_none(pool, _UNSENT)
 
 
 async def until_none(pool: asyncpg.Pool, question: str) -> None:
