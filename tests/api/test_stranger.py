@@ -29,9 +29,9 @@ def test_every_route_has_its_line_in_the_table(desk: Desk) -> None:
 
 @each_route
 async def test_every_role_gets_from_every_route_what_it_may(route: Route, resting: Merchant) -> None:
-    seen, ticket = {}, await resting.open(category="general")
+    seen: dict[str, int] = {}
     for name, role in ROLES.items():
-        if route.method != "GET" and "ticket_id" in route.path:
+        if not seen or (route.method != "GET" and seen[[*seen][-1]] < 300):  # what was refused changed nothing
             ticket = await resting.open(category="general")
             await route.prepare(resting, ticket["id"])
         answer = await route.call(resting.client(name, role), ticket_id=ticket["id"], agent_id=resting.agents["ana"])

@@ -54,12 +54,11 @@ async def test_an_answer_is_in_the_audit_without_its_comment(asked: Asked, acme:
     )
 
 
-@pytest.mark.parametrize(
-    "body", [{}, {"score": 0}, {"score": 6}, {"score": "x"}, {"score": 1, "by": "x"}, {"score": 1, "comment": "x" * 4001}, []]
-)
-async def test_an_answer_has_a_score_from_1_to_5(body: Any, asked: Asked) -> None:
-    answer = await asked.client.post(asked.path, json=body)
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+async def test_an_answer_has_a_score_from_1_to_5(asked: Asked) -> None:
+    bodies: list[Any] = [{}, {"score": 0}, {"score": 6}, {"score": "x"}, {"score": 1, "by": "x"}, {"score": 1, "comment": "x" * 4001}, []]
+    for body in bodies:
+        answer = await asked.client.post(asked.path, json=body)
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), body
     assert (await asked.client.get(asked.path)).json()["state"] == "open"
 
 
@@ -134,25 +133,23 @@ async def test_the_survey_of_a_deleted_ticket_is_gone(asked: Asked, acme: Mercha
     assert (await asked.client.post(asked.path, json={"score": 1})).status_code == 404
 
 
+HOSTILE = (b'{"score":1,"comment":"\\u0000"}', b"score=1&comment=%00", b"\xff", b"", b"[[" * 9999, b"score=1&comment=%ED%A0%80")
+
+
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", "application/x-www-form-urlencoded"])
-@pytest.mark.parametrize(
-    "content", [b'{"score":1,"comment":"\\u0000"}', b"score=1&comment=%00", b"score=1&comment=%ED%A0%80", b"\xff", b"", b"[[" * 9999]
-)
-async def test_hostile_answers_are_refused_or_made_harmless(kind: str, content: bytes, asked: Asked) -> None:
-    answer = await asked.client.post(asked.path, content=content, headers={"Content-Type": kind})
-    assert answer.status_code in {200, 422}, answer.text
+async def test_hostile_answers_are_refused_or_made_harmless(kind: str, asked: Asked) -> None:
+    for content in HOSTILE:
+        answer = await asked.client.post(asked.path, content=content, headers={"Content-Type": kind})
+        assert answer.status_code in {200, 422}, (content, answer.text)
 
 
-async def test_the_letter_carries_the_link(desk: Desk, asked: Asked) -> None:
-    letters = await desk.until(_letters_with(desk, asked.path), bool)
-    assert len(letters) == 1
+async def test_the_letter_carries_the_link(desk: Desk, asked: Asked, acme: Merchant) -> None:
+    await desk.until(lambda: acme.get(asked.ticket_id, "/notifications"), _is_survey_sent)
+    assert len([letter for letter in desk.letters() if asked.path in letter.text]) == 1
 
 
-def _letters_with(desk: Desk, path: str) -> Any:
-    async def look() -> list[str]:
-        return [letter.text for letter in desk.letters() if path in letter.text]
-
-    return look
+def _is_survey_sent(page: dict[str, Any]) -> bool:
+    return [letter["status"] for letter in page["data"] if letter["kind"] == "survey"] == ["sent"]
 
 
 async def test_a_second_resolution_asks_again(desk: Desk, asked: Asked, acme: Merchant) -> None:
