@@ -39,6 +39,6 @@ def _of_tickets_alone(*args: Any) -> Sequence[temporalio.worker.Worker]:
 
 
 if __name__ == "__main__":
-    worker.workers_of = _of_tickets_alone
+    worker.workers_of = _of_tickets_alone  # type: ignore[assignment]
     worker.Worker = _doomed  # type: ignore[attr-defined,assignment] # the same worker in all but its end
     asyncio.run(worker.run(Settings()))
