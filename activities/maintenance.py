@@ -6,7 +6,9 @@ import sqlalchemy as sa
 from temporalio import activity
 
 from models.messages.maintenance import RECONCILE, Healed, ReconciliationAt
-from models.operations.reconcile import OVERDUE, deliver_again, tell_again
+from models.operations.change import SYSTEM, Change
+from models.operations.changing import pick_up_waiting
+from models.operations.reconcile import LETTER_OVERDUE, OVERDUE, deliver_again, tell_again
 from models.tables.session import Database, engine_of
 
 KEYS_KEPT = timedelta(hours=24)
@@ -22,6 +24,11 @@ _LOST_LETTERS = sa.text("""
       AND (merchant_id, 'delivery-' || id || '-' || round) NOT IN (SELECT merchant_id, workflow_id FROM outbox)
     ORDER BY id LIMIT :at_once
 """)
+# Whoever comes or gets room picks up what waits; this finds whom an absence that ended by itself brought back.
+_QUEUES = sa.text("""
+    SELECT DISTINCT merchant_id, team_id FROM ticket
+    WHERE is_queued AND team_id IS NOT NULL AND deleted_at IS NULL AND status IN ('new', 'open', 'pending', 'on_hold')
+""")
 _OLD_KEYS = sa.text("DELETE FROM idempotencykey WHERE created_at < :before")
 
 
@@ -35,15 +42,18 @@ class MaintenanceActivities:
     @activity.defn(name=RECONCILE)
     async def reconcile(self, request: ReconciliationAt) -> Healed:
         async with self._across.begin() as connection:
-            overdue = {"overdue": request.at - OVERDUE, "at_once": AT_ONCE}
-            tickets = (await connection.execute(_LOST_TICKETS, overdue)).all()
-            letters = (await connection.execute(_LOST_LETTERS, overdue)).all()
+            tickets = (await connection.execute(_LOST_TICKETS, {"overdue": request.at - OVERDUE, "at_once": AT_ONCE})).all()
+            letters = (await connection.execute(_LOST_LETTERS, {"overdue": request.at - LETTER_OVERDUE, "at_once": AT_ONCE})).all()
+            queues = (await connection.execute(_QUEUES)).all()
             keys = await connection.execute(_OLD_KEYS, {"before": request.at - KEYS_KEPT})
         for merchant_id, ticket_id in tickets:
             await self._tell_again(merchant_id, ticket_id, request.at)
         for merchant_id, notification_id in letters:
             async with self._database.reading(merchant_id) as session:
                 await deliver_again(session, notification_id, request.at)
+        for merchant_id, team_id in queues:
+            async with self._database.writing(merchant_id) as session:
+                await pick_up_waiting(session, team_id, Change(by=SYSTEM, at=request.at))
         return Healed(tickets=len(tickets), deliveries=len(letters), keys_expired=keys.rowcount)
 
     async def aclose(self) -> None:

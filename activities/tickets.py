@@ -1,6 +1,7 @@
 """What the ticket's workflow has done: each is one operation in one transaction, and answers with the facts that hold after it."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
@@ -61,6 +62,12 @@ class TicketActivities:
     async def _lock(self, session: TenantSession, request: At) -> Case:
         tickets = sa.select(Ticket).where(col(Ticket.id) == request.ticket_id)
         try:
-            return await lock(session, tickets, Change(by=SYSTEM, at=request.at, request_id=request.request_id))
+            return await lock(session, tickets, Change(by=SYSTEM, at=_instant(request), request_id=request.request_id))
         except NotFound as missing:
             raise ApplicationError(missing.detail, type="NotFound", non_retryable=True) from missing
+
+
+def _instant(request: At) -> datetime:
+    """The workflow's instant; on a later try of the server's, that try's, so that after an outage all that is due by then is judged at once."""
+    info = activity.info()
+    return request.at if info.is_local else max(request.at, info.current_attempt_scheduled_time)

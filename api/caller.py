@@ -67,7 +67,7 @@ def _merchant(claims: Claims, named: str | None) -> int:
         if claims.merchant_ids is Every.MERCHANT or len(claims.merchant_ids) != 1:
             raise BadRequest("The token is good for several merchants: name one in X-Merchant-Id.", code="merchant_required")
         return claims.merchant_ids[0]
-    if not (named.isascii() and named.isdigit() and len(named) < 20 and claims.may_act_for(int(named))):
+    if not (named.isascii() and named.isdigit() and len(named) < 20 and int(named) < 2**63 and claims.may_act_for(int(named))):
         raise Missing("There is no such merchant.")
     return int(named)
 

@@ -69,7 +69,7 @@ async def _bounded(headers: Headers, receive: Receive) -> Receive:
         body = await asyncio.wait_for(_read(receive), BODY_SECONDS)
     except TimeoutError:
         raise BadRequest(f"The body did not arrive within {BODY_SECONDS} seconds.", code="body_timeout") from None
-    if body and "json" in headers.get("content-type", ""):
+    if body and "json" in headers.get("content-type", "").lower():
         strict_json.check(body)
     return _replay(body, receive)
 

@@ -39,6 +39,9 @@ def _split(value: Any) -> Any:
 _Texts = Annotated[list[Annotated[str, Field(max_length=100, pattern=r"^[^\x00]*$")]], BeforeValidator(_split), Field(max_length=50)]
 
 
+_OF_STAFF = frozenset({"assignee_id", "team_id", "escalation_level", "sla_status"})
+
+
 class TicketFilter(BaseModel):
     """Of one filter any value may hold, of several all must."""
 
@@ -63,6 +66,8 @@ class TicketFilter(BaseModel):
     def apply(self, caller: Caller) -> Select[Ticket]:
         if self.include_deleted and caller.claims.roles.isdisjoint(ADMINS):
             raise Forbidden("Only an admin sees deleted tickets.")
+        if not caller.is_staff and self.model_fields_set & _OF_STAFF:
+            raise Forbidden("Only those who work on tickets search by what only they see.")
         tickets = readable_with_deleted(caller) if self.include_deleted else readable(caller)
         return tickets.where(*self._conditions(caller))
 
@@ -109,6 +114,11 @@ class TicketQuery(TicketFilter):
     sort: Sort = Sort.CREATED_LAST_FIRST
     limit: Annotated[int, Field(ge=1, le=100)] = 50
     after: Annotated[str | None, Field(max_length=2000)] = None
+
+    def apply(self, caller: Caller) -> Select[Ticket]:
+        if not caller.is_staff and self.sort in (Sort.DUE, Sort.DUE_LAST_FIRST):
+            raise Forbidden("Only those who work on tickets sort by what only they see.")
+        return super().apply(caller)
 
     @property
     def order(self) -> Order:

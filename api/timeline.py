@@ -11,7 +11,7 @@ from models.tables.sla import LedgerEntry
 
 def segments(entries: Sequence[LedgerEntry], calendar: Calendar | None, now: datetime) -> list[SegmentView]:
     """Between two entries of a clock lies a segment, in which it ran or stood still; the last one of a live clock reaches to ``now``."""
-    ordered = sorted(entries, key=lambda entry: (entry.metric, entry.cycle, entry.id))
+    ordered = sorted(entries, key=lambda entry: (entry.metric, entry.cycle, entry.at, entry.id))
     clocks = [list(clock) for _, clock in groupby(ordered, key=lambda entry: (entry.metric, entry.cycle))]
     return [segment for clock in clocks for segment in _of_clock(clock, calendar, now)]
 

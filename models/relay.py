@@ -36,11 +36,14 @@ _CLAIM = sa.text("""
     RETURNING outbox.merchant_id, outbox.workflow_id, outbox.topic, outbox.version, outbox.payload, outbox.request_id
 """)
 # What was replaced by a newer message meanwhile has another version: it stays.
-_DELETE = sa.text("DELETE FROM outbox WHERE workflow_id = :workflow_id AND merchant_id = :merchant_id AND version = :version")
-_HAND_BACK = sa.text("""
-    UPDATE outbox SET leased_until = clock_timestamp() + make_interval(secs => :seconds)
-    WHERE workflow_id = :workflow_id AND merchant_id = :merchant_id AND version = :version
-""")
+# A row that a writer holds is being replaced: it is skipped, so that no writer and no relay ever wait for each other.
+_MINE = """
+    (SELECT merchant_id, workflow_id FROM outbox
+     WHERE workflow_id = :workflow_id AND merchant_id = :merchant_id AND version = :version FOR UPDATE SKIP LOCKED) AS mine
+    WHERE outbox.merchant_id = mine.merchant_id AND outbox.workflow_id = mine.workflow_id
+"""
+_DELETE = sa.text(f"DELETE FROM outbox USING {_MINE}")  # noqa: S608 - our own text
+_HAND_BACK = sa.text(f"UPDATE outbox SET leased_until = clock_timestamp() + make_interval(secs => :seconds) FROM {_MINE}")  # noqa: S608
 log = structlog.get_logger()
 
 

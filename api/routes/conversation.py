@@ -71,7 +71,7 @@ def _require_staff(caller: Caller) -> None:
 async def _list(unit: InUnit, ticket_id: int, kinds: list[MessageKind], pager: Paged) -> Response:
     async with unit.ticket(ticket_id) as (session, ticket):
         messages = of_ticket(Message, ticket).where(col(Message.kind).in_(kinds))
-        rows, end = await pager.page(session, messages, Order(Message.id, Message.id))
+        rows, end = await pager.page(session, messages, Order(Message.created_at, Message.id))
     return pager.answer([_view(row) for row in rows], end)
 
 

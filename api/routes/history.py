@@ -39,7 +39,7 @@ async def list_events(ticket_id: TicketId, unit: InUnit, pager: Paged) -> Respon
 async def list_escalations(ticket_id: TicketId, unit: InUnit, pager: Paged) -> Response:
     await unit.require_staff(ticket_id)
     async with unit.ticket(ticket_id) as (session, ticket):
-        rows, end = await pager.page(session, of_ticket(Escalation, ticket), Order(Escalation.id, Escalation.id))
+        rows, end = await pager.page(session, of_ticket(Escalation, ticket), Order(Escalation.taken_at, Escalation.id))
     return pager.answer([EscalationView.model_validate(row) for row in rows], end)
 
 

@@ -4,18 +4,21 @@ from typing import Annotated
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Query, Response
+from sqlalchemy import Select
 from sqlmodel import col
 
-from api.caller import LEADING, StaffCaller
+from api.caller import LEADING, Caller, StaffCaller
 from api.cursor import Order, Page, Paged
 from api.errors import Missing
 from api.letters import letter_views
+from api.reading import readable
 from api.routes.path import NotificationId
 from api.unit import InUnit, Work, answer
 from api.views import NotificationView
 from models.messages.delivery import NotificationStatus
 from models.operations.deliver import replay
 from models.tables.outgoing import Notification
+from models.tables.ticket import Ticket
 
 router = APIRouter(prefix="/notifications", tags=["letters"])
 Wanted = Annotated[NotificationStatus | None, Query(description="only letters in this state, for example `dead`")]
@@ -25,7 +28,7 @@ Wanted = Annotated[NotificationStatus | None, Query(description="only letters in
 async def list_letters(unit: InUnit, _staff: StaffCaller, pager: Paged, status: Wanted = None) -> Response:
     """Newest first, for leads and admins."""
     unit.caller.require(LEADING)
-    letters = sa.select(Notification).where(col(Notification.merchant_id) == unit.caller.merchant_id)
+    letters = _readable(unit.caller)
     if status is not None:
         letters = letters.where(col(Notification.status) == status)
     async with unit.reading() as session:
@@ -42,7 +45,15 @@ async def replay_letter(notification_id: NotificationId, unit: InUnit) -> Respon
     unit.caller.require(LEADING)
 
     async def work(work: Work) -> Response:
+        if (await work.session.execute(_readable(work.caller).where(col(Notification.id) == notification_id))).first() is None:
+            raise Missing
         letter = await replay(work.session, notification_id, work.change)
         return answer((await letter_views(work.session, [letter]))[0])
 
     return await unit.write(work)
+
+
+def _readable(caller: Caller) -> Select[Notification]:
+    """The letters about tickets that the caller may see."""
+    tickets = readable(caller).with_only_columns(col(Ticket.id))
+    return sa.select(Notification).where(col(Notification.merchant_id) == caller.merchant_id, col(Notification.ticket_id).in_(tickets))

@@ -10,7 +10,7 @@ from api.errors import Conflicting
 from api.routes.path import TicketId
 from api.unit import InUnit, Work
 from api.views import TicketView
-from models.operations.assign import assign_automatically, assign_by_hand, assign_to_team, claim, unassign
+from models.operations.assign import assign_automatically, assign_by_hand, assign_to_team, claim, require_work, unassign
 from models.operations.case import Case
 from models.operations.change import ActorKind
 from models.operations.escalate import acknowledge, escalate_by_hand
@@ -31,6 +31,7 @@ async def assign_ticket(ticket_id: TicketId, body: Assign, unit: InUnit) -> Resp
         elif body.team_id is not None:
             await assign_to_team(case, body.team_id)
         else:
+            require_work(case.ticket)
             await assign_automatically(case)
 
     return await _by_staff(unit, ticket_id, change)

@@ -73,6 +73,8 @@ async def edit_one(ticket_id: TicketId, body: EditTicket, unit: InUnit) -> Respo
     """Edit by JSON merge patch; If-Match is needed. A change of priority or category re-times the clocks: what was spent stays spent."""
     await unit.require_staff(ticket_id)
     unit.require_if_match()
+    if "organizer_id" in body.model_fields_set:
+        _may_name(unit.caller, body.organizer_id)
 
     async def work(work: Work) -> Response:
         async with work.case(ticket_id) as case:
@@ -112,11 +114,18 @@ async def restore_one(ticket_id: TicketId, unit: InUnit, _staff: StaffCaller) ->
 def _may_open(caller: Caller, body: OpenTicket) -> None:
     if body.reporter is not None and not caller.is_staff:
         raise Forbidden("A reporter opens tickets for himself.")
+    _may_name(caller, body.organizer_id)
+
+
+def _may_name(caller: Caller, organizer_id: int | None) -> None:
+    """A token that is good for certain organizers makes tickets of theirs only; a reporter's may be of none."""
     organizers = caller.claims.organizer_ids
-    if body.organizer_id is not None and organizers is not None and body.organizer_id not in organizers:
-        raise Forbidden("The token is not good for this organizer.")
-    if organizers is not None and caller.is_staff and body.organizer_id is None:
+    if organizers is None:
+        return
+    if organizer_id is None and caller.is_staff:
         raise Conflicting("The token is good for certain organizers: name one.", code="organizer_required")
+    if organizer_id is not None and organizer_id not in organizers:
+        raise Forbidden("The token is not good for this organizer.")
 
 
 async def _reporter(work: Work, body: OpenTicket) -> Reporter:

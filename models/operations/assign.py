@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 from sqlmodel import col
 
+from models.operations import clocks
 from models.operations.case import Case, id_text
 from models.operations.errors import Conflict, Invalid
 from models.operations.notify import agents, tell
@@ -37,8 +38,11 @@ async def assign(case: Case, agent: Agent) -> None:
     old = case.ticket.assignee_id
     if old == agent.id:
         return
+    before = case.ticket.status
     give(case, agent)
-    cause = case.record("ticket.assigned", fromAgentId=id_text(old), toAgentId=id_text(agent.id), teamId=id_text(agent.team_id))
+    owner = {"fromAgentId": id_text(old), "toAgentId": id_text(agent.id), "teamId": id_text(agent.team_id)}
+    moved = {} if before is case.ticket.status else {"status": [before, case.ticket.status]}
+    cause = case.record("ticket.assigned", **owner, **moved)
     tell(case, NotificationKind.TICKET_ASSIGNED, cause, await agents(case, agent.id), fromAgentId=old, toAgentId=agent.id)
     tell(case, NotificationKind.TICKET_UNASSIGNED, cause, await agents(case, old), fromAgentId=old, toAgentId=agent.id)
 
@@ -52,8 +56,10 @@ async def assign_to_team(case: Case, team_id: int) -> None:
     require_work(case.ticket)
     if await case.session.get(Team, (case.ticket.merchant_id, team_id)) is None:
         raise Invalid("unknown_team", "There is no such team.", "/teamId")
+    for team in sorted({team_id, case.ticket.team_id or team_id}):  # always in this order: of two moves across, neither waits for the other
+        await hold_team(case.session, team)
     await unassign(case)
-    case.ticket.team_id = team_id
+    case.ticket.team_id, case.ticket.is_queued = team_id, True
     case.record("ticket.moved_to_team", teamId=id_text(team_id))
     await assign_automatically(case)
 
@@ -66,12 +72,12 @@ async def claim(case: Case, agent_id: int) -> None:
 
 
 async def unassign(case: Case) -> None:
-    """Back to the team's queue, for somebody to claim."""
+    """Nobody has it any more: it waits for somebody to claim it, and is not given to the next who has room."""
     old = case.ticket.assignee_id
     if old is None:
         return
     case.freed_team_id = case.ticket.team_id
-    case.ticket.assignee_id = None
+    case.ticket.assignee_id, case.ticket.is_queued = None, False
     cause = case.record("ticket.unassigned", fromAgentId=id_text(old), toAgentId=None)
     tell(case, NotificationKind.TICKET_UNASSIGNED, cause, await agents(case, old), fromAgentId=old, toAgentId=None)
 
@@ -79,10 +85,12 @@ async def unassign(case: Case) -> None:
 def give(case: Case, agent: Agent) -> None:
     """The bare change of owner; a new ticket becomes open with it."""
     ticket = case.ticket
-    case.freed_team_id = ticket.team_id if ticket.assignee_id else None
-    ticket.assignee_id, ticket.team_id = agent.id, agent.team_id
+    if ticket.assignee_id is not None:
+        case.freed_team_id = ticket.team_id
+    ticket.assignee_id, ticket.team_id, ticket.is_queued = agent.id, agent.team_id, False
     if ticket.status is Status.NEW:
         ticket.status = Status.OPEN
+        clocks.followed(case, "assigned")
 
 
 async def candidates(session: TenantSession, team_id: int) -> list[tuple[Candidate, Agent]]:

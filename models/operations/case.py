@@ -32,6 +32,7 @@ class Case:
         self.clocks: dict[tuple[Metric, int], Clock] = {}
         self.escalations: list[Escalation] = []
         self.has_changed = False
+        self.has_news = False
         self.freed_team_id: int | None = None
         self.breaches: dict[tuple[Metric, int], int] = {}
         self._rows: dict[tuple[Metric, int], SlaClock] = {}
@@ -119,7 +120,8 @@ class Case:
         facts = self.facts()
         if facts == self._known:
             return facts
-        self.ticket.facts_version = self.ticket.version
+        self.has_news = True
+        self.ticket.facts_version = max(self.ticket.version, self.ticket.facts_version + 1)
         self.ticket.wake_at = facts.deadlines[0].due_at if facts.deadlines else None
         return facts.model_copy(update={"version": self.ticket.facts_version})
 

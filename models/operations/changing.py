@@ -10,13 +10,12 @@ from sqlmodel import col
 
 from models.messages.ticket import TicketFacts
 from models.operations import outbox
-from models.operations.assign import assign_automatically, hold_team
+from models.operations.assign import assign_automatically, hold_team, working
 from models.operations.case import Case
 from models.operations.change import SYSTEM, Change
 from models.operations.errors import NotFound
 from models.operations.notify import tell_of_breaches
 from models.operations.rulebook import rules_of
-from models.policy.lifecycle import Status
 from models.tables.session import TenantSession
 from models.tables.sla import Escalation, SlaClock
 from models.tables.ticket import Ticket
@@ -40,7 +39,7 @@ async def changing(session: TenantSession, tickets: Select[Ticket], change: Chan
 async def settle(case: Case) -> None:
     """Write the case; if the facts changed, its workflow hears of it through the outbox."""
     facts = case.summarise()
-    if case.has_changed and facts.version == case.ticket.version:
+    if case.has_news:
         outbox.post_facts(case.session, facts, case.change)
     await _write(case)
 
@@ -62,7 +61,7 @@ async def _write(case: Case) -> None:
 async def pick_up_waiting(session: TenantSession, team_id: int, change: Change) -> None:
     """Somebody has room: give him what waits in the team's queue, the most urgent and then the oldest first.
 
-    A ticket that is being changed right now is skipped: its own transaction looks for an agent, after this one has let the team go.
+    A ticket that is being changed right now is skipped: the next who has room, or the reconciliation, finds it again.
     """
     await hold_team(session, team_id)
     for ticket in await _waiting(session, team_id):
@@ -74,8 +73,7 @@ async def pick_up_waiting(session: TenantSession, team_id: int, change: Change) 
 
 
 async def _waiting(session: TenantSession, team_id: int) -> Sequence[Ticket]:
-    nobodys = col(Ticket.assignee_id).is_(None) & (col(Ticket.status) == Status.NEW) & col(Ticket.deleted_at).is_(None)
-    queue = sa.select(Ticket).where(col(Ticket.team_id) == team_id, nobodys)
+    queue = sa.select(Ticket).where(col(Ticket.team_id) == team_id, col(Ticket.is_queued), working())
     first = queue.order_by(col(Ticket.urgency).desc(), col(Ticket.created_at), col(Ticket.id)).limit(PICKED_UP_AT_ONCE)
     return (await session.execute(first.with_for_update(skip_locked=True))).scalars().all()
 

@@ -51,6 +51,15 @@ def cancelled(case: Case, reason: str) -> None:
         _turn_live(case, metric, policy.cancel, "cancelled", reason)
 
 
+def completed(case: Case, reason: str) -> None:
+    """The ticket came under a promise that it had not before: its clock starts now."""
+    for metric in (Metric.FIRST_RESPONSE, Metric.RESOLUTION):
+        clock = case.clock(metric)
+        is_met = metric is Metric.FIRST_RESPONSE and case.ticket.first_responded_at is not None
+        if case.ticket.status in UNFINISHED and not is_met and (clock is None or clock.cancelled_at):
+            _add(case, metric, reason)
+
+
 def cancelled_one(case: Case, clock: Clock, reason: str) -> None:
     _turn(case, clock, policy.cancel, "cancelled", reason)
 
@@ -66,7 +75,8 @@ def reopened(case: Case) -> None:
     rules, clock = case.rules, case.clock(Metric.RESOLUTION)
     if rules.policy is None or clock is None or clock.is_live:
         return
-    if rules.policy.on_reopen is OnReopen.NEW_CYCLE:
+    is_over = rules.policy.on_reopen is OnReopen.RESTART and clock.breached_at is not None  # a breach is never taken back
+    if rules.policy.on_reopen is OnReopen.NEW_CYCLE or is_over:
         _add(case, Metric.RESOLUTION, "reopened")
         case.ticket.escalation_level = 0
     elif rules.policy.on_reopen is OnReopen.RESTART:

@@ -49,6 +49,8 @@ async def _by_agent(case: Case, cause: int, message: Message) -> None:
     clocks.answered(case)
     if case.ticket.status is Status.NEW:
         case.ticket.status = Status.OPEN
+        case.record("ticket.opened_by_reply", status=[Status.NEW, Status.OPEN])
+        clocks.followed(case, "public reply")
     tell(case, NotificationKind.REPLY_TO_REPORTER, cause, await reporter(case), messageId=message.id)
 
 

@@ -35,7 +35,6 @@ async def read_letter(session: TenantSession, ref: DeliveryRef) -> Letter | None
     if notification.round != ref.round or notification.status is not NotificationStatus.PENDING:
         return None
     if await _began_and_never_ended(session, notification):
-        notification.status = NotificationStatus.UNKNOWN
         return None
     ticket = await session.get_one(Ticket, (session.merchant_id, notification.ticket_id))
     merchant = (await session.execute(sa.select(Merchant))).scalar_one()
@@ -84,7 +83,8 @@ async def settle_notification(session: TenantSession, ref: DeliveryRef, status: 
     """The end of this round. A letter that was settled already stays as it is."""
     notification = await lock_notification(session, ref.notification_id)
     if notification.round == ref.round and notification.status is NotificationStatus.PENDING:
-        notification.status, notification.settled_at = status, at
+        may_have_arrived = status is NotificationStatus.DEAD and await _began_and_never_ended(session, notification)
+        notification.status, notification.settled_at = NotificationStatus.UNKNOWN if may_have_arrived else status, at
     return notification.status
 
 

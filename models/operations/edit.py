@@ -3,7 +3,10 @@
 from datetime import timedelta
 from typing import Any
 
+from pydantic.alias_generators import to_camel
+
 from models.operations import clocks
+from models.operations.assign import assign_automatically
 from models.operations.case import Case
 from models.operations.errors import Conflict, Invalid
 from models.operations.rulebook import Pin, pin, pin_of, rulebook, traits_of
@@ -30,9 +33,11 @@ async def edit(case: Case, changes: dict[str, Any]) -> None:
     if "category" in differing:
         await _move_category(case, differing["category"])
     ticket.sqlmodel_update(differing)
-    case.record("ticket.edited", **{name: [_plain(before[name]), _plain(value)] for name, value in differing.items()})
+    case.record("ticket.edited", **{to_camel(name): [_plain(before[name]), _plain(value)] for name, value in differing.items()})
     if _DECIDE_SLA & differing.keys():
         await _retime(case, ", ".join(sorted(_DECIDE_SLA & differing.keys())))
+    if "category" in differing and ticket.is_queued:
+        await assign_automatically(case)
 
 
 async def _move_category(case: Case, category: str | None) -> None:
@@ -55,6 +60,7 @@ async def _retime(case: Case, reason: str) -> None:
     for clock in [clock for clock in case.clocks.values() if clock.is_live]:
         target = policy.target(case.ticket.priority, clock.metric) if policy else None
         _apply(case, clock, target, was, reason)
+    clocks.completed(case, reason)
 
 
 def _apply(case: Case, clock: Clock, target: timedelta | None, was: Calendar | None, reason: str) -> None:

@@ -24,7 +24,9 @@ async def enrich(session: TenantSession, ticket_id: int, at: datetime) -> None:
 
 
 async def _earlier(session: TenantSession, ticket: Ticket) -> list[dict[str, str | int]]:
-    own = (col(Ticket.reporter_id) == ticket.reporter_id) & col(Ticket.deleted_at).is_(None)
+    # Of the same organizer only: whoever may read this ticket may read those.
+    same = col(Ticket.organizer_id).is_not_distinct_from(ticket.organizer_id)
+    own = (col(Ticket.reporter_id) == ticket.reporter_id) & col(Ticket.deleted_at).is_(None) & same
     earlier = sa.select(Ticket).where(own, col(Ticket.created_at) < ticket.created_at).order_by(col(Ticket.created_at).desc())
     found = await session.execute(earlier.limit(EARLIER_SHOWN + 1))
     return [

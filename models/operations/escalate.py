@@ -39,11 +39,14 @@ async def escalate_by_hand(case: Case, reason: str, level: int | None) -> Escala
     """A person escalates: the rung of that level of the ticket's ladder, or of the default one, at once."""
     require_work(case.ticket)
     wanted = level or min(case.ticket.escalation_level + 1, TOP)
-    if wanted < case.ticket.escalation_level or case.ticket.escalation_level == TOP:
+    if wanted <= case.ticket.escalation_level:
         raise Conflict("already_escalated", f"The ticket is at level {case.ticket.escalation_level}.")
-    escalation = _escalation(case, wanted, EscalationCause.MANUAL)
+    rung, escalation = _rung(case, wanted), _escalation(case, wanted, EscalationCause.MANUAL)
     escalation.reason = reason
-    return await _take(case, _rung(case, wanted), escalation)
+    clock = case.clock(rung.metric)
+    if clock is not None and clock.is_live:  # the ladder knows of it: what it would have done up to this level is done
+        escalation.metric, escalation.cycle = clock.metric, clock.cycle
+    return await _take(case, rung, escalation)
 
 
 def acknowledge(case: Case, level: int | None) -> Escalation:

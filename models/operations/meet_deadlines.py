@@ -19,9 +19,10 @@ async def meet_deadlines(case: Case) -> None:
         return
     found = due(case.deadlines(), case.at)
     escalated = {_metric(deadline) for deadline in found if deadline.kind is DeadlineKind.ESCALATE}
+    told_more = escalated | {_metric(deadline) for deadline in found if deadline.kind is DeadlineKind.BREACH}
     for deadline in found:
         if deadline.kind is DeadlineKind.WARN:
-            await _warn(case, deadline, escalated)
+            await _warn(case, deadline, told_more)
         elif deadline.kind is DeadlineKind.BREACH:
             _breach(case, deadline, escalated)
     await _escalate(case, [deadline for deadline in found if deadline.kind is DeadlineKind.ESCALATE])
@@ -32,12 +33,12 @@ async def meet_deadlines(case: Case) -> None:
         close(case, "auto-close")
 
 
-async def _warn(case: Case, deadline: Deadline, escalated: set[Metric]) -> None:
-    """A rung that is due with it tells the same people more: one letter is enough."""
+async def _warn(case: Case, deadline: Deadline, told_more: set[Metric]) -> None:
+    """A rung or a breach that is due with it tells the same people more: one letter is enough."""
     clock, fraction = _clock(case, deadline), float(deadline.key.split("/")[2])
     warned(case, clock, fraction)
     cause = case.record("sla.warned", metric=clock.metric, cycle=clock.cycle, fraction=fraction, dueAt=deadline.due_at.isoformat())
-    if clock.metric not in escalated:
+    if clock.metric not in told_more:
         due_at = clock.due_at.isoformat() if clock.due_at else None
         tell(case, NotificationKind.SLA_WARNING, cause, await agents(case, case.ticket.assignee_id), metric=clock.metric, dueAt=due_at)
 

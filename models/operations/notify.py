@@ -15,6 +15,7 @@ from models.policy.notification import NotificationKind
 from models.policy.roles import Role
 from models.tables.outgoing import Notification, RecipientKind
 from models.tables.people import Agent, Reporter
+from models.tables.session import RESERVE
 
 
 class Recipient(NamedTuple):
@@ -68,6 +69,7 @@ async def audience(case: Case, whom: Sequence[Audience], *agent_ids: int | None)
     named = col(Agent.id).in_(ids) | ((col(Agent.team_id) == ticket.team_id) & col(Agent.role).in_(roles))
     found = await case.session.execute(sa.select(Agent).where(named).order_by(col(Agent.id)))
     people = [as_recipient(agent) for agent in found.scalars()]
+    await case.session.reserve_ids(RESERVE + len(people))  # a letter for each, however large the team
     return people + (await reporter(case) if Audience.REPORTER in whom else [])
 
 

@@ -21,6 +21,7 @@ _UNCLAIMED = (
     .where(col(Reporter.sub).is_(None), sa.func.lower(col(Reporter.email)) == sa.bindparam("email"))
     .order_by(col(Reporter.id))
     .limit(1)
+    .with_for_update(skip_locked=True)  # of two who claim the same address, one gets it
 )
 
 
@@ -31,8 +32,8 @@ async def reporter_with_token(session: TenantSession, sub: str, name: str, email
         found = (await session.execute(_UNCLAIMED, {"email": email.lower()})).scalar_one_or_none()
     if found is None:
         return await _add(session, sub, name, email)
-    if (found.sub, found.name, found.email) != (sub, name, email):
-        found.sub, found.name, found.email = sub, name, email
+    if (found.sub, found.name, found.email) != (sub, name, email or found.email):
+        found.sub, found.name, found.email = sub, name, email or found.email
     return found
 
 
@@ -51,6 +52,7 @@ async def set_availability(session: TenantSession, agent_id: int, state: Availab
     if agent is None:
         raise NotFound("agent")
     await hold_team(session, agent.team_id)
+    await session.refresh(agent)  # what somebody else said while we waited
     agent.availability = state
     agent.away_until = until if state is Availability.AWAY else None
     await session.flush()

@@ -17,7 +17,7 @@ from models.tables.ticket import Ticket
 async def tell_again(session: TenantSession, ticket_id: int, at: datetime) -> None:
     """The ticket's facts, as they are now, go to its workflow once more; a newer version, so that it takes them."""
     case = await lock(session, sa.select(Ticket).where(col(Ticket.id) == ticket_id), Change(by=SYSTEM, at=at))
-    case.ticket.facts_version = case.ticket.version = case.ticket.version + 1
+    case.ticket.facts_version += 1
     outbox.post_facts(session, case.facts(), case.change)
     await session.write()
 
@@ -33,3 +33,5 @@ async def deliver_again(session: TenantSession, notification_id: int, at: dateti
 
 OVERDUE = timedelta(minutes=2)
 """How long a deadline may be late before it counts as lost: longer than any retry of a healthy engine."""
+LETTER_OVERDUE = timedelta(hours=3)
+"""The same for a letter: longer than its five tries take."""

@@ -58,9 +58,10 @@ class Rulebook:
         return Rules(policy, self._calendars[policy.calendar_id, pin.calendar_version], ladder)
 
     def knows(self, pin: Pin) -> bool:
-        return (pin.policy_id, pin.policy_version) in self._policies and pin.calendar_version <= self._current[
-            self._policies[pin.policy_id, pin.policy_version].calendar_id
-        ]
+        policy = self._policies.get((pin.policy_id, pin.policy_version))
+        if policy is None or (policy.calendar_id, pin.calendar_version) not in self._calendars:
+            return False
+        return policy.ladder_id is None or (policy.ladder_id, pin.ladder_version or 0) in self._ladders
 
     def _pin(self, policy_id: int, version: int, policy: SlaPolicy) -> Pin:
         ladder = None if policy.ladder_id is None else self._current[policy.ladder_id]

@@ -44,7 +44,11 @@ async def open_survey(session: TenantSession, survey_id: int, at: datetime) -> S
     Raises:
         NotFound: there is none. Conflict: answered, withdrawn or expired.
     """
-    survey = (await session.execute(sa.select(Survey).where(col(Survey.id) == survey_id).with_for_update())).scalar_one_or_none()
+    survey = (
+        await session.execute(
+            sa.select(Survey).where(col(Survey.id) == survey_id).with_for_update().execution_options(populate_existing=True)
+        )
+    ).scalar_one_or_none()
     if survey is None:
         raise NotFound("survey")
     if survey.answered_at:

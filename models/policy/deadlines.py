@@ -56,9 +56,11 @@ def due(deadlines: Iterable[Deadline], at: datetime) -> tuple[Deadline, ...]:
 
 
 def rung_is_open(promises: Promises, clock: Clock, rung: Rung) -> bool:
-    """Not taken in this cycle, and nobody acknowledged one of the same or a lower level."""
-    acknowledged = promises.held_off.get((clock.metric, clock.cycle))
-    return (clock.metric, clock.cycle, rung.level) not in promises.taken and (acknowledged is None or rung.level <= acknowledged)
+    """Neither it nor a higher one was taken in this cycle, and nobody acknowledged a lower one."""
+    cycle = (clock.metric, clock.cycle)
+    reached = max((level for metric, number, level in promises.taken if (metric, number) == cycle), default=0)
+    acknowledged = promises.held_off.get(cycle)
+    return rung.level > reached and (acknowledged is None or rung.level <= acknowledged)
 
 
 def _of_clocks(promises: Promises) -> Iterator[Deadline]:

@@ -17,7 +17,8 @@ _UNFINISHED = ", ".join(f"'{status}'" for status in sorted(UNFINISHED))
 
 
 class Ticket(Row, table=True):
-    """``version`` is the ETag; ``facts_version`` is the last version that the workflow has to know of."""
+    """``version`` is the ETag; ``facts_version`` is the last version that the workflow has to know of; ``is_queued`` says that
+    the ticket waits for whoever of its team has room."""
 
     __table_args__ = (
         UniqueConstraint("merchant_id", "number"),
@@ -30,7 +31,12 @@ class Ticket(Row, table=True):
         Index("ix_ticket_next_due", "merchant_id", "next_due_at", "id", postgresql_where=sql("next_due_at IS NOT NULL")),
         Index("ix_ticket_reporter", "merchant_id", "reporter_id", "created_at"),
         Index("ix_ticket_load", "merchant_id", "assignee_id", postgresql_where=sql(f"status IN ({_UNFINISHED}) AND deleted_at IS NULL")),
-        Index("ix_ticket_queue", "merchant_id", "team_id", "created_at", postgresql_where=sql("assignee_id IS NULL AND status = 'new'")),
+        Index(
+            "ix_ticket_queue",
+            "merchant_id",
+            "team_id",
+            postgresql_where=sql(f"is_queued AND status IN ({_UNFINISHED}) AND deleted_at IS NULL"),
+        ),
         Index("ix_ticket_wake", "wake_at", postgresql_where=sql("wake_at IS NOT NULL")),
     )
 
@@ -47,6 +53,7 @@ class Ticket(Row, table=True):
     reporter_id: int = big()
     assignee_id: int | None = big(nullable=True)
     team_id: int | None = big(nullable=True)
+    is_queued: bool = True
     policy_id: int | None = big(nullable=True)
     policy_version: int | None = None
     calendar_version: int | None = None
@@ -92,7 +99,7 @@ class MessageKind(StrEnum):
 class Message(Row, table=True):
     """A public reply or an internal note."""
 
-    __table_args__ = (of_ticket(), Index("ix_message_ticket", "merchant_id", "ticket_id", "id"))
+    __table_args__ = (of_ticket(), Index("ix_message_ticket", "merchant_id", "ticket_id", "created_at", "id"))
 
     ticket_id: int = big()
     kind: MessageKind = choice(MessageKind)

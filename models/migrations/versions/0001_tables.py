@@ -118,6 +118,7 @@ def upgrade() -> None:
         sa.Column("reporter_id", sa.BigInteger(), nullable=False),
         sa.Column("assignee_id", sa.BigInteger(), nullable=True),
         sa.Column("team_id", sa.BigInteger(), nullable=True),
+        sa.Column("is_queued", sa.Boolean(), nullable=False),
         sa.Column("policy_id", sa.BigInteger(), nullable=True),
         sa.Column("policy_version", sa.Integer(), nullable=True),
         sa.Column("calendar_version", sa.Integer(), nullable=True),
@@ -181,9 +182,9 @@ def upgrade() -> None:
     op.create_index(
         "ix_ticket_queue",
         "ticket",
-        ["merchant_id", "team_id", "created_at"],
+        ["merchant_id", "team_id"],
         unique=False,
-        postgresql_where=sa.text("assignee_id IS NULL AND status = 'new'"),
+        postgresql_where=sa.text("is_queued AND status IN ('new', 'on_hold', 'open', 'pending') AND deleted_at IS NULL"),
     )
     op.create_index("ix_ticket_reporter", "ticket", ["merchant_id", "reporter_id", "created_at"], unique=False)
     op.create_index("ix_ticket_updated", "ticket", ["merchant_id", "updated_at", "id"], unique=False)
@@ -269,7 +270,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["merchant_id", "ticket_id"], ["ticket.merchant_id", "ticket.id"], name="fk_message_merchant_id_ticket_id"),
         sa.PrimaryKeyConstraint("merchant_id", "id", name="pk_message"),
     )
-    op.create_index("ix_message_ticket", "message", ["merchant_id", "ticket_id", "id"], unique=False)
+    op.create_index("ix_message_ticket", "message", ["merchant_id", "ticket_id", "created_at", "id"], unique=False)
     op.create_table(
         "notification",
         sa.Column("merchant_id", sa.BigInteger(), nullable=False),

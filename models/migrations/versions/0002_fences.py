@@ -56,7 +56,7 @@ def _grant_relay() -> None:
     """The relay serves every merchant, so it sees as little as it can: its outbox, and what tells that something was lost."""
     for table, rights in {
         "outbox": "SELECT, UPDATE, DELETE",
-        "ticket": "SELECT (merchant_id, id, wake_at)",
+        "ticket": "SELECT (merchant_id, id, wake_at, team_id, is_queued, status, deleted_at)",
         "notification": "SELECT (merchant_id, id, status, round, created_at)",
         "idempotencykey": "SELECT, DELETE",
     }.items():
