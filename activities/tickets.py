@@ -68,6 +68,6 @@ class TicketActivities:
 
 
 def _instant(request: At) -> datetime:
-    """The workflow's instant; on a later try of the server's, that try's, so that after an outage all that is due by then is judged at once."""
+    """The workflow's instant; on a later try of the server's, that try's: after an outage all that is due by then is judged at once."""
     info = activity.info()
     return request.at if info.is_local else max(request.at, info.current_attempt_scheduled_time)

@@ -64,18 +64,14 @@ class TicketWorkflow:
             workflow.logger.warning("the ticket's context could not be gathered")
 
     async def _news_or_next_deadline(self) -> None:
-        """One timer, for the nearest deadline. One that moves later or vanishes is left to fire: looking costs less than re-arming."""
+        """One timer, for the nearest deadline. One that moves later or vanishes is left to fire: that costs less than to re-arm it."""
         armed = self._next_due()
         if armed is not None and armed <= workflow.now():
             return
-        try:
-            await workflow.wait_condition(
-                lambda: self._needs_attention(armed),
-                timeout=armed - workflow.now() if armed else None,
-                timeout_summary=self._timer_summary(),
-            )
-        except TimeoutError:
-            return
+        timer = asyncio.create_task(workflow.sleep(armed - workflow.now(), summary=self._timer_summary())) if armed else None
+        await workflow.wait_condition(lambda: self._needs_attention(armed) or (timer is not None and timer.done()))
+        if timer is not None and not self._facts.has_ended:  # the end of the workflow ends it too, at no event's cost
+            timer.cancel()
 
     async def _meet_deadlines(self) -> None:
         due = [deadline for deadline in self._facts.deadlines if deadline.due_at <= workflow.now()]

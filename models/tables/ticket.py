@@ -13,7 +13,7 @@ from models.policy.clock import ClockStatus
 from models.policy.lifecycle import UNFINISHED, Channel, Priority, Status
 from models.tables.base import Row, big, choice, document, instant, of_ticket, text, texts
 
-_UNFINISHED = ", ".join(f"'{status}'" for status in sorted(UNFINISHED))
+_AT_WORK = "status IN ({}) AND deleted_at IS NULL".format(", ".join(f"'{status}'" for status in sorted(UNFINISHED)))
 
 
 class Ticket(Row, table=True):
@@ -30,12 +30,12 @@ class Ticket(Row, table=True):
         Index("ix_ticket_updated", "merchant_id", "updated_at", "id"),
         Index("ix_ticket_next_due", "merchant_id", "next_due_at", "id", postgresql_where=sql("next_due_at IS NOT NULL")),
         Index("ix_ticket_reporter", "merchant_id", "reporter_id", "created_at"),
-        Index("ix_ticket_load", "merchant_id", "assignee_id", postgresql_where=sql(f"status IN ({_UNFINISHED}) AND deleted_at IS NULL")),
+        Index("ix_ticket_load", "merchant_id", "assignee_id", postgresql_where=sql(_AT_WORK)),
         Index(
             "ix_ticket_queue",
             "merchant_id",
             "team_id",
-            postgresql_where=sql(f"is_queued AND status IN ({_UNFINISHED}) AND deleted_at IS NULL"),
+            postgresql_where=sql(f"is_queued AND {_AT_WORK}"),
         ),
         Index("ix_ticket_wake", "wake_at", postgresql_where=sql("wake_at IS NOT NULL")),
     )

@@ -13,17 +13,45 @@ from tests.life.verbs import do, happened, known, reach, say, told
 A_WEEK = timedelta(days=7)
 LINK = re.compile(rf"{BASE}(/surveys/[^\s\"<>]+)")
 
+NATURAL = {
+    "timer_started",
+    "timer_fired",
+    "marker_recorded",
+    "workflow_task_scheduled",
+    "workflow_task_started",
+    "workflow_task_completed",
+    "workflow_execution_signaled",
+    "workflow_execution_completed",
+    "upsert_workflow_search_attributes",
+}
+
+
+async def settled(desk: Desk, ticket: dict[str, Any], signals: int) -> list[str]:
+    """The events once the workflow has dealt with so many signals: so that none are dealt with together, and the life costs its most."""
+
+    def is_so(events: list[str]) -> bool:
+        return events.count("workflow_execution_signaled") == signals and events[-1] not in (
+            "workflow_task_scheduled",
+            "workflow_task_started",
+        )
+
+    return await desk.until(lambda: desk.history(f"ticket-{ticket['id']}"), is_so)
+
 
 async def test_a_plain_life_costs_at_most_thirty_events(desk: Desk, acme: Merchant) -> None:
+    """Open, assign, reply, resolve, survey, close. What the test itself costs by moving time is not counted."""
     ticket = await acme.opened_and_assigned(category="general")
     await say(acme.ana, ticket)
+    await settled(desk, ticket, 1)
     await do(acme.ana, ticket, "resolve")
+    before = await settled(desk, ticket, 2)
     await desk.pass_time(ticket["id"], timedelta(hours=1, seconds=2))
     await happened(desk, acme, ticket, "survey.sent")
     await do(acme.ana, ticket, "close")
     await desk.client.get_workflow_handle(f"ticket-{ticket['id']}").result()
     events = await desk.history(f"ticket-{ticket['id']}")
-    assert len(events) <= 30, events
+    moved = [event for event in events[len(before) :] if event not in NATURAL]
+    assert len(events) - len(moved) <= 30, events
 
 
 async def test_the_whole_life_from_the_opening_to_the_automatic_end(desk: Desk, acme: Merchant) -> None:

@@ -5,10 +5,13 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from activities.maintenance import MaintenanceActivities
 from models.messages.maintenance import Healed, ReconciliationAt
+from models.policy.assignment import Availability
 from models.tables.outgoing import Notification, Outbox
+from models.tables.people import Agent
 from models.tables.ticket import Ticket
 from tests.apart import Apart
 from tests.auditor import rows
@@ -29,14 +32,21 @@ async def lose(apart: Apart, acme: Merchant) -> None:
     await asyncio.to_thread(apart.postgres.psql, script, apart.database)
 
 
+async def send_everybody_away(desk: Desk, acme: Merchant) -> None:
+    """So that what waits in the queue is not given to anybody by the way."""
+    async with desk.database.writing(acme.id) as session:
+        await session.execute(sa.update(Agent).values(availability=Availability.AWAY))
+
+
 async def test_a_lost_ticket_and_a_lost_letter_are_found_once(quiet: tuple[Apart, Desk], maintenance: MaintenanceActivities) -> None:
     apart, desk = quiet
     acme = await desk.merchant()
+    await send_everybody_away(desk, acme)
     ticket = await acme.open()
     (before,) = await rows(desk, acme, Ticket)
     (letter,) = await rows(desk, acme, Notification)
     await lose(apart, acme)
-    later = ReconciliationAt(at=desk.clock.now() + timedelta(minutes=10))
+    later = ReconciliationAt(at=desk.clock.now() + timedelta(hours=4))
 
     assert await maintenance.reconcile(later) == Healed(tickets=1, deliveries=1, keys_expired=0)
     waiting = {row.workflow_id: row for row in await rows(desk, acme, Outbox)}
@@ -59,8 +69,23 @@ async def test_a_lost_ticket_gets_its_workflow_from_what_was_healed(quiet: tuple
     acme = await desk.merchant()
     ticket = await acme.open()
     await lose(apart, acme)
-    healed = await maintenance.reconcile(ReconciliationAt(at=desk.clock.now() + timedelta(minutes=10)))
+    healed = await maintenance.reconcile(ReconciliationAt(at=desk.clock.now() + timedelta(hours=4)))
     assert healed.tickets >= 1
     await desk.relay.relay_once()
     description = await desk.client.get_workflow_handle(f"ticket-{ticket['id']}").describe()
     assert description.workflow_type == "Ticket"
+
+
+async def test_who_is_back_without_a_word_gets_what_waits(quiet: tuple[Apart, Desk], maintenance: MaintenanceActivities) -> None:
+    """An absence that ended by itself wakes nobody: the reconciliation notices it."""
+    apart, desk = quiet
+    acme = await desk.merchant()
+    await send_everybody_away(desk, acme)
+    ticket = await acme.open()
+    async with desk.database.writing(acme.id) as session:
+        await session.execute(sa.update(Agent).values(away_until=desk.clock.now() + timedelta(minutes=1)))
+    await maintenance.reconcile(ReconciliationAt(at=desk.clock.now()))
+    assert (await acme.get(ticket["id"]))["assigneeId"] is None
+    await maintenance.reconcile(ReconciliationAt(at=desk.clock.now() + timedelta(minutes=2)))
+    assert (await acme.get(ticket["id"]))["assigneeId"] is not None
+    await lose(apart, acme)

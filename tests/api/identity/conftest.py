@@ -28,7 +28,7 @@ async def service(signer: SigningKey) -> AsyncIterator[IdentityService]:
 
 @pytest.fixture
 async def keys(service: IdentityService, clock: Clock) -> AsyncIterator[KeySet]:
-    keys = KeySet(service.url, clock=clock, fetch_seconds=0.3)
+    keys = KeySet(service.url, clock=clock, fetch_seconds=1.0)
     yield keys
     await keys.aclose()
 
