@@ -48,7 +48,7 @@ async def list_notifications(ticket_id: TicketId, unit: InUnit, pager: Paged) ->
     """Every letter about this ticket, with each try to deliver it."""
     await unit.require_staff(ticket_id)
     async with unit.ticket(ticket_id) as (session, ticket):
-        rows, end = await pager.page(session, of_ticket(Notification, ticket), Order(Notification.id, Notification.id))
+        rows, end = await pager.page(session, of_ticket(Notification, ticket), Order(Notification.created_at, Notification.id))
         views = await letter_views(session, rows)
     return pager.answer(views, end)
 
