@@ -45,12 +45,12 @@ class Rulebook:
         self._calendars = _parsed(rules, RuleKind.CALENDAR, Calendar)
         self._ladders = _parsed(rules, RuleKind.LADDER, Ladder)
         self._current = {rule.id: rule.version for rule in sorted(rules, key=lambda rule: rule.version)}
+        current = [(key, policy) for key, policy in self._policies.items() if self._current[key[0]] == key[1]]
+        self._in_order = sorted(current, key=lambda item: (item[1].position, item[0]))
 
     def choose(self, traits: Traits) -> Pin | None:
         """The current version of the first policy, by position, whose conditions all hold."""
-        current = [(key, policy) for key, policy in self._policies.items() if self._current[key[0]] == key[1]]
-        ordered = sorted(current, key=lambda item: (item[1].position, item[0]))
-        return next((self._pin(*key, policy) for key, policy in ordered if policy.match.holds(traits)), None)
+        return next((self._pin(*key, policy) for key, policy in self._in_order if policy.match.holds(traits)), None)
 
     def rules(self, pin: Pin) -> Rules:
         policy = self._policies[pin.policy_id, pin.policy_version]
