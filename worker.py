@@ -84,7 +84,8 @@ def workers_of(
             workflows=[DeliveryWorkflow],
             activities=[deliveries.deliver, deliveries.bury],
             max_concurrent_activities=20,
-            max_concurrent_workflow_tasks=10,
+            max_concurrent_local_activities=20,
+            max_concurrent_workflow_tasks=20,
         ),
         worker(
             task_queue=maintenance.TASK_QUEUE,

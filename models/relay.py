@@ -31,7 +31,7 @@ _RPC_TIMEOUT = timedelta(seconds=5)
 _CLAIM = sa.text("""
     UPDATE outbox SET leased_until = clock_timestamp() + interval '20 seconds'
     FROM (SELECT merchant_id, workflow_id FROM outbox WHERE leased_until IS NULL OR leased_until < clock_timestamp()
-          ORDER BY written_at LIMIT :batch FOR UPDATE SKIP LOCKED) AS waiting
+          ORDER BY topic = 'delivery', written_at LIMIT :batch FOR UPDATE SKIP LOCKED) AS waiting
     WHERE outbox.merchant_id = waiting.merchant_id AND outbox.workflow_id = waiting.workflow_id
     RETURNING outbox.merchant_id, outbox.workflow_id, outbox.topic, outbox.version, outbox.payload, outbox.request_id
 """)
