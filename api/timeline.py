@@ -17,7 +17,9 @@ def segments(entries: Sequence[LedgerEntry], calendar: Calendar | None, now: dat
 
 
 def _of_clock(entries: list[LedgerEntry], calendar: Calendar | None, now: datetime) -> list[SegmentView]:
-    shown = [_segment(before, after.at, after.spent - before.spent) for before, after in pairwise(entries)]
+    shown = [
+        _segment(before, after.at, after.spent - before.spent if before.is_running else timedelta()) for before, after in pairwise(entries)
+    ]
     last = entries[-1]
     if last.kind in ("stopped", "cancelled"):
         return shown

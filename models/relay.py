@@ -143,7 +143,7 @@ class Relay:
                 Delivery(**ref.model_dump(), retry_seconds=self._retry_seconds),
                 id=ref.workflow_id,
                 task_queue=deliveries.TASK_QUEUE,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
                 priority=Priority(fairness_key=str(ref.merchant_id)),
                 request_eager_start=True,  # a relay beside a worker hands it the first task at once
                 rpc_timeout=_RPC_TIMEOUT,

@@ -10,6 +10,7 @@ from sqlmodel import col
 from models.operations.errors import NotFound
 from models.policy.calendar import Calendar
 from models.policy.ladder import Ladder
+from models.policy.rules import Rules
 from models.policy.sla import SlaPolicy, Traits
 from models.tables.people import Category, Merchant
 from models.tables.session import TenantSession
@@ -29,12 +30,6 @@ class Pin(NamedTuple):
     ladder_version: int | None
 
 
-class Rules(NamedTuple):
-    policy: SlaPolicy | None = None
-    calendar: Calendar | None = None
-    ladder: Ladder | None = None
-
-
 class Rulebook:
     """All rules of a merchant, every version, as of ``merchant.rules_version``."""
 
@@ -52,7 +47,9 @@ class Rulebook:
         """The current version of the first policy, by position, whose conditions all hold."""
         return next((self._pin(*key, policy) for key, policy in self._in_order if policy.match.holds(traits)), None)
 
-    def rules(self, pin: Pin) -> Rules:
+    def rules(self, pin: Pin | None) -> Rules:
+        if pin is None:
+            return Rules()
         policy = self._policies[pin.policy_id, pin.policy_version]
         ladder = None if policy.ladder_id is None else self._ladders[policy.ladder_id, pin.ladder_version or 0]
         return Rules(policy, self._calendars[policy.calendar_id, pin.calendar_version], ladder)

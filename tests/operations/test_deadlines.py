@@ -81,7 +81,7 @@ async def test_a_reply_around_the_deadline(ticket: Counter, late: timedelta, sta
     async with ticket.at(NOON + FIRST_RESPONSE + late, ticket.ana) as case:
         await reply(case, "We are on our way.")
     async with ticket.at(NOON + timedelta(seconds=6)) as case:
-        clock = case.clock(Metric.FIRST_RESPONSE)
+        clock = case.clocks.latest(Metric.FIRST_RESPONSE)
     assert clock is not None
     assert clock.status is status
     assert clock.breached_at == (NOON + FIRST_RESPONSE if status is ClockStatus.BREACHED else None)
@@ -160,4 +160,4 @@ async def test_what_resolving_had_cancelled_stays_cancelled_over_a_deletion(tick
 
 async def clock(ticket: Counter, metric: Metric) -> Any:
     async with ticket.at(NOON) as case:
-        return case.clock(metric)
+        return case.clocks.latest(metric)
