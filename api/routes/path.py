@@ -28,6 +28,11 @@ async def _notification_id(notification_id: Annotated[str, Path(description="a n
     return _known(notification_id)
 
 
+async def _job_id(job_id: Annotated[str, Path(description="a job's id")]) -> int:
+    return _known(job_id)
+
+
 TicketId = Annotated[int, Depends(_ticket_id)]
 AgentId = Annotated[int, Depends(_agent_id)]
 NotificationId = Annotated[int, Depends(_notification_id)]
+JobId = Annotated[int, Depends(_job_id)]

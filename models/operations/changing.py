@@ -38,10 +38,22 @@ async def changing(session: TenantSession, tickets: Select[Ticket], change: Chan
 
 async def settle(case: Case) -> None:
     """Write the case; if the facts changed, its workflow hears of it through the outbox."""
+    _post_news(case)
+    await _write(case)
+
+
+async def settle_all(session: TenantSession, cases: Sequence[Case]) -> None:
+    """The same for cases of which none frees an agent, in as few round trips as for one."""
+    for case in cases:
+        _post_news(case)
+        await tell_of_breaches(case)
+    await session.write()
+
+
+def _post_news(case: Case) -> None:
     facts = case.summarise()
     if case.has_news:
         outbox.post_facts(case.session, facts, case.change)
-    await _write(case)
 
 
 async def answer(case: Case) -> TicketFacts:
@@ -86,12 +98,37 @@ async def lock(session: TenantSession, tickets: Select[Ticket], change: Change) 
     return await _case(session, ticket, change)
 
 
+async def lock_all(session: TenantSession, tickets: Select[Ticket], change: Change) -> list[Case]:
+    """Several tickets, in the order of their ids: of two who lock some of the same, neither waits in a circle."""
+    locked = tickets.order_by(col(Ticket.id)).with_for_update(of=Ticket).execution_options(populate_existing=True)
+    return await cases_of(session, list((await session.execute(locked)).scalars()), change)
+
+
+async def cases_of(session: TenantSession, tickets: Sequence[Ticket], change: Change) -> list[Case]:
+    """Their clocks and escalations are read for all of them at once."""
+    clocks = await _rows(session, SlaClock, tickets)
+    escalations = await _rows(session, Escalation, [ticket for ticket in tickets if ticket.escalation_level])
+    cases = []
+    for ticket in tickets:
+        case = Case(session, ticket, await rules_of(session, ticket), _not_before(ticket, change))
+        case.adopt([row for row in clocks if row.ticket_id == ticket.id], [row for row in escalations if row.ticket_id == ticket.id])
+        cases.append(case)
+    return cases
+
+
 async def _case(session: TenantSession, ticket: Ticket, change: Change) -> Case:
-    case = Case(session, ticket, await rules_of(session, ticket), change)
-    case.adopt(await _rows(session, SlaClock, ticket), await _rows(session, Escalation, ticket) if ticket.escalation_level else [])
-    return case
+    return (await cases_of(session, [ticket], change))[0]
 
 
-async def _rows(session: TenantSession, table: type[_T], ticket: Ticket) -> list[_T]:
-    of_ticket = (col(table.merchant_id) == ticket.merchant_id) & (col(table.ticket_id) == ticket.id)
-    return list((await session.execute(sa.select(table).where(of_ticket))).scalars())
+def _not_before(ticket: Ticket, change: Change) -> Change:
+    """A process whose clock is behind does not write into a ticket's past: its history only goes forward."""
+    return change if change.at >= ticket.updated_at else change.model_copy(update={"at": ticket.updated_at})
+
+
+async def _rows(session: TenantSession, table: type[_T], tickets: Sequence[Ticket]) -> list[_T]:
+    if not tickets:
+        return []
+    found = sa.select(table).where(
+        col(table.merchant_id) == session.merchant_id, col(table.ticket_id).in_([ticket.id for ticket in tickets])
+    )
+    return list((await session.execute(found)).scalars())

@@ -1,7 +1,7 @@
 """A merchant's rules: read once per version of them, then kept. A version of a rule never changes."""
 
 from collections import OrderedDict
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from pydantic import BaseModel
@@ -36,6 +36,7 @@ class Rulebook:
     def __init__(self, merchant: Merchant, categories: dict[str, int], rules: list[Rule]) -> None:
         self.merchant = merchant
         self.categories = categories
+        self._rules = rules
         self._policies = _parsed(rules, RuleKind.POLICY, SlaPolicy)
         self._calendars = _parsed(rules, RuleKind.CALENDAR, Calendar)
         self._ladders = _parsed(rules, RuleKind.LADDER, Ladder)
@@ -53,6 +54,23 @@ class Rulebook:
         policy = self._policies[pin.policy_id, pin.policy_version]
         ladder = None if policy.ladder_id is None else self._ladders[policy.ladder_id, pin.ladder_version or 0]
         return Rules(policy, self._calendars[policy.calendar_id, pin.calendar_version], ladder)
+
+    def moved(self, pin: Pin | None, traits: Traits, kind: RuleKind, rule_id: int) -> Pin | None:
+        """Where a ticket stands once the newest version of one rule holds for it; it keeps its versions of all others."""
+        if kind is RuleKind.POLICY:
+            chosen = self.choose(traits)
+            return chosen if rule_id in {each.policy_id for each in (pin, chosen) if each} else pin
+        policy = self._policies[pin.policy_id, pin.policy_version] if pin else None
+        if pin and policy and kind is RuleKind.CALENDAR and policy.calendar_id == rule_id:
+            return pin._replace(calendar_version=self._current[rule_id])
+        if pin and policy and kind is RuleKind.LADDER and policy.ladder_id == rule_id:
+            return pin._replace(ladder_version=self._current[rule_id])
+        return pin
+
+    def proposing(self, kind: RuleKind, rule_id: int, definition: dict[str, Any]) -> "Rulebook":
+        """This book as it would be with one more version of a rule."""
+        new = Rule(merchant_id=self.merchant.id, id=rule_id, kind=kind, version=self._current[rule_id] + 1, definition=definition)
+        return Rulebook(self.merchant, self.categories, [*self._rules, new])
 
     def knows(self, pin: Pin) -> bool:
         policy = self._policies.get((pin.policy_id, pin.policy_version))

@@ -45,6 +45,12 @@ GET    /tickets/{ticket_id}/sla/timeline 403 200  200  200  200  200
 GET    /tickets/{ticket_id}/context     403  200  200  200  200  200
 GET    /notifications                   403  403  403  200  200  200
 POST   /notifications/{notification_id}/replay 404 403 403 404 404 404
+POST   /sla/checks                      403  403  403  202  202  202
+GET    /jobs                            403  403  403  200  200  200
+GET    /jobs/{job_id}                   403  403  403  404  404  404
+POST   /jobs/{job_id}/pause             403  403  403  404  404  404
+POST   /jobs/{job_id}/resume            403  403  403  404  404  404
+POST   /jobs/{job_id}/cancel            403  403  403  404  404  404
 GET    /me                              200  200  200  200  200  200
 GET    /agents                          403  200  200  200  200  200
 GET    /agents/{agent_id}               403  200  200  200  200  200
@@ -84,7 +90,7 @@ class Route(NamedTuple):
             assert answer.is_success, answer.text
 
     async def call(self, client: httpx.AsyncClient, *, ticket_id: str = NOWHERE, agent_id: int | str = NOWHERE) -> httpx.Response:
-        path = self.path.format(ticket_id=ticket_id, agent_id=agent_id, notification_id=NOWHERE)
+        path = self.path.format(ticket_id=ticket_id, agent_id=agent_id, notification_id=NOWHERE, job_id=NOWHERE)
         return await client.request(self.method, path, json=self.body, headers={"If-Match": "*"})
 
 

@@ -33,6 +33,29 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_merchant"),
     )
     op.create_table(
+        "job",
+        sa.Column("merchant_id", sa.BigInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("status", sa.String(length=40), nullable=False),
+        sa.Column("request", postgresql.JSONB(), nullable=False),
+        sa.Column("result", postgresql.JSONB(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("done", sa.Integer(), nullable=False),
+        sa.Column("changed", sa.Integer(), nullable=False),
+        sa.Column("breached", sa.Integer(), nullable=False),
+        sa.Column("failed", sa.Integer(), nullable=False),
+        sa.Column("cursor", sa.BigInteger(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("merchant_id", "id", name="pk_job"),
+    )
+    op.create_index("ix_job_created", "job", ["merchant_id", "created_at", "id"], unique=False)
+    op.create_index("ix_job_running", "job", ["updated_at"], unique=False, postgresql_where=sa.text("status = 'running'"))
+    op.create_table(
         "outbox",
         sa.Column("merchant_id", sa.BigInteger(), nullable=False),
         sa.Column("workflow_id", sa.Text(), nullable=False),
