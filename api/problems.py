@@ -78,8 +78,13 @@ def explain(errors: Sequence[Any]) -> list[dict[str, str]]:
 
 
 def _pointer(location: Sequence[str | int]) -> str:
+    """RFC 6901: empty for the whole body."""
     place, *parts = location
-    return "/" + "/".join(str(part) for part in (parts if place == "body" else location))
+    return "".join(f"/{_escaped(part)}" for part in (parts if place == "body" else location))
+
+
+def _escaped(part: str | int) -> str:
+    return str(part).replace("~", "~0").replace("/", "~1")
 
 
 async def _http(request: Request, error: Exception) -> Response:
