@@ -44,8 +44,15 @@ async def current(session: TenantSession, kind: RuleKind, rule_id: int) -> Rule:
 
 async def held(session: TenantSession, kind: RuleKind, rule_id: int) -> Rule:
     """The current version, which stays the current one until this transaction ends or publishes."""
-    await _hold(session)
+    await hold_rules(session)
     return await current(session, kind, rule_id)
+
+
+async def hold_rules(session: TenantSession) -> None:
+    """The merchant's row is the mutex of its rules, locked before all else: versions have no gaps, and no count of them is overtaken."""
+    mine = sa.select(col(Merchant.id)).where(col(Merchant.id) == session.merchant_id).with_for_update()
+    if (await session.execute(mine)).scalar_one_or_none() is None:
+        raise NotFound("merchant")
 
 
 async def publish_first(session: TenantSession, kind: RuleKind, definition: Definition, change: Change) -> Rule:
@@ -54,7 +61,7 @@ async def publish_first(session: TenantSession, kind: RuleKind, definition: Defi
     Raises:
         Invalid: it refers to what the merchant has not. Conflict: there are enough.
     """
-    await _hold(session)
+    await hold_rules(session)
     count = sa.select(sa.func.count()).select_from(newest(session, kind).subquery())
     if (await session.execute(count)).scalar_one() >= MAX_RULES:
         raise Conflict("too_many_rules", f"There may be {MAX_RULES} of this kind.")
@@ -72,13 +79,6 @@ async def publish_next(session: TenantSession, before: Rule, definition: Definit
 
 def _of_kind(session: TenantSession, kind: RuleKind) -> Select[Rule]:
     return sa.select(Rule).where(col(Rule.merchant_id) == session.merchant_id, col(Rule.kind) == kind)
-
-
-async def _hold(session: TenantSession) -> None:
-    """The merchant's row is the mutex of its rules: versions have no gaps, and no count of them is overtaken."""
-    held = sa.select(col(Merchant.id)).where(col(Merchant.id) == session.merchant_id).with_for_update()
-    if (await session.execute(held)).scalar_one_or_none() is None:
-        raise NotFound("merchant")
 
 
 async def _publish(session: TenantSession, definition: Definition, change: Change, **key: Any) -> Rule:

@@ -102,7 +102,7 @@ class Calendar(Value):
     weekly: Weekly
     holidays: Annotated[tuple[Holiday, ...], Field(max_length=MAX_HOLIDAYS)] = ()
     holiday_country: str | None = Field(default=None, max_length=2)
-    holiday_subdivision: str | None = Field(default=None, max_length=64)
+    holiday_subdivision: str | None = Field(default=None, min_length=1, max_length=64)
 
     @field_validator("time_zone")
     @classmethod
