@@ -5,6 +5,7 @@ What the rules come to where they meet:
 - An interval belongs to the day it starts on. A night shift that starts the day before a holiday runs its full length into it; the one that
   would start on the holiday does not take place, so the morning after is closed as far as that shift is concerned.
 - Intervals may overlap or touch, within a day and across midnight: the calendar is open in their union, and no second counts twice.
+  (People who write an overlap have mistyped: the API refuses it, see `models.policy.flaws`.)
 - A day has the hours of its own holiday if there is one; else none if it is a public holiday of the country; else those of its weekday.
   So an own holiday with intervals is a half day, and also the way to stay open on a public holiday.
 - The country's holidays are the library's `public` ones, days observed in lieu of a weekend included.

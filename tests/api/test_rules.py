@@ -60,7 +60,8 @@ async def test_lists_come_in_pages(path: str, acme: Merchant) -> None:
         await published(acme, f"{path}/{made['id']}/versions", await definition(acme, path))
     for listed, key in ((path, "id"), (f"{path}/{made['id']}/versions", "version")):
         whole = [row[key] for row in (await acme.ana.get(listed)).json()["data"]]
-        found, after = [], None
+        found: list[Any] = []
+        after = None
         while after is not None or not found:
             page = (await acme.ana.get(listed, params={"limit": 1} | ({"after": after} if after else {}))).json()
             found, after = found + [row[key] for row in page["data"]], page["page"]["next"]
@@ -186,6 +187,16 @@ async def test_a_ticket_keeps_the_ladder_it_was_opened_under(acme: Merchant) -> 
         await acme.lars.post(f"/tickets/{ticket['id']}/escalate", json={"reason": "It burns."})
         outcomes.append((await acme.get(ticket["id"], "/escalations"))["data"][0]["outcome"])
     assert outcomes == ["notified", "reassigned"]
+
+
+async def test_tickets_are_opened_while_rules_are_published(acme: Merchant) -> None:
+    made = await published(acme, "/sla-policies", await policy(acme))
+    versions, body = f"/sla-policies/{made['id']}/versions", await policy(acme)
+    tickets = asyncio.gather(*(_opened(acme) for _ in range(10)))
+    await asyncio.gather(*(published(acme, versions, body) for _ in range(10)))
+    pins = [(await _promised(acme, ticket))[0] for ticket in await tickets]
+    assert set(pins) <= set(range(1, 12))
+    assert await _promised(acme, await _opened(acme)) == (11, 3600)
 
 
 async def test_a_policy_of_the_same_position_as_an_older_one_comes_after_it(acme: Merchant) -> None:
