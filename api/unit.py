@@ -38,10 +38,14 @@ class Work:
             NotFound: he may not. PreconditionFailed: his If-Match is not the current version.
         """
         async with changing(self.session, readable(self.caller).where(col(Ticket.id) == ticket_id), self.change) as case:
-            if self._if_match is not None and not _matches(self._if_match, case.ticket.version):
+            if self.is_stale(case.ticket.version):
                 current = (await present(self.session, self.caller, [case.ticket]))[0]
                 raise PreconditionFailed(current=current.model_dump(mode="json", by_alias=True))
             yield case
+
+    def is_stale(self, version: int) -> bool:
+        """Whether the caller's If-Match, if he sent one, is for another version than this, the current one."""
+        return self._if_match is not None and not _matches(self._if_match, version)
 
     async def ticket(self, case: Case, status: int = 200) -> Response:
         """The ticket as it now stands, with its ETag. To be asked for after the case was written."""

@@ -41,7 +41,7 @@ async def begin_job(session: TenantSession, kind: JobKind, request: dict[str, An
         result={},
         total=(await session.execute(sa.select(sa.func.count()).select_from(_tickets(request, 0).subquery()))).scalar_one(),
         cursor=0,
-        created_by=f"{change.by.kind}/{change.by.id or ''}/{change.by.name}",
+        created_by=change.by.as_text,
         created_at=change.at,
         updated_at=change.at,
     )

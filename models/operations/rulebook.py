@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from sqlmodel import col
 
 from models.operations.errors import NotFound
+from models.operations.shelf import Shelf
 from models.policy.calendar import Calendar
 from models.policy.ladder import Ladder
 from models.policy.rules import Rules
@@ -41,7 +42,7 @@ class Rulebook:
         self._calendars = _parsed(rules, RuleKind.CALENDAR, Calendar)
         self._ladders = _parsed(rules, RuleKind.LADDER, Ladder)
         self._current = {rule.id: rule.version for rule in sorted(rules, key=lambda rule: rule.version)}
-        current = [(key, policy) for key, policy in self._policies.items() if self._current[key[0]] == key[1]]
+        current = [(key, self._policies[key]) for key in self._policies if self._current[key[0]] == key[1]]
         self._in_order = sorted(current, key=lambda item: (item[1].position, item[0]))
 
     def choose(self, traits: Traits) -> Pin | None:
@@ -83,8 +84,8 @@ class Rulebook:
         return Pin(policy_id, version, self._current[policy.calendar_id], ladder)
 
 
-def _parsed(rules: list[Rule], kind: RuleKind, value: type[_T]) -> dict[tuple[int, int], _T]:
-    return {(rule.id, rule.version): value.model_validate(rule.definition) for rule in rules if rule.kind is kind}
+def _parsed(rules: list[Rule], kind: RuleKind, value: type[_T]) -> Shelf[_T]:
+    return Shelf(value, {(rule.id, rule.version): rule.definition for rule in rules if rule.kind is kind})
 
 
 _kept: OrderedDict[int, Rulebook] = OrderedDict()

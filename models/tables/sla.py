@@ -24,6 +24,8 @@ class Rule(Row, table=True):
     kind: RuleKind = choice(RuleKind)
     definition: dict[str, Any] = document()
     created_at: datetime = instant()
+    created_by: str = text("system//helpdesk")
+    """Who published it, as kind/id/name."""
 
 
 class SlaClock(SQLModel, table=True):

@@ -87,6 +87,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("definition", postgresql.JSONB(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("merchant_id", "id", "version", name="pk_rule"),
     )
     op.create_table(
