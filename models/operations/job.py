@@ -79,6 +79,7 @@ async def run_batch(session: TenantSession, job_id: int, at: datetime, size: int
     job = await _locked(session, job_id)
     if job.status is not JobStatus.RUNNING:
         return facts_of(job)
+    at = max(at, job.updated_at)  # the worker's clock may be behind the API's
     looked_at = await _WORK[job.kind](session, job, _tickets(job.request, job.cursor).limit(size), Change(by=SYSTEM, at=at))
     job.done += len(looked_at)
     job.cursor = max(looked_at, default=job.cursor)
