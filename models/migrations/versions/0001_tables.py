@@ -321,10 +321,33 @@ def upgrade() -> None:
         sa.Column("breached_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("stopped_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("cancelled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("decided_priority", sa.String(length=40), nullable=True),
+        sa.Column("decided_team_id", sa.BigInteger(), nullable=True),
+        sa.Column("decided_agent_id", sa.BigInteger(), nullable=True),
+        sa.Column("decided_organizer_id", sa.BigInteger(), nullable=True),
+        sa.Column("used_seconds", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(
             ["merchant_id", "ticket_id"], ["ticket.merchant_id", "ticket.id"], name="fk_slaclock_merchant_id_ticket_id"
         ),
         sa.PrimaryKeyConstraint("merchant_id", "ticket_id", "metric", "cycle", name="pk_slaclock"),
+    )
+    reported = ["metric", "decided_priority", "decided_team_id", "decided_agent_id", "decided_organizer_id"]
+    op.create_index(
+        "ix_slaclock_breached",
+        "slaclock",
+        ["merchant_id", "breached_at"],
+        unique=False,
+        postgresql_where=sa.text("breached_at IS NOT NULL"),
+        postgresql_include=reported,
+    )
+    op.create_index(
+        "ix_slaclock_stopped",
+        "slaclock",
+        ["merchant_id", "stopped_at"],
+        unique=False,
+        postgresql_where=sa.text("stopped_at IS NOT NULL"),
+        postgresql_include=[*reported, "used_seconds", "breached_at"],
     )
     op.create_table(
         "survey",
