@@ -28,7 +28,7 @@ class Rule(Row, table=True):
     created_at: datetime = instant()
 
 
-_REPORTED = ["metric", "decided_priority", "decided_team_id", "decided_agent_id", "decided_organizer_id"]
+_REPORTED = ["decided_team_id", "decided_agent_id", "decided_organizer_id", "metric", "decided_priority"]
 """A report is answered from the index alone."""
 
 
@@ -53,7 +53,7 @@ class SlaClock(SQLModel, table=True):
             "merchant_id",
             "stopped_at",
             postgresql_where=sql("stopped_at IS NOT NULL"),
-            postgresql_include=[*_REPORTED, "used_seconds", "breached_at"],
+            postgresql_include=["used_seconds", *_REPORTED, "breached_at"],
         ),
     )
 

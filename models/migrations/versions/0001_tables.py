@@ -332,7 +332,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("merchant_id", "ticket_id", "metric", "cycle", name="pk_slaclock"),
     )
-    reported = ["metric", "decided_priority", "decided_team_id", "decided_agent_id", "decided_organizer_id"]
+    reported = ["decided_team_id", "decided_agent_id", "decided_organizer_id", "metric", "decided_priority"]
     op.create_index(
         "ix_slaclock_breached",
         "slaclock",
@@ -347,8 +347,10 @@ def upgrade() -> None:
         ["merchant_id", "stopped_at"],
         unique=False,
         postgresql_where=sa.text("stopped_at IS NOT NULL"),
-        postgresql_include=[*reported, "used_seconds", "breached_at"],
+        postgresql_include=["used_seconds", *reported, "breached_at"],
     )
+    # Reports read the indexes alone where vacuum has been: clocks change often, so it comes at a twentieth instead of at a fifth.
+    op.execute("ALTER TABLE slaclock SET (autovacuum_vacuum_scale_factor = 0.05)")
     op.create_table(
         "survey",
         sa.Column("merchant_id", sa.BigInteger(), nullable=False),
