@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import col
@@ -39,7 +38,7 @@ async def report_queues(session: TenantSession, at: datetime, organizer_ids: Seq
     return [Queue(**{**team, **there.get(team["team_id"], {})}) for team in teams]
 
 
-def _teams(session: TenantSession, organizer_ids: Sequence[int] | None) -> sa.Select[Any]:
+def _teams(session: TenantSession, organizer_ids: Sequence[int] | None) -> sa.Executable:
     number, has_nobody = sa.func.count(col(Ticket.id)), col(Ticket.assignee_id).is_(None)
     theirs = (col(Ticket.merchant_id) == session.merchant_id) & (col(Ticket.team_id) == Team.id) & working()
     if organizer_ids is not None:
@@ -61,7 +60,7 @@ def _teams(session: TenantSession, organizer_ids: Sequence[int] | None) -> sa.Se
     )
 
 
-def _there(session: TenantSession, at: datetime) -> sa.Select[Any]:
+def _there(session: TenantSession, at: datetime) -> sa.Executable:
     mine = (col(Ticket.merchant_id) == session.merchant_id) & working()
     load = sa.select(col(Ticket.assignee_id), sa.func.count().label("load")).where(mine).group_by(col(Ticket.assignee_id)).subquery()
     is_there = (col(Agent.availability) == Availability.AVAILABLE) | (col(Agent.away_until) <= at)

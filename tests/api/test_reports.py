@@ -143,7 +143,7 @@ async def test_what_was_decided_stays_whose_it_was(noon: Standing) -> None:
     await noon.at(3, noon.acme.ana, ticket, "messages", body="On our way.")
     await noon.edit(4, ticket, priority="urgent", organizerId="78")
     await noon.assign(ticket, "leo", second=4)
-    query = {"groupBy": "priority,agent", "metric": "first_response"}
+    query: dict[str, Any] = {"groupBy": "priority,agent", "metric": "first_response"}
     assert await noon.report(**query, organizerId="78") == []
     (row,) = await noon.report(**query, organizerId="77,79")
     assert (row["priority"], row["agentId"], row["met"]) == ("low", str(noon.acme.agents["ana"]), 1)
@@ -171,7 +171,8 @@ async def test_a_token_of_one_organizer_reports_on_it_alone(noon: Standing) -> N
 async def test_of_another_merchant_there_are_no_figures(noon: Standing) -> None:
     await _handful(noon)
     globex = await noon.desk.merchant("globex")
-    for query in ({}, {"groupBy": "agent"}, {"agentId": str(noon.acme.agents["ana"])}):
+    queries: list[dict[str, Any]] = [{}, {"groupBy": "agent"}, {"agentId": str(noon.acme.agents["ana"])}]
+    for query in queries:
         assert await noon.report(globex.lars, **query) == []
 
 
