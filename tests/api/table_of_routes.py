@@ -82,6 +82,8 @@ GET    /me                              200  200  200  200  200  200
 GET    /agents                          403  200  200  200  200  200
 GET    /agents/{agent_id}               403  200  200  200  200  200
 PUT    /agents/{agent_id}/availability  403  200  403  200  200  200
+GET    /reports/sla                     403  403  403  200  200  200
+GET    /reports/queues                  403  403  403  200  200  200
 """
 
 PUBLIC = {("GET", "/surveys/{token}"), ("POST", "/surveys/{token}")}
