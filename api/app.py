@@ -35,7 +35,6 @@ ROUTES = (
     recalculations,
     jobs,
     reports,
-    ,
 )
 
 
