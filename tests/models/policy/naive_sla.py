@@ -1,0 +1,204 @@
+"""The SLA rules a second time, as naively as possible: open time is counted second by second, and after each it is asked what is due.
+
+It is written from the rules (DESIGN.md section 4, API.md) and shares nothing with `models.policy`. Instants are whole seconds since 1970.
+Seconds that cannot differ from the one before are counted together: all until the calendar opens or closes, or until something is due.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tests.models.policy.plain_rules import PlainRules
+
+FIRST, NEXT, RESOLUTION = METRICS = ("first_response", "next_response", "resolution")
+OVER = ("resolved", "closed")
+
+
+@dataclass
+class Cycle:
+    """`reached`: since when each rung is due, as long as the clock runs without a break."""
+
+    metric: str
+    number: int
+    target: int
+    used: int = 0
+    runs: bool = False
+    warned: float = 0
+    started: int | None = None
+    due: int | None = None
+    breached: int | None = None
+    stopped: int | None = None
+    cancelled: int | None = None
+    reached: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def is_live(self) -> bool:
+        return self.stopped is None and self.cancelled is None
+
+    @property
+    def status(self) -> str:
+        ended = "cancelled" if self.cancelled else "breached" if self.breached else "achieved" if self.stopped else None
+        standing = "paused" if self.started else "pending"
+        return ended or (("imminent" if self.warned else "running") if self.runs else standing)
+
+
+@dataclass
+class TakenRung:
+    metric: str
+    cycle: int
+    level: int
+    due: int
+    at: int
+    is_superseded: bool
+    is_acknowledged: bool = False
+
+
+class NaiveSla:
+    """What happens at an instant happens before what is due at it. In an outage time passes and nothing is warned of or escalated."""
+
+    def __init__(self, at: int, rules: PlainRules, priority: str) -> None:
+        self.now, self.rules, self.priority, self.status = at, rules, priority, "new"
+        self.cycles: list[Cycle] = []
+        self.rungs: list[TakenRung] = []
+        self.warnings: list[tuple[str, int, float, int]] = []
+        self.is_down = self.is_answered = self.is_asked = False
+        self.begin_what_is_promised()
+
+    def walk(self, until: int) -> None:
+        while self.now < until:
+            self.look()
+            step = min(until, self.rules.open_time.until(self.now)) - self.now
+            if self.rules.open_time.is_open(self.now):
+                step = min([step, *(amount - c.used for c in self.running() for amount in self.amounts(c) if amount > c.used)])
+                for cycle in self.running():
+                    cycle.used += step
+            self.now += step
+
+    def amounts(self, cycle: Cycle) -> list[int]:
+        shares = [round(cycle.target * fraction) for fraction in self.rules.fractions]
+        return [cycle.target, *shares, *(rung.after(cycle.target) for rung in self.rules.rungs)]
+
+    def look(self) -> None:
+        for cycle in self.running():
+            if cycle.used >= cycle.target and cycle.breached is None:
+                cycle.breached = self.now
+            for rung in self.rules.rungs:
+                if rung.metric == cycle.metric and cycle.used >= rung.after(cycle.target):
+                    cycle.reached.setdefault(rung.level, self.now)
+        if not self.is_down:
+            self.warn()
+            self.escalate()
+
+    def warn(self) -> None:
+        for cycle in self.running():
+            for fraction in sorted(self.rules.fractions):
+                if not cycle.breached and fraction > cycle.warned and cycle.used >= round(cycle.target * fraction):
+                    cycle.warned = fraction
+                    self.warnings.append((cycle.metric, cycle.number, fraction, self.now))
+
+    def escalate(self) -> None:
+        """Of all rungs that are due only the highest is taken; of equal ones the one that is due last, then the last metric by name."""
+        due = sorted((lv, at, c.metric, c.number) for c in self.running() for lv, at in c.reached.items() if self.is_to_be_taken(c, lv))
+        for place, (level, at, metric, number) in enumerate(due, 1):
+            self.rungs.append(TakenRung(metric, number, level, at, self.now, is_superseded=place < len(due)))
+
+    def is_to_be_taken(self, cycle: Cycle, level: int) -> bool:
+        before = [rung for rung in self.rungs if (rung.metric, rung.cycle) == (cycle.metric, cycle.number)]
+        return not any(rung.level >= level or rung.is_acknowledged for rung in before)
+
+    def acknowledge(self) -> None:
+        taken = [rung for rung in self.rungs if not rung.is_superseded]
+        if taken:
+            max(taken, key=lambda rung: (rung.at, rung.level)).is_acknowledged = True
+
+    def enter(self, status: str) -> None:
+        self.status = status
+        self.run_or_stand_still()
+
+    def answer(self) -> None:
+        self.is_answered, self.is_asked = True, False
+        self.end(FIRST, NEXT)
+
+    def ask(self) -> None:
+        self.is_asked = True
+        self.begin_what_is_promised(NEXT)
+
+    def resolve(self) -> None:
+        """Also the end of every wait for an answer."""
+        self.status, self.is_answered, self.is_asked = "resolved", True, False
+        self.end(RESOLUTION)
+        self.cancel(*self.live())
+
+    def close(self) -> None:
+        self.status = "closed"
+        self.cancel(*self.live())
+
+    def reopen(self) -> None:
+        self.status, last, target = "open", self.last(RESOLUTION), self.target(RESOLUTION)
+        is_restart = self.rules.on_reopen == "restart"
+        if last is None or last.cancelled or self.rules.on_reopen == "new_cycle" or (is_restart and last.breached):
+            self.begin_what_is_promised(RESOLUTION)
+        elif target is not None:
+            last.stopped, last.due, last.used = None, None, 0 if is_restart else last.used
+            self.aim(last, target)
+        self.run_or_stand_still()
+
+    def retime(self, rules: PlainRules, priority: str) -> None:
+        before, self.rules, self.priority = self.rules, rules, priority
+        for cycle in self.live():
+            target = self.target(cycle.metric)
+            if target is None:
+                self.cancel(cycle)
+            elif rules != before or target != cycle.target:
+                self.aim(cycle, target)
+                if cycle.runs:
+                    self.start(cycle)
+        self.run_or_stand_still()
+        self.begin_what_is_promised()
+
+    def aim(self, cycle: Cycle, target: int) -> None:
+        """A warning that is not reached any more will be given again."""
+        given = [f for f in self.rules.fractions if f <= cycle.warned and cycle.used >= round(target * f)]
+        cycle.target, cycle.warned = target, max(given, default=0)
+
+    def begin_what_is_promised(self, *metrics: str) -> None:
+        live = [cycle.metric for cycle in self.live()]
+        is_owed = {FIRST: not self.is_answered, NEXT: self.is_asked and FIRST not in live, RESOLUTION: True}
+        for metric in metrics or METRICS:
+            target, last = self.target(metric), self.last(metric)
+            if target is not None and is_owed[metric] and metric not in live and self.status not in OVER:
+                self.cycles.append(Cycle(metric, last.number + 1 if last else 1, target))
+                live.append(metric)
+                is_owed[NEXT] &= metric != FIRST
+        self.run_or_stand_still()
+
+    def run_or_stand_still(self) -> None:
+        for cycle in self.live():
+            runs = self.status not in OVER and self.status not in self.rules.pause_on[cycle.metric]
+            if runs and not cycle.runs:
+                self.start(cycle)
+            elif cycle.runs and not runs:
+                cycle.runs, cycle.due = False, None
+
+    def start(self, cycle: Cycle) -> None:
+        cycle.runs, cycle.started, cycle.reached = True, cycle.started or self.now, {}
+        cycle.due = self.rules.open_time.due(self.now, max(cycle.target - cycle.used, 0))
+
+    def end(self, *metrics: str) -> None:
+        for cycle in [cycle for cycle in self.live() if cycle.metric in metrics]:
+            cycle.runs, cycle.stopped = False, self.now
+
+    def cancel(self, *cycles: Cycle) -> None:
+        for cycle in cycles:
+            cycle.runs, cycle.cancelled = False, self.now
+
+    def live(self) -> list[Cycle]:
+        return [cycle for cycle in self.cycles if cycle.is_live]
+
+    def running(self) -> Iterator[Cycle]:
+        return (cycle for cycle in self.cycles if cycle.runs)
+
+    def last(self, metric: str) -> Cycle | None:
+        return next((cycle for cycle in reversed(self.cycles) if cycle.metric == metric), None)
+
+    def target(self, metric: str) -> int | None:
+        return self.rules.targets.get(self.priority, {}).get(metric)
