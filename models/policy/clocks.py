@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from models.policy import clock as one
-from models.policy.calendar import Calendar
 from models.policy.clock import Clock
 from models.policy.lifecycle import UNFINISHED, Priority, Status
 from models.policy.rules import Rules

@@ -4,52 +4,10 @@ It is written from the rules (DESIGN.md section 4, API.md) and shares nothing wi
 Seconds that cannot differ from the one before are counted together: all until the calendar opens or closes, or until something is due.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-
-from tests.models.policy.plain_rules import PlainRules
+from tests.models.policy.plain_sla import Cycle, PlainRules, TakenRung
 
 FIRST, NEXT, RESOLUTION = METRICS = ("first_response", "next_response", "resolution")
 OVER = ("resolved", "closed")
-
-
-@dataclass
-class Cycle:
-    """`reached`: since when each rung is due, as long as the clock runs without a break."""
-
-    metric: str
-    number: int
-    target: int
-    used: int = 0
-    runs: bool = False
-    warned: float = 0
-    started: int | None = None
-    due: int | None = None
-    breached: int | None = None
-    stopped: int | None = None
-    cancelled: int | None = None
-    reached: dict[int, int] = field(default_factory=dict)
-
-    @property
-    def is_live(self) -> bool:
-        return self.stopped is None and self.cancelled is None
-
-    @property
-    def status(self) -> str:
-        ended = "cancelled" if self.cancelled else "breached" if self.breached else "achieved" if self.stopped else None
-        standing = "paused" if self.started else "pending"
-        return ended or (("imminent" if self.warned else "running") if self.runs else standing)
-
-
-@dataclass
-class TakenRung:
-    metric: str
-    cycle: int
-    level: int
-    due: int
-    at: int
-    is_superseded: bool
-    is_acknowledged: bool = False
 
 
 class NaiveSla:
@@ -68,14 +26,10 @@ class NaiveSla:
             self.look()
             step = min(until, self.rules.open_time.until(self.now)) - self.now
             if self.rules.open_time.is_open(self.now):
-                step = min([step, *(amount - c.used for c in self.running() for amount in self.amounts(c) if amount > c.used)])
+                step = min([step, *(amount - c.used for c in self.running() for amount in self.rules.amounts(c.target) if amount > c.used)])
                 for cycle in self.running():
                     cycle.used += step
             self.now += step
-
-    def amounts(self, cycle: Cycle) -> list[int]:
-        shares = [round(cycle.target * fraction) for fraction in self.rules.fractions]
-        return [cycle.target, *shares, *(rung.after(cycle.target) for rung in self.rules.rungs)]
 
     def look(self) -> None:
         for cycle in self.running():
@@ -111,29 +65,25 @@ class NaiveSla:
             max(taken, key=lambda rung: (rung.at, rung.level)).is_acknowledged = True
 
     def enter(self, status: str) -> None:
+        """Resolving is also the end of every wait for an answer."""
         self.status = status
+        if status == "resolved":
+            self.is_answered, self.is_asked = True, False
+            self.end("stopped", RESOLUTION)
+        if status in OVER:
+            self.end("cancelled", *METRICS)
         self.run_or_stand_still()
 
     def answer(self) -> None:
         self.is_answered, self.is_asked = True, False
-        self.end(FIRST, NEXT)
+        self.end("stopped", FIRST, NEXT)
 
     def ask(self) -> None:
         self.is_asked = True
         self.begin_what_is_promised(NEXT)
 
-    def resolve(self) -> None:
-        """Also the end of every wait for an answer."""
-        self.status, self.is_answered, self.is_asked = "resolved", True, False
-        self.end(RESOLUTION)
-        self.cancel(*self.live())
-
-    def close(self) -> None:
-        self.status = "closed"
-        self.cancel(*self.live())
-
     def reopen(self) -> None:
-        self.status, last, target = "open", self.last(RESOLUTION), self.target(RESOLUTION)
+        self.status, last, target = "open", self.last(RESOLUTION), self.rules.target(self.priority, RESOLUTION)
         is_restart = self.rules.on_reopen == "restart"
         if last is None or last.cancelled or self.rules.on_reopen == "new_cycle" or (is_restart and last.breached):
             self.begin_what_is_promised(RESOLUTION)
@@ -145,9 +95,9 @@ class NaiveSla:
     def retime(self, rules: PlainRules, priority: str) -> None:
         before, self.rules, self.priority = self.rules, rules, priority
         for cycle in self.live():
-            target = self.target(cycle.metric)
+            target = rules.target(priority, cycle.metric)
             if target is None:
-                self.cancel(cycle)
+                self.end("cancelled", cycle.metric)
             elif rules != before or target != cycle.target:
                 self.aim(cycle, target)
                 if cycle.runs:
@@ -164,7 +114,7 @@ class NaiveSla:
         live = [cycle.metric for cycle in self.live()]
         is_owed = {FIRST: not self.is_answered, NEXT: self.is_asked and FIRST not in live, RESOLUTION: True}
         for metric in metrics or METRICS:
-            target, last = self.target(metric), self.last(metric)
+            target, last = self.rules.target(self.priority, metric), self.last(metric)
             if target is not None and is_owed[metric] and metric not in live and self.status not in OVER:
                 self.cycles.append(Cycle(metric, last.number + 1 if last else 1, target))
                 live.append(metric)
@@ -183,22 +133,16 @@ class NaiveSla:
         cycle.runs, cycle.started, cycle.reached = True, cycle.started or self.now, {}
         cycle.due = self.rules.open_time.due(self.now, max(cycle.target - cycle.used, 0))
 
-    def end(self, *metrics: str) -> None:
+    def end(self, how: str, *metrics: str) -> None:
         for cycle in [cycle for cycle in self.live() if cycle.metric in metrics]:
-            cycle.runs, cycle.stopped = False, self.now
-
-    def cancel(self, *cycles: Cycle) -> None:
-        for cycle in cycles:
-            cycle.runs, cycle.cancelled = False, self.now
+            cycle.runs = False
+            setattr(cycle, how, self.now)
 
     def live(self) -> list[Cycle]:
-        return [cycle for cycle in self.cycles if cycle.is_live]
+        return [cycle for cycle in self.cycles if cycle.stopped is None and cycle.cancelled is None]
 
-    def running(self) -> Iterator[Cycle]:
-        return (cycle for cycle in self.cycles if cycle.runs)
+    def running(self) -> list[Cycle]:
+        return [cycle for cycle in self.cycles if cycle.runs]
 
     def last(self, metric: str) -> Cycle | None:
         return next((cycle for cycle in reversed(self.cycles) if cycle.metric == metric), None)
-
-    def target(self, metric: str) -> int | None:
-        return self.rules.targets.get(self.priority, {}).get(metric)

@@ -50,8 +50,15 @@ class PureSla:
         self.at = instant(until)
 
     def enter(self, status: str) -> None:
+        """As models.operations.move."""
         self.status = Status(status)
-        self.clocks.followed(self.now, status)
+        if self.status is Status.RESOLVED:
+            self.is_answered, self.is_asked = True, False
+            self.clocks.resolved(self.now)
+        elif self.status is Status.CLOSED:
+            self.clocks.cancelled(self.now, "closed")
+        else:
+            self.clocks.followed(self.now, status)
         self._keep_notes()
 
     def answer(self) -> None:
@@ -64,19 +71,9 @@ class PureSla:
         self.clocks.asked(self.now)
         self._keep_notes()
 
-    def resolve(self) -> None:
-        self.status, self.is_answered, self.is_asked = Status.RESOLVED, True, False
-        self.clocks.resolved(self.now)
-        self._keep_notes()
-
     def reopen(self) -> None:
         self.status = Status.OPEN
         self.clocks.reopened(self.now)
-        self._keep_notes()
-
-    def close(self) -> None:
-        self.status = Status.CLOSED
-        self.clocks.cancelled(self.now, "closed")
         self._keep_notes()
 
     def retime(self, rules: Rules, priority: str) -> None:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+from models.policy.clock import Clock
 from models.policy.clocks import Kind
-from models.policy.lifecycle import REOPENED_BY_REPORTER, Move, Status, is_allowed
+from models.policy.lifecycle import REOPENED_BY_REPORTER, TARGET, Move, Status, is_allowed
 from models.policy.sla import Metric
 from tests.models.policy.naive_sla import NaiveSla
 from tests.models.policy.open_time import OpenTime
@@ -43,7 +44,7 @@ class Play:
         ledger_sums_up(self)
 
     def do(self, deed: Deed) -> None:
-        """What people do, as far as the lifecycle lets them; the same deeds on both."""
+        """What people do; the same deeds on both."""
         status, kind = self.engine.status, deed.kind
         if kind in ("down", "up"):
             self.engine.is_down = self.naive.is_down = kind == "down"
@@ -61,21 +62,23 @@ class Play:
             if status in REOPENED_BY_REPORTER:
                 self.move(Move.REOPEN if status is Status.RESOLVED else Move.RESUME)
             self.both("ask")
-        if deed.kind in set(Move) and is_allowed(Move(deed.kind), status):
-            self.move(Move(deed.kind))
+        if deed.kind == "move":
+            possible = [move for move in Move if move is not Move.CLOSE and is_allowed(move, status)]
+            self.move(possible[deed.which % len(possible)])
+        if deed.kind == "close":
+            self.move(Move.CLOSE)
         if deed.kind in ("priority", "rules"):
             self.edit(deed)
 
     def move(self, move: Move) -> None:
-        entered = {Move.PENDING: "pending", Move.HOLD: "on_hold", Move.RESUME: "open"}
-        if move in entered:
-            self.both("enter", entered[move])
+        if move is Move.REOPEN:
+            self.both("reopen")
         else:
-            self.both({Move.RESOLVE: "resolve", Move.REOPEN: "reopen", Move.CLOSE: "close"}[move])
+            self.both("enter", TARGET[move].value)
 
     def edit(self, deed: Deed) -> None:
-        self.version = deed.which if deed.kind == "rules" else self.version
-        priority = PRIORITIES[deed.which] if deed.kind == "priority" else self.engine.priority
+        self.version = deed.which % 4 if deed.kind == "rules" else self.version
+        priority = PRIORITIES[deed.which % 4] if deed.kind == "priority" else self.engine.priority
         self.engine.retime(self.rules[self.version], priority)
         self.naive.retime(self.plain[self.version], priority)
 
@@ -108,16 +111,18 @@ def timeline(at: int, deeds: tuple[Deed, ...]) -> Iterator[tuple[int, Deed]]:
 def of_engine(engine: PureSla, end: int) -> Iterator[list[Any]]:
     """Clocks, rungs and warnings, in plain numbers; what is due after the end of the table is not compared."""
     yield sorted(
-        [
-            (c.metric.value, c.cycle, c.status.value, spent, c.target.total_seconds(), _before(end, seconds(c.due_at)))
-            + tuple(map(seconds, (c.started_at, c.breached_at, c.stopped_at, c.cancelled_at)))
-            for c, spent in engine.looked_at()
-        ],
+        (*_counted(c, spent, end), *map(seconds, (c.started_at, c.breached_at, c.stopped_at, c.cancelled_at)))
+        for c, spent in engine.looked_at()
     )
     yield sorted((e.metric.value, e.cycle, e.level, seconds(e.due_at), seconds(e.taken_at), e.is_superseded) for e in engine.escalations)
     breached = {(c.metric, c.cycle): c.breached_at for c, _ in engine.looked_at()}
     in_time = [w for w in engine.warnings if (late := breached[w[:2]]) is None or w[3] < late]
     yield sorted((metric.value, cycle, fraction, seconds(at)) for metric, cycle, fraction, at in in_time)
+
+
+def _counted(clock: Clock, spent: float, end: int) -> tuple[Any, ...]:
+    due = seconds(clock.due_at)
+    return clock.metric.value, clock.cycle, clock.status.value, spent, clock.target.total_seconds(), due if due and due <= end else None
 
 
 def of_naive(naive: NaiveSla) -> Iterator[list[Any]]:
@@ -129,7 +134,7 @@ def of_naive(naive: NaiveSla) -> Iterator[list[Any]]:
 
 
 def ledger_sums_up(play: Play) -> None:
-    """Between two rows of a clock lies the open time of what ran, and nothing of what stood still; the last one leads to what is used now."""
+    """Between two rows of a clock lies the open time of what ran, nothing of what stood still; the last leads to what is used now."""
     for clock, used in play.engine.looked_at():
         rows = [(at, turn, calendar) for at, turn, calendar in play.engine.ledger if _of(turn.clock) == _of(clock)]
         assert (rows[0][1].clock.spent.total_seconds() if rows else used) == 0
@@ -154,9 +159,5 @@ def seconds(at: Any) -> int | None:
     return int(at.timestamp())
 
 
-def _before(end: int, at: int | None) -> int | None:
-    return at if at is not None and at <= end else None
-
-
-def _of(clock: Any) -> tuple[Metric, int]:
+def _of(clock: Clock) -> tuple[Metric, int]:
     return clock.metric, clock.cycle
