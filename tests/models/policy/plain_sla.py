@@ -25,6 +25,7 @@ class PlainRules(NamedTuple):
     fractions: tuple[float, ...] = ()
     on_reopen: str = "continue"
     rungs: tuple[PlainRung, ...] = ()
+    name: str = ""
 
     def target(self, priority: str, metric: str) -> int | None:
         return self.targets.get(priority, {}).get(metric)

@@ -73,12 +73,12 @@ def calendar_of(name: str) -> Calendar:
 
 
 @cache
-def open_time_of(name: str, window: int) -> OpenTime:
-    return OpenTime(NaiveCalendar(CALENDARS[name]), WINDOWS[window], WINDOW_DAYS)
+def open_time_of(name: str, first: datetime, parts: int = 1) -> OpenTime:
+    return OpenTime(NaiveCalendar(CALENDARS[name]), first, WINDOW_DAYS, parts)
 
 
-def plain_rules(version: Version, window: int) -> PlainRules:
-    open_time, policy = open_time_of(version.calendar, window), version.policy
+def plain_rules(version: Version, open_time: OpenTime) -> PlainRules:
+    policy = version.policy
     if policy is None:
         return PlainRules(open_time, {}, dict.fromkeys(METRICS, ()))
     targets = {priority: dict(zip(METRICS, row, strict=True)) for priority, row in zip(PRIORITIES, policy.targets, strict=True)}

@@ -8,7 +8,6 @@ from models.policy.clocks import Kind
 from models.policy.lifecycle import REOPENED_BY_REPORTER, TARGET, Move, Status, is_allowed
 from models.policy.sla import Metric
 from tests.models.policy.naive_sla import NaiveSla
-from tests.models.policy.open_time import OpenTime
 from tests.models.policy.pure_sla import PureSla
 from tests.models.policy.sla_histories import DAY, PRIORITIES, WINDOWS, Deed, History, instant, open_time_of, plain_rules, rules
 
@@ -28,10 +27,9 @@ class Play:
         self.history, self.version = history, 0
         opened = int(WINDOWS[history.window].timestamp()) + history.opened_after
         self.rules = [rules(version) for version in history.versions]
-        self.plain = [plain_rules(version, history.window) for version in history.versions]
+        self.plain = [plain_rules(v, open_time_of(v.calendar, WINDOWS[history.window])) for v in history.versions]
         self.engine = PureSla(opened, self.rules[0], PRIORITIES[history.priority])
         self.naive = NaiveSla(opened, self.plain[0], PRIORITIES[history.priority])
-        self.tables: list[OpenTime] = []
         self.opened = opened
 
     def play(self) -> None:
@@ -149,7 +147,7 @@ def ledger_sums_up(play: Play) -> None:
 
 def open_seconds(play: Play, calendar: object, start: Any, end: Any) -> int:
     name = next(v.calendar for v, r in zip(play.history.versions, play.rules, strict=True) if r.calendar is calendar)
-    return open_time_of(name, play.history.window).seconds(seconds(start) or 0, seconds(end) or 0)
+    return open_time_of(name, WINDOWS[play.history.window]).seconds(seconds(start) or 0, seconds(end) or 0)
 
 
 def seconds(at: Any) -> int | None:
