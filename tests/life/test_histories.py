@@ -26,12 +26,14 @@ def sample(count: int) -> list[History]:
 
     @seed(SEED)
     @given(history=histories)
-    @settings(max_examples=4 * count, phases=[Phase.generate], database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=3 * count, phases=[Phase.generate], database=None, deadline=None, suppress_health_check=list(HealthCheck))
     def keep(history: History) -> None:
         found.append(history)
 
     keep()
-    return sorted(found, key=lambda history: -len(history.deeds))[: 2 * count : 2]  # the simplest ones prove little
+    return sorted(found, key=lambda history: len(history.deeds))[
+        count : 2 * count
+    ]  # neither the simplest, which prove little, nor the longest
 
 
 @pytest.mark.parametrize("number", range(COUNT))

@@ -63,8 +63,8 @@ class Play:
         if deed.kind == "move":
             possible = [move for move in Move if move is not Move.CLOSE and is_allowed(move, status)]
             self.move(possible[deed.which % len(possible)])
-        if deed.kind == "close":
-            self.move(Move.CLOSE)
+        if deed.kind in set(Move):
+            self.move(Move(deed.kind))
         if deed.kind in ("priority", "rules"):
             self.edit(deed)
 
