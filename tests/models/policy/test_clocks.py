@@ -1,8 +1,9 @@
 """The rules of the clocks, one a row of golden/sla_by_hand.csv: written by hand, and held by the engine and by the naive model alike.
 
 Under a calendar that is always open, a ticket of normal priority owes the first response in 2 hours, the next one in 4 and the
-resolution in 10; one of high priority in half, one of low priority in double the time. Warnings come at 50 and 75 %, rungs at 75, 100 and
-125 % of the resolution. Instants are hours after the opening; a clock reads: status, hours used, when it is or was due, since when it is breached.
+resolution in 10; one of high priority in half, one of low priority in double the time. Warnings come at 50 and 75 %, rungs at 75, 100
+and 125 % of the resolution. Instants are hours after the opening. A clock reads: its status, the hours used, when it is or was due,
+since when it is breached.
 """
 
 import csv
