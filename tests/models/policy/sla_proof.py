@@ -18,8 +18,12 @@ class Disagreement(AssertionError):
     """The engine's view, then the naive model's."""
 
 
-def prove(history: History) -> None:
-    Play(history).play()
+def prove(history: History) -> set[str]:
+    """Play it; what of all that can become of a clock was met."""
+    play = Play(history)
+    play.play()
+    rungs = {"superseded" if rung.is_superseded else "taken" for rung in play.naive.rungs}
+    return rungs | {cycle.status for cycle in play.naive.cycles} | {turn.kind.value for _, turn, _ in play.engine.ledger}
 
 
 class Play:
