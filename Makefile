@@ -5,6 +5,7 @@
 #   make test    all tests, on two processes          make test ARGS="tests/api -k stranger"
 #   make lint    ruff, mypy --strict, import contracts
 #   make check   lint + test
+#   make prove   the SLA engine against a naive model: 100,000 random histories, and some hundred through the real stack (an hour)
 #   make bench   the figures of the README, beside the bare ceilings of this machine
 #   make fmt     let ruff format and fix
 #   make lock    pin the newest versions that pyproject.toml allows
@@ -18,7 +19,7 @@ ARGS ?=
 export PYTHONPATH :=
 export PYTHONTZPATH :=
 
-.PHONY: up fresh test lint bench check lock fmt
+.PHONY: up fresh test lint prove bench check lock fmt
 .DEFAULT_GOAL := check
 
 up: $(STAMP)
@@ -37,6 +38,10 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 
 check: lint test
+
+prove: $(STAMP)
+	$(BIN)/python -m tests.models.policy.prove $(ARGS)
+	HISTORIES=300 HISTORIES_SEED=$$(date +%s) $(BIN)/python -m pytest -n 2 --timeout 300 tests/life/test_histories.py
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench $(ARGS)

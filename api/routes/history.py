@@ -63,7 +63,7 @@ async def show_sla(ticket_id: TicketId, unit: InUnit) -> Response:
         calendar = (await rules_of(session, ticket)).calendar
         rows = (await session.execute(of_ticket(SlaClock, ticket))).scalars().all()
     clocks = [clock_of(row) for row in rows]
-    cycles = [_cycle(clock, ticket, used(clock, now, calendar).total_seconds() if calendar else 0) for clock in clocks]
+    cycles = [_cycle(clock, ticket, (used(clock, now, calendar) if calendar else clock.spent).total_seconds()) for clock in clocks]
     return answer(CyclesView(data=sorted(cycles, key=lambda cycle: (cycle.metric, cycle.cycle))))
 
 

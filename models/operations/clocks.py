@@ -73,8 +73,10 @@ def breached(case: Case, clock: Clock) -> Clock:
 
 
 def standing(case: Case) -> Standing:
+    """Resolving a ticket, also without a word, ends the wait for a first response."""
     ticket = case.ticket
-    return Standing(case.at, ticket.status, ticket.priority, is_answered=ticket.first_responded_at is not None)
+    is_answered = ticket.first_responded_at is not None or ticket.resolution_cycle > 0
+    return Standing(case.at, ticket.status, ticket.priority, is_answered=is_answered, is_asked=ticket.asked_at is not None)
 
 
 def _write_notes(case: Case) -> None:

@@ -45,7 +45,7 @@ async def _move_to(case: Case, wanted: Status) -> None:
 
 
 async def _by_agent(case: Case, cause: int, message: Message) -> None:
-    case.ticket.first_responded_at = case.ticket.first_responded_at or case.at
+    case.ticket.first_responded_at, case.ticket.asked_at = case.ticket.first_responded_at or case.at, None
     clocks.answered(case)
     if case.ticket.status is Status.NEW:
         case.ticket.status = Status.OPEN
@@ -57,6 +57,7 @@ async def _by_agent(case: Case, cause: int, message: Message) -> None:
 async def _by_reporter(case: Case, cause: int, message: Message) -> None:
     if case.ticket.status in REOPENED_BY_REPORTER:
         await move(case, Move.REOPEN if case.ticket.status is Status.RESOLVED else Move.RESUME, "reporter's reply")
+    case.ticket.asked_at = case.ticket.asked_at or case.at
     clocks.asked(case)
     tell(case, NotificationKind.REPLY_TO_AGENT, cause, await agents(case, case.ticket.assignee_id), messageId=message.id)
 

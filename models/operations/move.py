@@ -55,7 +55,7 @@ async def _resolve(case: Case, reason: str | None) -> None:
     merchant = (await rulebook(case.session)).merchant
     _free_capacity(case)
     cause = _enter(case, Move.RESOLVE, reason)
-    ticket.resolved_at = case.at
+    ticket.resolved_at, ticket.asked_at = case.at, None
     ticket.resolution_cycle += 1
     survey_after = policy.survey_after_seconds if policy else None
     ticket.survey_at = case.at + timedelta(seconds=merchant.survey_after_seconds if survey_after is None else survey_after)

@@ -13,6 +13,7 @@ from models.policy.sla import Metric
 from models.policy.value import Value
 
 ZERO = timedelta()
+Fractions = tuple[float, ...]
 
 
 class ClockStatus(StrEnum):
@@ -89,23 +90,28 @@ def cancel(clock: Clock, at: datetime, calendar: Calendar) -> Clock:
     return clock.model_copy(update=_halt(clock, at, calendar) | {"paused_at": None, "cancelled_at": at})
 
 
-def restart(clock: Clock, at: datetime, calendar: Calendar) -> Clock:
-    """Begin the same cycle again with nothing spent."""
-    return start(clock.model_copy(update={"spent": ZERO, "running_since": None, "warned_fraction": 0}), at, calendar)
+def revive(clock: Clock, at: datetime) -> Clock:
+    """Take a stop back. The clock stands still until it is started."""
+    return clock.model_copy(update={"stopped_at": None, "due_at": None, "paused_at": at if clock.started_at else None})
 
 
-def retime(clock: Clock, at: datetime, target: timedelta, *, was: Calendar, calendar: Calendar) -> Clock:
+def restart(clock: Clock, at: datetime) -> Clock:
+    """Take a stop back and begin the same cycle again, with nothing spent."""
+    return revive(clock, at).model_copy(update={"spent": ZERO, "warned_fraction": 0.0})
+
+
+def retime(clock: Clock, at: datetime, target: timedelta, *, was: Calendar, calendar: Calendar, fractions: Fractions) -> Clock:  # noqa: PLR0913
     """Give a new target or calendar from ``at`` on; what was spent under the calendar ``was`` stays spent."""
-    kept = aim(clock.model_copy(update=_halt(clock, at, was)), target)
+    kept = aim(clock.model_copy(update=_halt(clock, at, was)), target, fractions)
     if not clock.is_running:
         return kept
     return start(kept, at, calendar)
 
 
-def aim(clock: Clock, target: timedelta) -> Clock:
-    """Give a clock that stands still another target. A warning that is not reached any more will be given again."""
-    warned = 0.0 if clock.spent < target * clock.warned_fraction else clock.warned_fraction
-    return clock.model_copy(update={"target": target, "warned_fraction": warned})
+def aim(clock: Clock, target: timedelta, fractions: Fractions) -> Clock:
+    """Give a clock that stands still another target. Of the warnings at ``fractions``, those not reached any more will be given again."""
+    given = (fraction for fraction in fractions if fraction <= clock.warned_fraction and clock.spent >= target * fraction)
+    return clock.model_copy(update={"target": target, "warned_fraction": max(given, default=0.0)})
 
 
 def settle(clock: Clock, at: datetime) -> Clock:

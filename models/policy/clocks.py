@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from models.policy import clock as one
-from models.policy.calendar import Calendar
 from models.policy.clock import Clock
 from models.policy.lifecycle import UNFINISHED, Priority, Status
 from models.policy.rules import Rules
@@ -43,12 +42,16 @@ Note = Turn | Breach
 
 
 class Standing(NamedTuple):
-    """What of the ticket its clocks follow, as of ``at``. ``is_answered``: an agent has replied once in public."""
+    """What of the ticket its clocks follow, as of ``at``.
+
+    ``is_answered``: nobody waits for a first response any more. ``is_asked``: a later message of the reporter waits for a public reply.
+    """
 
     at: datetime
     status: Status
     priority: Priority
     is_answered: bool = False
+    is_asked: bool = False
 
 
 class Clocks:
@@ -107,15 +110,13 @@ class Clocks:
     def reopened(self, now: Standing) -> None:
         """Resolved too early: the policy says whether its clock goes on, begins again, or a new cycle does. The target is today's."""
         policy, clock, target = self.rules.policy, self.latest(Metric.RESOLUTION), self._target(now, Metric.RESOLUTION)
-        if policy is None or clock is None or clock.is_live or target is None:
+        if policy is None or target is None or (clock is not None and clock.is_live):
             return
-        is_over = policy.on_reopen is OnReopen.RESTART and clock.breached_at is not None  # a breach is never taken back
-        if policy.on_reopen is OnReopen.NEW_CYCLE or is_over:
+        is_over = policy.on_reopen is OnReopen.RESTART and clock is not None and clock.breached_at  # a breach is never taken back
+        if clock is None or clock.cancelled_at or policy.on_reopen is OnReopen.NEW_CYCLE or is_over:
             self._add(now, Metric.RESOLUTION, "reopened")
-        elif policy.on_reopen is OnReopen.RESTART:
-            self._turn(now, one.aim(clock, target), one.restart, Kind.RESTARTED, "reopened")
         else:
-            self._turn(now, one.aim(clock, target), one.start, Kind.RESUMED, "reopened")
+            self._revive(now, one.aim(clock, target, policy.warn_at_fractions), policy.on_reopen)
         self.followed(now, "reopened")
 
     def restored(self, now: Standing, deleted_at: datetime) -> None:
@@ -131,13 +132,12 @@ class Clocks:
 
         A metric that is promised no more is cancelled; one that was not promised before starts now.
         """
-        was, calendar = self.rules.calendar, rules.calendar
         for clock in self.live():
             target = None if rules.policy is None else rules.policy.target(now.priority, clock.metric)
-            if target is None or was is None or calendar is None:
+            if target is None:
                 self._turn(now, clock, one.cancel, Kind.CANCELLED, reason)
-            else:
-                self._retime(now, clock, target, was, calendar, reason)
+            elif rules != self.rules or target != clock.target:
+                self._retime(now, clock, target, rules, reason)
         self.rules = rules
         self.followed(now, reason)
         self._complete(now, reason)
@@ -151,11 +151,16 @@ class Clocks:
 
     def _complete(self, now: Standing, reason: str) -> None:
         """The ticket came under a promise that it had not before: its clock starts now."""
-        for metric in (Metric.FIRST_RESPONSE, Metric.RESOLUTION):
+        is_owed = {Metric.FIRST_RESPONSE: not now.is_answered, Metric.NEXT_RESPONSE: now.is_asked, Metric.RESOLUTION: True}
+        for metric in Metric if now.status in UNFINISHED else ():
             clock = self.latest(metric)
-            is_met = metric is Metric.FIRST_RESPONSE and now.is_answered
-            if now.status in UNFINISHED and not is_met and (clock is None or clock.cancelled_at):
+            if is_owed[metric] and not (clock and clock.is_live) and not self._is_covered(metric):
                 self._add(now, metric, reason)
+
+    def _is_covered(self, metric: Metric) -> bool:
+        """As long as the first response is owed, it is the next one too."""
+        first = self.latest(Metric.FIRST_RESPONSE)
+        return metric is Metric.NEXT_RESPONSE and first is not None and first.is_live
 
     def _add(self, now: Standing, metric: Metric, reason: str) -> None:
         target, latest = self._target(now, metric), self.latest(metric)
@@ -165,10 +170,20 @@ class Clocks:
         if self._runs_in(metric, now.status):
             self._turn(now, clock, one.start, Kind.STARTED, reason)
 
-    def _retime(self, now: Standing, clock: Clock, target: timedelta, was: Calendar, calendar: Calendar, reason: str) -> None:  # noqa: PLR0913, PLR0917
+    def _retime(self, now: Standing, clock: Clock, target: timedelta, rules: Rules, reason: str) -> None:
         settled = self._note_breach(clock, one.settle(clock, now.at))
-        turned = self._put(one.retime(settled, now.at, target, was=was, calendar=calendar))
-        self._notes.append(Turn(turned, Kind.RETIMED, reason))
+        assert self.rules.calendar and rules.calendar and rules.policy  # noqa: S101 PT018 - a clock and a target come with them
+        fractions = rules.policy.warn_at_fractions
+        turned = one.retime(settled, now.at, target, was=self.rules.calendar, calendar=rules.calendar, fractions=fractions)
+        self._notes.append(Turn(self._put(turned), Kind.RETIMED, reason))
+
+    def _revive(self, now: Standing, stopped: Clock, how: OnReopen) -> None:
+        is_restart, runs = how is OnReopen.RESTART, self._runs_in(stopped.metric, now.status)
+        clock = (one.restart if is_restart else one.revive)(stopped, now.at)
+        if runs and self.rules.calendar:
+            clock = one.start(clock, now.at, self.rules.calendar)
+        kind = Kind.RESTARTED if is_restart else Kind.RESUMED if runs else Kind.PAUSED
+        self._notes.append(Turn(self._put(clock), kind, "reopened"))
 
     def _turn_live(self, now: Standing, metric: Metric, change: Callable[..., Clock], kind: Kind, reason: str) -> None:
         clock = self.latest(metric)

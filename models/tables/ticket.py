@@ -18,7 +18,7 @@ _AT_WORK = "status IN ({}) AND deleted_at IS NULL".format(", ".join(f"'{status}'
 
 class Ticket(Row, table=True):
     """``version`` is the ETag; ``facts_version`` is the last version that the workflow has to know of; ``is_queued`` says that
-    the ticket waits for whoever of its team has room."""
+    the ticket waits for whoever of its team has room; ``asked_at`` is when the reporter wrote what nobody has answered yet."""
 
     __table_args__ = (
         UniqueConstraint("merchant_id", "number"),
@@ -70,6 +70,7 @@ class Ticket(Row, table=True):
     created_at: datetime = instant()
     updated_at: datetime = instant()
     first_responded_at: datetime | None = instant(nullable=True)
+    asked_at: datetime | None = instant(nullable=True)
     resolved_at: datetime | None = instant(nullable=True)
     closed_at: datetime | None = instant(nullable=True)
     deleted_at: datetime | None = instant(nullable=True)

@@ -73,25 +73,25 @@ def test_a_warning_makes_it_imminent_and_only_grows() -> None:
 
 
 def test_a_nearer_target_that_was_spent_already_is_due_at_once() -> None:
-    retimed = policy.retime(RUNNING, NOON + 4 * HOUR, 2 * HOUR, was=ALWAYS, calendar=ALWAYS)
+    retimed = policy.retime(RUNNING, NOON + 4 * HOUR, 2 * HOUR, was=ALWAYS, calendar=ALWAYS, fractions=(0.5, 0.75))
     assert (retimed.spent, retimed.due_at) == (4 * HOUR, NOON + 4 * HOUR)
 
 
 def test_a_farther_target_takes_a_warning_back() -> None:
     warned = policy.warn(RUNNING, 0.75)
-    retimed = policy.retime(warned, NOON + 8 * HOUR, 20 * HOUR, was=ALWAYS, calendar=ALWAYS)
+    retimed = policy.retime(warned, NOON + 8 * HOUR, 20 * HOUR, was=ALWAYS, calendar=ALWAYS, fractions=(0.5, 0.75))
     assert (retimed.status, retimed.due_at) == (ClockStatus.RUNNING, NOON + 20 * HOUR)
 
 
 def test_retiming_a_paused_clock_leaves_it_paused() -> None:
     paused = policy.pause(RUNNING, NOON + HOUR, ALWAYS)
-    retimed = policy.retime(paused, NOON + 2 * HOUR, 5 * HOUR, was=ALWAYS, calendar=ALWAYS)
+    retimed = policy.retime(paused, NOON + 2 * HOUR, 5 * HOUR, was=ALWAYS, calendar=ALWAYS, fractions=(0.5, 0.75))
     assert (retimed.status, retimed.spent, retimed.target) == (ClockStatus.PAUSED, HOUR, 5 * HOUR)
 
 
 def test_a_restart_begins_with_nothing_spent() -> None:
     stopped = policy.stop(policy.warn(RUNNING, 0.75), NOON + 9 * HOUR, ALWAYS)
-    again = policy.restart(stopped, NOON + 20 * HOUR, ALWAYS)
+    again = policy.start(policy.restart(stopped, NOON + 20 * HOUR), NOON + 20 * HOUR, ALWAYS)
     assert (again.spent, again.due_at, again.warned_fraction) == (timedelta(), NOON + 30 * HOUR, 0)
 
 

@@ -1,0 +1,126 @@
+"""Random histories through the real stack and on the naive model, which follows the audit. `make prove` plays some hundred."""
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
+
+from tests.auditor import audit
+from tests.desk import Desk
+from tests.life.played import PARTS, Life, plain_versions, window_of, write_rules
+from tests.models.policy.naive_sla import NaiveSla
+from tests.models.policy.plain_sla import PlainRules
+from tests.models.policy.sla_histories import History, histories
+
+COUNT = int(os.environ.get("HISTORIES", "20"))
+SEED = int(os.environ.get("HISTORIES_SEED", "1"))
+LATE = timedelta(seconds=30)
+"""How long after a deadline a busy machine may act on it, at most."""
+
+
+def sample(count: int) -> list[History]:
+    found: list[History] = []
+
+    @seed(SEED)
+    @given(history=histories)
+    @settings(max_examples=3 * count, phases=[Phase.generate], database=None, deadline=None, suppress_health_check=list(HealthCheck))
+    def keep(history: History) -> None:
+        found.append(history)
+
+    keep()
+    return sorted(found, key=lambda history: len(history.deeds))[
+        count : 2 * count
+    ]  # neither the simplest, which prove little, nor the longest
+
+
+@pytest.mark.parametrize("number", range(COUNT))
+async def test_the_stack_agrees_with_the_naive_model(desk: Desk, number: int) -> None:
+    history = SAMPLE[number]
+    first = window_of(history, datetime.now(UTC))
+    merchant = await desk.merchant()
+    await write_rules(desk, merchant, history)
+    life = Life(desk, merchant, history, first)
+    await life.live()
+    naive = followed((await merchant.get(life.ticket["id"], "/events?limit=100"))["data"], plain_versions(history, first))
+    now = desk.clock.now()
+    naive.walk(micros(now))
+    naive.is_down = False
+    naive.look()
+    cycles = (await merchant.get(life.ticket["id"], "/sla"))["data"]
+    assert [seen(cycle) for cycle in cycles] == sorted(expected(naive))
+    assert_used(cycles, naive, (await merchant.get(life.ticket["id"], "/sla/timeline"))["data"])
+    assert_rungs((await merchant.get(life.ticket["id"], "/escalations"))["data"], naive)
+    await audit(desk, merchant)
+
+
+SAMPLE = sample(COUNT)
+
+
+def followed(events: list[dict[str, Any]], versions: list[PlainRules]) -> NaiveSla:
+    """The naive model, told what people did and when. It acts on deadlines whenever the engine did, so it sees what is forgotten."""
+    by_name = {rules.name: rules for rules in versions}
+    opened = events[0]["changes"]
+    naive = NaiveSla(micros(events[0]["at"]), by_name[opened["category"]], opened["priority"])
+    naive.is_down = True
+    for event in events[1:]:
+        naive.walk(micros(event["at"]))
+        tell(naive, event, by_name)
+    return naive
+
+
+def tell(naive: NaiveSla, event: dict[str, Any], by_name: dict[str, PlainRules]) -> None:
+    kind, changes = event["kind"], event["changes"]
+    if kind == "ticket.replied":
+        naive.ask() if event["actor"]["kind"] == "reporter" else naive.answer()
+    elif kind == "ticket.reopened":
+        naive.reopen()
+    elif kind == "escalation.acknowledged":
+        naive.acknowledge()
+    elif kind == "ticket.edited":
+        rules = by_name[changes["category"][1]] if "category" in changes else naive.rules
+        naive.retime(rules, changes["priority"][1] if "priority" in changes else naive.priority)
+    elif "status" in changes:
+        naive.enter(changes["status"][1])
+    elif kind.startswith(("sla.", "escalation.")) and event["actor"]["kind"] == "system":
+        naive.is_down = False
+        naive.look()
+        naive.is_down = True
+
+
+def seen(cycle: dict[str, Any]) -> tuple[Any, ...]:
+    instants = (micros(cycle[name]) for name in ("startedAt", "dueAt", "breachedAt", "stoppedAt"))
+    return cycle["metric"], cycle["cycle"], cycle["status"], cycle["targetSeconds"], *instants
+
+
+def expected(naive: NaiveSla) -> Iterator[tuple[Any, ...]]:
+    for c in naive.cycles:
+        yield c.metric, c.number, c.status, c.target // PARTS, c.started, c.due, c.breached, c.stopped
+
+
+def assert_used(cycles: list[dict[str, Any]], naive: NaiveSla, segments: list[dict[str, Any]]) -> None:
+    """To the second; the segments of a cycle, from when it last began, sum to its elapsed time."""
+    used = {(c.metric, c.number): c.used / PARTS for c in naive.cycles}
+    for cycle in cycles:
+        key = cycle["metric"], cycle["cycle"]
+        own = [segment for segment in segments if (segment["metric"], segment["cycle"]) == key]
+        begun = max((place for place, segment in enumerate(own) if segment["kind"] == "restarted"), default=0)
+        assert cycle["elapsedSeconds"] == pytest.approx(used[key], abs=2)
+        assert sum(segment["seconds"] for segment in own[begun:]) == pytest.approx(used[key], abs=2)
+
+
+def assert_rungs(escalations: list[dict[str, Any]], naive: NaiveSla) -> None:
+    taken = sorted((e["metric"], e["level"], micros(e["dueAt"]), e["outcome"] == "superseded") for e in escalations)
+    assert taken == sorted((rung.metric, rung.level, rung.due, rung.is_superseded) for rung in naive.rungs)
+    assert all(parsed(e["takenAt"]) - parsed(e["dueAt"]) < LATE for e in escalations)
+
+
+def micros(at: str | datetime | None) -> Any:
+    """Microseconds since 1970."""
+    return None if at is None else (parsed(at) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def parsed(at: str | datetime) -> datetime:
+    return at if isinstance(at, datetime) else datetime.fromisoformat(at)

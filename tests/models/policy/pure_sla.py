@@ -1,0 +1,137 @@
+"""The engine's pure core, driven as the operations and the ticket's workflow drive it: every deadline at its own instant."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from models.policy.calendar import Calendar
+from models.policy.clock import Clock, settle, used
+from models.policy.clocks import Breach, Clocks, Standing, Turn
+from models.policy.deadlines import Deadline, DeadlineKind, Promises, deadlines_of, due
+from models.policy.lifecycle import Priority, Status
+from models.policy.rules import Rules
+from models.policy.sla import Metric
+from tests.models.policy.sla_histories import instant
+
+
+@dataclass
+class Escalation:
+    metric: Metric
+    cycle: int
+    level: int
+    due_at: datetime
+    taken_at: datetime
+    is_superseded: bool
+    is_acknowledged: bool = False
+
+
+class PureSla:
+    """The deeds of :class:`tests.models.policy.naive_sla.NaiveSla`, done by the engine."""
+
+    def __init__(self, at: int, rules: Rules, priority: str) -> None:
+        self.at, self.status, self.priority = instant(at), Status.NEW, Priority(priority)
+        self.is_down = self.is_answered = self.is_asked = False
+        self.clocks = Clocks((), rules)
+        self.escalations: list[Escalation] = []
+        self.warnings: list[tuple[Metric, int, float, datetime]] = []
+        self.ledger: list[tuple[datetime, Turn, Calendar | None]] = []
+        self.breaches: list[Clock] = []
+        self.clocks.opened(self.now)
+        self._keep_notes()
+
+    @property
+    def now(self) -> Standing:
+        return Standing(self.at, self.status, self.priority, is_answered=self.is_answered, is_asked=self.is_asked)
+
+    def walk(self, until: int) -> None:
+        """What is due before ``until`` is acted on; what is due at it comes after what happens at it."""
+        while not self.is_down and (found := deadlines_of(self._promises())) and max(self.at, found[0].due_at) < instant(until):
+            self.at = max(self.at, found[0].due_at)
+            self._act(due(found, self.at))
+        self.at = instant(until)
+
+    def enter(self, status: str) -> None:
+        """As models.operations.move."""
+        self.status = Status(status)
+        if self.status is Status.RESOLVED:
+            self.is_answered, self.is_asked = True, False
+            self.clocks.resolved(self.now)
+        elif self.status is Status.CLOSED:
+            self.clocks.cancelled(self.now, "closed")
+        else:
+            self.clocks.followed(self.now, status)
+        self._keep_notes()
+
+    def answer(self) -> None:
+        self.is_answered, self.is_asked = True, False
+        self.clocks.answered(self.now)
+        self._keep_notes()
+
+    def ask(self) -> None:
+        self.is_asked = True
+        self.clocks.asked(self.now)
+        self._keep_notes()
+
+    def reopen(self) -> None:
+        self.status = Status.OPEN
+        self.clocks.reopened(self.now)
+        self._keep_notes()
+
+    def retime(self, rules: Rules, priority: str) -> None:
+        self.priority = Priority(priority)
+        self.clocks.retimed(self.now, rules, "edited")
+        self._keep_notes()
+
+    def acknowledge(self) -> None:
+        """As models.operations.escalate.acknowledge."""
+        taken = [e for e in self.escalations if not e.is_superseded]
+        if taken:
+            max(taken, key=lambda e: (e.taken_at, e.level)).is_acknowledged = True
+
+    def looked_at(self) -> list[tuple[Clock, float]]:
+        """Each clock with the seconds used, as one sees it who looks now: a breach that nobody acted on yet is one."""
+        calendar = self.clocks.rules.calendar
+        seen = [settle(clock, self.at) for clock in self.clocks.by_key.values()]
+        return [(clock, (used(clock, self.at, calendar) if calendar else clock.spent).total_seconds()) for clock in seen]
+
+    def _promises(self) -> Promises:
+        """As models.operations.case."""
+        rules = self.clocks.rules
+        acknowledged = sorted((e for e in self.escalations if e.is_acknowledged), key=lambda e: -e.level)
+        return Promises(
+            clocks=tuple(self.clocks.by_key.values()),
+            calendar=rules.calendar,
+            ladder=rules.ladder,
+            warn_at_fractions=rules.policy.warn_at_fractions if rules.policy else (),
+            taken=frozenset((e.metric, e.cycle, e.level) for e in self.escalations),
+            held_off={(e.metric, e.cycle): e.level for e in acknowledged},
+            survey_at=None,
+            auto_close_at=None,
+        )
+
+    def _act(self, found: tuple[Deadline, ...]) -> None:
+        """As models.operations.meet_deadlines."""
+        for deadline in found:
+            metric, cycle, *more = deadline.key.split("/")
+            clock = self.clocks.by_key[Metric(metric), int(cycle)]
+            if deadline.kind is DeadlineKind.WARN:
+                self.clocks.warned(clock, float(more[0]))
+                self.warnings.append((clock.metric, clock.cycle, float(more[0]), self.at))
+            elif deadline.kind is DeadlineKind.BREACH:
+                self.clocks.breached(clock)
+        rungs = sorted((d for d in found if d.kind is DeadlineKind.ESCALATE), key=_level)
+        for deadline in rungs:
+            metric, cycle, level = deadline.key.split("/")
+            is_superseded = deadline is not rungs[-1]
+            self.escalations.append(Escalation(Metric(metric), int(cycle), int(level), deadline.due_at, self.at, is_superseded))
+        self._keep_notes()
+
+    def _keep_notes(self) -> None:
+        for note in self.clocks.take_notes():
+            if isinstance(note, Breach):
+                self.breaches.append(note.clock)
+            else:
+                self.ledger.append((self.at, note, self.clocks.rules.calendar))
+
+
+def _level(deadline: Deadline) -> int:
+    return int(deadline.key.split("/")[2])

@@ -1,0 +1,26 @@
+"""The engine against the naive model, over random histories: `make prove` plays 100,000 of them, here it is a slice."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from models.policy.clock import ClockStatus
+from models.policy.clocks import Kind
+from tests.models.policy.sla_histories import History, histories
+from tests.models.policy.sla_proof import prove
+
+SLICE = 2500
+"""About forty seconds of an idle machine."""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)  # what is random may be slow, and a machine busy
+def test_the_engine_agrees_with_the_naive_model() -> None:
+    met: set[str] = set()
+
+    @given(history=histories)
+    @settings(max_examples=SLICE, deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+    def agree(history: History) -> None:
+        met.update(prove(history))
+
+    agree()
+    assert met >= {*ClockStatus, *Kind, "taken", "superseded"}, "the histories go everywhere"
