@@ -1,4 +1,4 @@
-"""Opening and closing a case: lock one ticket, change it, write all of it in the caller's transaction."""
+"""Opening and closing a case: lock one ticket, or two, change it, write all of it in the caller's transaction."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -36,12 +36,32 @@ async def changing(session: TenantSession, tickets: Select[Ticket], change: Chan
     await settle(case)
 
 
-async def settle(case: Case) -> None:
-    """Write the case; if the facts changed, its workflow hears of it through the outbox."""
-    facts = case.summarise()
-    if case.has_news:
-        outbox.post_facts(case.session, facts, case.change)
-    await _write(case)
+@asynccontextmanager
+async def changing_both(session: TenantSession, tickets: Select[Ticket], ids: tuple[int, int], change: Change) -> AsyncIterator[list[Case]]:
+    """The same for two of ``tickets`` at once, given in the order of ``ids`` and written together.
+
+    They are locked in the order of their ids, whoever asks: of two who want the same two, the second waits for the first and for nobody
+    else, and no other operation waits for a second ticket (see :func:`pick_up_waiting`). So nobody waits in a circle.
+
+    Raises:
+        NotFound: ``tickets`` does not select both.
+    """
+    both = tickets.where(col(Ticket.id).in_(ids)).order_by(col(Ticket.id))
+    locked = (await session.execute(_for_update(both))).scalars().all()
+    cases = {ticket.id: await _case(session, ticket, change) for ticket in locked}
+    if cases.keys() != set(ids):
+        raise NotFound
+    yield [cases[ticket_id] for ticket_id in ids]
+    await settle(*cases.values())
+
+
+async def settle(*cases: Case) -> None:
+    """Write the cases; where the facts changed, the ticket's workflow hears of it through the outbox."""
+    for case in cases:
+        facts = case.summarise()
+        if case.has_news:
+            outbox.post_facts(case.session, facts, case.change)
+    await _write(*cases)
 
 
 async def answer(case: Case) -> TicketFacts:
@@ -51,11 +71,14 @@ async def answer(case: Case) -> TicketFacts:
     return facts
 
 
-async def _write(case: Case) -> None:
-    await tell_of_breaches(case)
-    await case.session.write()
-    if case.freed_team_id is not None:
-        await pick_up_waiting(case.session, case.freed_team_id, case.change)
+async def _write(*cases: Case) -> None:
+    """All of them first: who picks up what waits may find one of these tickets, for its lock is our own, and opens its case anew."""
+    for case in cases:
+        await tell_of_breaches(case)
+    await cases[0].session.write()
+    for case in cases:
+        if case.freed_team_id is not None:
+            await pick_up_waiting(case.session, case.freed_team_id, case.change)
 
 
 async def pick_up_waiting(session: TenantSession, team_id: int, change: Change) -> None:
@@ -79,11 +102,14 @@ async def _waiting(session: TenantSession, team_id: int) -> Sequence[Ticket]:
 
 
 async def lock(session: TenantSession, tickets: Select[Ticket], change: Change) -> Case:
-    locked = tickets.with_for_update(of=Ticket).execution_options(populate_existing=True)
-    ticket = (await session.execute(locked)).scalar_one_or_none()
+    ticket = (await session.execute(_for_update(tickets))).scalar_one_or_none()
     if ticket is None:
         raise NotFound
     return await _case(session, ticket, change)
+
+
+def _for_update(tickets: Select[Ticket]) -> Select[Ticket]:
+    return tickets.with_for_update(of=Ticket).execution_options(populate_existing=True)
 
 
 async def _case(session: TenantSession, ticket: Ticket, change: Change) -> Case:
