@@ -6,7 +6,7 @@ from api import problems
 from api.context import Context
 from api.edge import Edge
 from api.health import router as health
-from api.routes import conversation, history, letters, people, process, surveys, tickets
+from api.routes import conversation, history, letters, merchants, merging, people, process, surveys, tickets
 
 BASE = "/v1/api/helpdesk"
 
@@ -21,7 +21,7 @@ def create_app(context: Context) -> FastAPI:
         redoc_url=None,
     )
     app.state.context = context
-    for module in (tickets, conversation, process, history, letters, people, surveys):
+    for module in (tickets, conversation, process, merging, history, letters, people, merchants, surveys):
         app.include_router(module.router, prefix=BASE)
     app.include_router(health)
     problems.install(app)

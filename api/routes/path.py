@@ -24,10 +24,15 @@ async def _agent_id(agent_id: Annotated[str, Path(description="an agent's id")])
     return _known(agent_id)
 
 
+async def _merchant_id(merchant_id: Annotated[str, Path(description="a merchant's id")]) -> int:
+    return _known(merchant_id)
+
+
 async def _notification_id(notification_id: Annotated[str, Path(description="a notification's id")]) -> int:
     return _known(notification_id)
 
 
 TicketId = Annotated[int, Depends(_ticket_id)]
 AgentId = Annotated[int, Depends(_agent_id)]
+MerchantId = Annotated[int, Depends(_merchant_id)]
 NotificationId = Annotated[int, Depends(_notification_id)]

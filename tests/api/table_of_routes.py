@@ -3,6 +3,8 @@
 A test fails when a route has no line here.
 """
 
+from collections import defaultdict
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import httpx
@@ -33,6 +35,8 @@ POST   /tickets/{ticket_id}/escalate    403  200  200  200  200  200
 POST   /tickets/{ticket_id}/acknowledge 403  200  200  200  200  200
 POST   /tickets/{ticket_id}/pending     403  200  200  200  200  200
 POST   /tickets/{ticket_id}/hold        403  200  200  200  200  200
+POST   /tickets/{ticket_id}/snooze      403  200  200  200  200  200
+POST   /tickets/{ticket_id}/merge       403  404  404  404  404  404
 POST   /tickets/{ticket_id}/resume      403  200  200  200  200  200
 POST   /tickets/{ticket_id}/resolve     200  200  200  200  200  200
 POST   /tickets/{ticket_id}/reopen      200  200  200  200  200  200
@@ -46,6 +50,8 @@ GET    /tickets/{ticket_id}/context     403  200  200  200  200  200
 GET    /notifications                   403  403  403  200  200  200
 POST   /notifications/{notification_id}/replay 404 403 403 404 404 404
 GET    /me                              200  200  200  200  200  200
+GET    /merchants/{merchant_id}         403  403  403  403  200  200
+PATCH  /merchants/{merchant_id}         403  403  403  403  200  200
 GET    /agents                          403  200  200  200  200  200
 GET    /agents/{agent_id}               403  200  200  200  200  200
 PUT    /agents/{agent_id}/availability  403  200  403  200  200  200
@@ -61,6 +67,9 @@ BODIES: dict[str, Any] = {
     "POST /tickets/{ticket_id}/notes": {"body": "Hello."},
     "POST /tickets/{ticket_id}/assign": {"auto": True},
     "POST /tickets/{ticket_id}/escalate": {"reason": "It burns."},
+    "POST /tickets/{ticket_id}/snooze": {"until": (datetime.now(UTC) + timedelta(days=1)).isoformat()},
+    "POST /tickets/{ticket_id}/merge": {"intoTicketId": NOWHERE},
+    "PATCH /merchants/{merchant_id}": {"reopenWithinSeconds": 60},
     "PUT /agents/{agent_id}/availability": {"state": "away"},
 }
 BEFORE = {"restore": ("DELETE", ""), "resume": ("POST", "/hold"), "reopen": ("POST", "/resolve"), "acknowledge": ("POST", "/escalate")}
@@ -83,8 +92,9 @@ class Route(NamedTuple):
             answer = await merchant.lars.request(method, f"/tickets/{ticket_id}{part}", json=body)
             assert answer.is_success, answer.text
 
-    async def call(self, client: httpx.AsyncClient, *, ticket_id: str = NOWHERE, agent_id: int | str = NOWHERE) -> httpx.Response:
-        path = self.path.format(ticket_id=ticket_id, agent_id=agent_id, notification_id=NOWHERE)
+    async def call(self, client: httpx.AsyncClient, **ids: int | str) -> httpx.Response:
+        """``ids`` by their names in the path; one that is left out leads nowhere."""
+        path = self.path.format_map(defaultdict(lambda: NOWHERE, ids))
         return await client.request(self.method, path, json=self.body, headers={"If-Match": "*"})
 
 
