@@ -17,7 +17,7 @@ async def test_the_reporters_verb_tells_who_has_it(desk: Desk, acme: Merchant) -
     await do(acme.rita, ticket, "reopen", {"reason": "It is back."})
     assert await told(desk, acme, ticket, "ticket_reopened") == ["Ana"]
     await audit(desk, acme)
-    hers = [letter.text for letter in desk.letters() if letter.to == [f"{acme.id}@acme.example"] and "Reopened" in letter.subject]
+    hers = [letter.text for letter in desk.letters() if letter.to == (f"{acme.id}@acme.example",) and "Reopened" in letter.subject]
     assert ["Reason: It is back." in text for text in hers] == [True]
 
 
