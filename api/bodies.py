@@ -131,6 +131,10 @@ class SetAvailability(Value):
         return self
 
 
+class CheckSla(Value):
+    ticket_id: Id | None = None
+
+
 class AnswerSurvey(Value):
     score: Annotated[int, Field(ge=1, le=5)]
     comment: Annotated[str, StringConstraints(max_length=4000, pattern=r"^[^\x00]*$")] | None = None

@@ -54,12 +54,16 @@ class Work:
             await self._require_match(cases[0].ticket)
             yield cases
 
+    def is_stale(self, version: int) -> bool:
+        """Whether the caller's If-Match, if he sent one, is for another version than this, the current one."""
+        return self._if_match is not None and not matches(self._if_match, etag(version))
+
     async def ticket(self, case: Case, status: int = 200) -> Response:
         """The ticket as it now stands, with its ETag. To be asked for after the case was written."""
         return await ticket_answer(self.session, self.caller, case.ticket, status)
 
     async def _require_match(self, ticket: Ticket) -> None:
-        if self._if_match is not None and not matches(self._if_match, etag(ticket.version)):
+        if self.is_stale(ticket.version):
             current = (await present(self.session, self.caller, [ticket]))[0]
             raise PreconditionFailed(current=current.model_dump(mode="json", by_alias=True))
 

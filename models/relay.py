@@ -18,8 +18,10 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from models.messages import delivery as deliveries
+from models.messages import job as jobs
 from models.messages import ticket as tickets
 from models.messages.delivery import Delivery, DeliveryRef
+from models.messages.job import JobFacts
 from models.messages.search_attributes import describe
 from models.messages.ticket import TicketFacts, TicketLife
 from models.tables.outgoing import Topic
@@ -31,7 +33,7 @@ _RPC_TIMEOUT = timedelta(seconds=5)
 _CLAIM = sa.text("""
     UPDATE outbox SET leased_until = clock_timestamp() + interval '20 seconds'
     FROM (SELECT merchant_id, workflow_id FROM outbox WHERE leased_until IS NULL OR leased_until < clock_timestamp()
-          ORDER BY written_at LIMIT :batch FOR UPDATE SKIP LOCKED) AS waiting
+          ORDER BY topic = 'delivery', written_at LIMIT :batch FOR UPDATE SKIP LOCKED) AS waiting
     WHERE outbox.merchant_id = waiting.merchant_id AND outbox.workflow_id = waiting.workflow_id
     RETURNING outbox.merchant_id, outbox.workflow_id, outbox.topic, outbox.version, outbox.payload, outbox.request_id
 """)
@@ -133,6 +135,8 @@ class Relay:
     async def _deliver(self, parcel: Parcel) -> None:
         if parcel.topic is Topic.DELIVERY:
             await self._start_delivery(DeliveryRef.model_validate(parcel.payload))
+        elif parcel.topic is Topic.JOB:
+            await self._tell_job(JobFacts.model_validate(parcel.payload))
         else:
             await self._tell_ticket(TicketFacts.model_validate(parcel.payload))
 
@@ -143,7 +147,7 @@ class Relay:
                 Delivery(**ref.model_dump(), retry_seconds=self._retry_seconds),
                 id=ref.workflow_id,
                 task_queue=deliveries.TASK_QUEUE,
-                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
                 priority=Priority(fairness_key=str(ref.merchant_id)),
                 request_eager_start=True,  # a relay beside a worker hands it the first task at once
                 rpc_timeout=_RPC_TIMEOUT,
@@ -151,9 +155,25 @@ class Relay:
         except WorkflowAlreadyStartedError:
             return
 
+    async def _tell_job(self, facts: JobFacts) -> None:
+        if facts.has_ended:
+            await self._signal(facts, jobs.ADOPT)
+            return
+        await self._client.start_workflow(
+            jobs.WORKFLOW,
+            facts,
+            id=facts.workflow_id,
+            task_queue=jobs.TASK_QUEUE,
+            start_signal=jobs.ADOPT,
+            start_signal_args=[facts],
+            static_summary=f"{facts.kind} of merchant {facts.merchant_id}",
+            priority=Priority(fairness_key=str(facts.merchant_id)),
+            rpc_timeout=_RPC_TIMEOUT,
+        )
+
     async def _tell_ticket(self, facts: TicketFacts) -> None:
         if facts.has_ended:
-            await self._signal(facts)
+            await self._signal(facts, tickets.ADOPT)
         elif facts.version == 1:
             await self._start_ticket(facts)
         else:
@@ -173,13 +193,13 @@ class Relay:
                 **signal,
             )
         except WorkflowAlreadyStartedError:
-            await self._signal(facts)
+            await self._signal(facts, tickets.ADOPT)
 
-    async def _signal(self, facts: TicketFacts) -> None:
+    async def _signal(self, facts: TicketFacts | JobFacts, name: str) -> None:
         """To a workflow that may have ended: then there is nobody left to tell."""
         handle = self._client.get_workflow_handle(facts.workflow_id)
         try:
-            await handle.signal(tickets.ADOPT, facts, rpc_timeout=_RPC_TIMEOUT)
+            await handle.signal(name, facts, rpc_timeout=_RPC_TIMEOUT)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise

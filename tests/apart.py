@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,9 +10,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
-from api.context import Context
 from api.identity.jwks import KeySet
-from api.identity.tokens import TokenVerifier
 from deploy.local.identity import DevelopmentIdentity
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.temporal import TemporalServer, free_port
@@ -21,7 +18,7 @@ from models.messages import search_attributes
 from models.migrations import upgrade
 from models.relay import Relay
 from models.tables.session import Database
-from tests.desk import SIGNING_KEY, Desk
+from tests.desk import SIGNING_KEY, Desk, context_of
 
 
 class Apart(NamedTuple):
@@ -116,22 +113,10 @@ async def still_desk(apart: Apart) -> AsyncIterator[Desk]:
     database = Database(app_url, pool_size=5)
     relay = Relay(relay_url, environment.client, retry_seconds=0.05)
     keys = KeySet(apart.jwks_url)
-    context = Context(
-        database=database,
-        keys=keys,
-        verifier=TokenVerifier(keys, "https://identity.test", "helpdesk"),
-        wake_relay=relay.wake,
-        engine_answers=_always,
-        now=lambda: datetime.now(UTC),
-        signing_key=SIGNING_KEY,
-    )
+    context = context_of(database, keys, relay)
     try:
         yield Desk(environment, database, relay, context, apart.identity, apart.mails)
     finally:
         await relay._database.dispose()
         await keys.aclose()
         await database.aclose()
-
-
-async def _always() -> bool:
-    return True

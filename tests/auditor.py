@@ -82,7 +82,9 @@ async def _rows_agree(desk: Desk, merchant: Merchant) -> None:
     _merged_ones_rest(tickets, events, await rows(desk, merchant, SlaClock), await rows(desk, merchant, Survey))
     _each_rung_once(await rows(desk, merchant, Escalation))
     _one_letter_each(await rows(desk, merchant, Notification), {event.id for event in events})
-    _ledger_sums_up(await rows(desk, merchant, SlaClock), await rows(desk, merchant, LedgerEntry), book)
+    clocks = await rows(desk, merchant, SlaClock)
+    _ledger_sums_up(clocks, await rows(desk, merchant, LedgerEntry), book)
+    _decided_once(clocks)
 
 
 def _merged_ones_rest(tickets: Sequence[Ticket], events: Sequence[Event], clocks: Sequence[SlaClock], surveys: Sequence[Survey]) -> None:
@@ -115,6 +117,14 @@ def _ledger_sums_up(clocks: Sequence[SlaClock], ledger: Sequence[LedgerEntry], b
         assert not turns or (turns[0].spent, turns[-1].spent) == (ZERO, clock.spent)
         for before, after in pairwise(turns):
             assert after.spent - before.spent in _possible(before, after, book), (before, after)
+
+
+def _decided_once(clocks: Sequence[SlaClock]) -> None:
+    """What a report counts, it knows whose it is and how long it took."""
+    for clock in clocks:
+        at = clock.breached_at or clock.stopped_at
+        assert at is None or (clock.decided_at == at and clock.decided_priority is not None), clock
+        assert clock.used_seconds == (int(clock.spent.total_seconds()) if clock.stopped_at else None), clock
 
 
 def _possible(before: LedgerEntry, after: LedgerEntry, book: Rulebook) -> list[Any]:

@@ -16,9 +16,11 @@ from typing import Any, TypeVar
 import httpx
 import sqlalchemy as sa
 from fastapi import FastAPI
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
 from activities.deliveries import DeliveryActivities
+from activities.jobs import JobActivities
 from activities.maintenance import MaintenanceActivities
 from activities.smtp import SmtpServer
 from activities.tickets import TicketActivities
@@ -159,9 +161,14 @@ class Desk:
         await self.environment.fast_forward(self.client.get_workflow_handle(f"ticket-{ticket_id}"), amount)
 
     async def history(self, workflow_id: str) -> list[str]:
-        """The names of a workflow's events."""
-        handle = self.client.get_workflow_handle(workflow_id)
-        return [str(event.WhichOneof("attributes")).removesuffix("_event_attributes") async for event in handle.fetch_history_events()]
+        """The names of a workflow's events; none before the relay has started it."""
+        events = self.client.get_workflow_handle(workflow_id).fetch_history_events()
+        try:
+            return [str(event.WhichOneof("attributes")).removesuffix("_event_attributes") async for event in events]
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return []
 
     def letters(self) -> list[mail.CaughtMail]:
         """Every mail that was caught, newest first."""
@@ -188,17 +195,9 @@ async def working_desk(
     server = SmtpServer(host="127.0.0.1", port=smtp_port, security=MailSecurity.NONE, username=None, password=None, timeout=5)
     across = MaintenanceActivities(database, relay_url)
     deliveries = DeliveryActivities(database, server, sender="helpdesk@desk.test", public_url="http://desk.test", signing_key=SIGNING_KEY)
-    context = Context(
-        database=database,
-        keys=keys,
-        verifier=TokenVerifier(keys, "https://identity.test", "helpdesk"),
-        wake_relay=relay.wake,
-        engine_answers=_always,
-        now=lambda: datetime.now(UTC),
-        signing_key=SIGNING_KEY,
-    )
+    context = context_of(database, keys, relay)
     relaying = asyncio.create_task(relay.run())
-    workers = workers_of(environment.client, TicketActivities(database, relay), deliveries, across)
+    workers = workers_of(environment.client, TicketActivities(database, relay), deliveries, across, JobActivities(database, relay))
     try:
         async with workers[0], workers[1], workers[2]:
             yield Desk(environment, database, relay, context, identity, mails)
@@ -208,6 +207,19 @@ async def working_desk(
         await across.aclose()
         await keys.aclose()
         await database.aclose()
+
+
+def context_of(database: Database, keys: KeySet, relay: Relay) -> Context:
+    """What the API's process is made of, with the test's own parts."""
+    return Context(
+        database=database,
+        keys=keys,
+        verifier=TokenVerifier(keys, "https://identity.test", "helpdesk"),
+        wake_relay=relay.wake,
+        engine_answers=_always,
+        now=lambda: datetime.now(UTC),
+        signing_key=SIGNING_KEY,
+    )
 
 
 async def _always() -> bool:

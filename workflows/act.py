@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import FailureError, is_cancelled_exception
 
 from models.messages.message import Message
 
@@ -21,7 +21,9 @@ async def act(name: str, request: Message, answer: type[_T], summary: str) -> _T
     """
     try:
         return await local(name, request, answer, summary)
-    except ActivityError:
+    except FailureError as failure:  # a local activity raises its bare cause, or an ActivityError when it timed out
+        if is_cancelled_exception(failure):
+            raise
         result: _T = await workflow.execute_activity(
             name,
             request,

@@ -4,27 +4,35 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import FailureError, is_cancelled_exception
 
 from models.messages.delivery import BURY, DELIVER, MAXIMUM_TRIES, WORKFLOW, Burial, Delivery
 from workflows.act import act
 
+WAITED_ON_THE_WORKER = timedelta(seconds=2)
+"""A longer pause between two tries is a timer of the engine."""
+
 
 @workflow.defn(name=WORKFLOW)
 class DeliveryWorkflow:
+    """The worker that has the workflow holds the conversation itself: half the engine's work of an activity that it would have to fetch."""
+
     @workflow.run
     async def run(self, delivery: Delivery) -> str:
         """Return the outcome: sent, unknown or dead."""
         try:
-            outcome: str = await workflow.execute_activity(
+            outcome: str = await workflow.execute_local_activity(
                 DELIVER,
                 delivery,
                 result_type=str,
                 start_to_close_timeout=timedelta(minutes=2),
                 retry_policy=_five_tries(delivery),
+                local_retry_threshold=WAITED_ON_THE_WORKER,
                 summary="one conversation with the mail server",
             )
-        except ActivityError:
+        except FailureError as failure:
+            if is_cancelled_exception(failure):
+                raise
             burial = Burial(
                 merchant_id=delivery.merchant_id,
                 notification_id=delivery.notification_id,

@@ -4,7 +4,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import FailureError, is_cancelled_exception
 
 from models.messages.search_attributes import LEVEL, SLA, STATUS
 from models.messages.ticket import ADOPT, ASSIGN, ENRICH, MEET_DEADLINES, WORKFLOW, At, TicketFacts, TicketLife
@@ -60,7 +60,9 @@ class TicketWorkflow:
         """Nice to have: what can't be gathered at once is left out."""
         try:
             await local(ENRICH, self._as_of_now(), type(None), "gather the reporter's earlier tickets")
-        except ActivityError:
+        except FailureError as failure:
+            if is_cancelled_exception(failure):
+                raise
             workflow.logger.warning("the ticket's context could not be gathered")
 
     async def _news_or_next_deadline(self) -> None:

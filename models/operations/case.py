@@ -9,27 +9,29 @@ from typing import Any
 
 from models.messages.ticket import TicketFacts
 from models.operations.change import Change
-from models.operations.rulebook import Rules
+from models.operations.decision import decision, traits_that_count
 from models.policy.clock import Clock, ClockStatus
+from models.policy.clocks import Clocks
 from models.policy.deadlines import Deadline, Promises, deadlines_of
 from models.policy.lifecycle import Status
+from models.policy.rules import Rules
 from models.policy.sla import Metric
 from models.tables.session import TenantSession
 from models.tables.sla import Escalation, SlaClock
 from models.tables.ticket import Event, Ticket
 
 _SEVERITY = (ClockStatus.BREACHED, ClockStatus.IMMINENT, ClockStatus.RUNNING, ClockStatus.PAUSED, ClockStatus.ACHIEVED)
+_OF_CLOCK = set(Clock.model_fields)
 
 
 class Case:
-    """``clocks`` are frozen values, replaced whole; their rows are written at the end."""
+    """``clocks`` hold frozen values, replaced whole; their rows are written at the end."""
 
     def __init__(self, session: TenantSession, ticket: Ticket, rules: Rules, change: Change) -> None:
         self.session = session
         self.ticket = ticket
-        self.rules = rules
         self.change = change
-        self.clocks: dict[tuple[Metric, int], Clock] = {}
+        self.clocks = Clocks((), rules)
         self.escalations: list[Escalation] = []
         self.has_changed = False
         self.has_news = False
@@ -37,14 +39,15 @@ class Case:
         self.breaches: dict[tuple[Metric, int], int] = {}
         self._rows: dict[tuple[Metric, int], SlaClock] = {}
         self._known: TicketFacts | None = None
+        self._traits = traits_that_count(ticket)
 
     @property
     def at(self) -> datetime:
         return self.change.at
 
-    def clock(self, metric: Metric) -> Clock | None:
-        """The clock of the newest cycle."""
-        return max((clock for clock in self.clocks.values() if clock.metric is metric), key=lambda clock: clock.cycle, default=None)
+    @property
+    def rules(self) -> Rules:
+        return self.clocks.rules
 
     def record(self, kind: str, **changes: Any) -> int:
         """Write one row of the audit. Its id is the cause of what follows from it."""
@@ -76,7 +79,7 @@ class Case:
         taken = [e for e in self.escalations if e.metric is not None and e.cycle is not None]
         held_off = {(e.metric, e.cycle): e.level for e in sorted(taken, key=lambda e: -e.level) if e.acknowledged_at}
         return Promises(
-            clocks=tuple(self.clocks.values()),
+            clocks=tuple(self.clocks.by_key.values()),
             calendar=self.rules.calendar,
             ladder=self.rules.ladder,
             warn_at_fractions=policy.warn_at_fractions if policy else (),
@@ -107,7 +110,7 @@ class Case:
 
     def adopt(self, rows: list[SlaClock], escalations: list[Escalation]) -> None:
         self._rows = {(row.metric, row.cycle): row for row in rows}
-        self.clocks = {key: Clock.model_validate(row.model_dump(exclude={"merchant_id", "ticket_id"})) for key, row in self._rows.items()}
+        self.clocks = Clocks((clock_of(row) for row in rows), self.rules)
         self.escalations = escalations
         self._known = self.facts()
 
@@ -127,19 +130,24 @@ class Case:
         return facts.model_copy(update={"version": self.ticket.facts_version})
 
     def _write_clocks(self) -> None:
-        for key, clock in self.clocks.items():
+        for key, clock in self.clocks.by_key.items():
             row = self._rows.get(key)
+            columns = clock.model_dump() | decision(clock, self.at, self._traits, row.decided_at if row else None)
             if row is None:
-                self.session.append(SlaClock, merchant_id=self.ticket.merchant_id, ticket_id=self.ticket.id, **clock.model_dump())
+                self.session.append(SlaClock, merchant_id=self.ticket.merchant_id, ticket_id=self.ticket.id, **columns)
             else:
-                row.sqlmodel_update(clock.model_dump(exclude={"metric", "cycle"}))
+                row.sqlmodel_update(columns)
 
     def _write_summary(self) -> None:
-        live = [clock for clock in self.clocks.values() if clock.is_live]
-        latest = [clock for metric in Metric if (clock := self.clock(metric))]
+        live = self.clocks.live()
+        latest = [clock for metric in Metric if (clock := self.clocks.latest(metric))]
         self.ticket.sla_status = worst([clock.status for clock in live] or [clock.status for clock in latest])
         due = [clock.due_at for clock in live if clock.is_running and clock.due_at and not clock.breached_at]
         self.ticket.next_due_at = min(due, default=None)
+
+
+def clock_of(row: SlaClock) -> Clock:
+    return Clock.model_validate(row.model_dump(include=_OF_CLOCK))
 
 
 def worst(statuses: Sequence[ClockStatus]) -> ClockStatus | None:

@@ -40,15 +40,10 @@ async def changing(session: TenantSession, tickets: Select[Ticket], change: Chan
 async def changing_both(session: TenantSession, tickets: Select[Ticket], ids: tuple[int, int], change: Change) -> AsyncIterator[list[Case]]:
     """The same for two of ``tickets`` at once, given in the order of ``ids`` and written together.
 
-    They are locked in the order of their ids, whoever asks: of two who want the same two, the second waits for the first and for nobody
-    else, and no other operation waits for a second ticket (see :func:`pick_up_waiting`). So nobody waits in a circle.
-
     Raises:
         NotFound: ``tickets`` does not select both.
     """
-    both = tickets.where(col(Ticket.id).in_(ids)).order_by(col(Ticket.id))
-    locked = (await session.execute(_for_update(both))).scalars().all()
-    cases = {ticket.id: await _case(session, ticket, change) for ticket in locked}
+    cases = {case.ticket.id: case for case in await lock_all(session, tickets.where(col(Ticket.id).in_(ids)), change)}
     if cases.keys() != set(ids):
         raise NotFound
     yield [cases[ticket_id] for ticket_id in ids]
@@ -58,10 +53,22 @@ async def changing_both(session: TenantSession, tickets: Select[Ticket], ids: tu
 async def settle(*cases: Case) -> None:
     """Write the cases; where the facts changed, the ticket's workflow hears of it through the outbox."""
     for case in cases:
-        facts = case.summarise()
-        if case.has_news:
-            outbox.post_facts(case.session, facts, case.change)
+        _post_news(case)
     await _write(*cases)
+
+
+async def settle_all(session: TenantSession, cases: Sequence[Case]) -> None:
+    """The same for cases of which none frees an agent, in as few round trips as for one."""
+    for case in cases:
+        _post_news(case)
+        await tell_of_breaches(case)
+    await session.write()
+
+
+def _post_news(case: Case) -> None:
+    facts = case.summarise()
+    if case.has_news:
+        outbox.post_facts(case.session, facts, case.change)
 
 
 async def answer(case: Case) -> TicketFacts:
@@ -102,22 +109,44 @@ async def _waiting(session: TenantSession, team_id: int) -> Sequence[Ticket]:
 
 
 async def lock(session: TenantSession, tickets: Select[Ticket], change: Change) -> Case:
-    ticket = (await session.execute(_for_update(tickets))).scalar_one_or_none()
+    locked = tickets.with_for_update(of=Ticket).execution_options(populate_existing=True)
+    ticket = (await session.execute(locked)).scalar_one_or_none()
     if ticket is None:
         raise NotFound
     return await _case(session, ticket, change)
 
 
-def _for_update(tickets: Select[Ticket]) -> Select[Ticket]:
-    return tickets.with_for_update(of=Ticket).execution_options(populate_existing=True)
+async def lock_all(session: TenantSession, tickets: Select[Ticket], change: Change) -> list[Case]:
+    """Several tickets, in the order of their ids: of two who lock some of the same, neither waits in a circle."""
+    locked = tickets.order_by(col(Ticket.id)).with_for_update(of=Ticket).execution_options(populate_existing=True)
+    return await cases_of(session, list((await session.execute(locked)).scalars()), change)
+
+
+async def cases_of(session: TenantSession, tickets: Sequence[Ticket], change: Change) -> list[Case]:
+    """Their clocks and escalations are read for all of them at once."""
+    clocks = await _rows(session, SlaClock, tickets)
+    escalations = await _rows(session, Escalation, [ticket for ticket in tickets if ticket.escalation_level])
+    cases = []
+    for ticket in tickets:
+        case = Case(session, ticket, await rules_of(session, ticket), _not_before(ticket, change))
+        case.adopt([row for row in clocks if row.ticket_id == ticket.id], [row for row in escalations if row.ticket_id == ticket.id])
+        cases.append(case)
+    return cases
 
 
 async def _case(session: TenantSession, ticket: Ticket, change: Change) -> Case:
-    case = Case(session, ticket, await rules_of(session, ticket), change)
-    case.adopt(await _rows(session, SlaClock, ticket), await _rows(session, Escalation, ticket) if ticket.escalation_level else [])
-    return case
+    return (await cases_of(session, [ticket], change))[0]
 
 
-async def _rows(session: TenantSession, table: type[_T], ticket: Ticket) -> list[_T]:
-    of_ticket = (col(table.merchant_id) == ticket.merchant_id) & (col(table.ticket_id) == ticket.id)
-    return list((await session.execute(sa.select(table).where(of_ticket))).scalars())
+def _not_before(ticket: Ticket, change: Change) -> Change:
+    """A process whose clock is behind does not write into a ticket's past: its history only goes forward."""
+    return change if change.at >= ticket.updated_at else change.model_copy(update={"at": ticket.updated_at})
+
+
+async def _rows(session: TenantSession, table: type[_T], tickets: Sequence[Ticket]) -> list[_T]:
+    if not tickets:
+        return []
+    found = sa.select(table).where(
+        col(table.merchant_id) == session.merchant_id, col(table.ticket_id).in_([ticket.id for ticket in tickets])
+    )
+    return list((await session.execute(found)).scalars())

@@ -1,6 +1,5 @@
 """A ticket's traits are edited. What decides its SLA re-times the clocks: what was spent stays spent."""
 
-from datetime import timedelta
 from typing import Any
 
 from pydantic.alias_generators import to_camel
@@ -10,8 +9,6 @@ from models.operations.assign import assign_automatically
 from models.operations.case import Case
 from models.operations.errors import Conflict, Invalid
 from models.operations.rulebook import Pin, pin, pin_of, rulebook, traits_of
-from models.policy.calendar import Calendar
-from models.policy.clock import Clock
 from models.policy.lifecycle import Status
 
 _DECIDE_SLA = {"priority", "category", "tags", "organizer_id"}
@@ -51,23 +48,12 @@ async def _move_category(case: Case, category: str | None) -> None:
 
 async def _retime(case: Case, reason: str) -> None:
     """The same policy keeps the version that the ticket was opened under; another one is taken as it is now."""
-    book, was = await rulebook(case.session), case.rules.calendar
+    book, rules = await rulebook(case.session), case.rules
     chosen, current = book.choose(traits_of(case.ticket)), pin_of(case.ticket)
     if _policy(chosen) != _policy(current):
         pin(case.ticket, chosen)
-        case.rules = case.rules if chosen is None else book.rules(chosen)
-    policy = case.rules.policy if chosen else None
-    for clock in [clock for clock in case.clocks.values() if clock.is_live]:
-        target = policy.target(case.ticket.priority, clock.metric) if policy else None
-        _apply(case, clock, target, was, reason)
-    clocks.completed(case, reason)
-
-
-def _apply(case: Case, clock: Clock, target: timedelta | None, was: Calendar | None, reason: str) -> None:
-    if target is None or was is None:
-        clocks.cancelled_one(case, clock, reason)
-    else:
-        clocks.retime(case, clock, target, was=was, reason=reason)
+        rules = book.rules(chosen)
+    clocks.retimed(case, rules, reason)
 
 
 def _policy(chosen: Pin | None) -> int | None:

@@ -43,7 +43,7 @@ async def escalate_by_hand(case: Case, reason: str, level: int | None) -> Escala
         raise Conflict("already_escalated", f"The ticket is at level {case.ticket.escalation_level}.")
     rung, escalation = _rung(case, wanted), _escalation(case, wanted, EscalationCause.MANUAL)
     escalation.reason = reason
-    clock = case.clock(rung.metric)
+    clock = case.clocks.latest(rung.metric)
     if clock is not None and clock.is_live:  # the ladder knows of it: what it would have done up to this level is done
         escalation.metric, escalation.cycle = clock.metric, clock.cycle
     return await _take(case, rung, escalation)

@@ -68,7 +68,7 @@ def _rung(case: Case, deadline: Deadline) -> Rung:
 
 
 def _clock(case: Case, deadline: Deadline) -> Clock:
-    return case.clocks[_metric(deadline), _cycle(deadline)]
+    return case.clocks.by_key[_metric(deadline), _cycle(deadline)]
 
 
 def _metric(deadline: Deadline) -> Metric:

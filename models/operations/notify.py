@@ -55,7 +55,7 @@ async def tell_of_breaches(case: Case) -> None:
         return
     people = await audience(case, (Audience.ASSIGNEE, Audience.LEAD))
     for (metric, cycle), cause in case.breaches.items():
-        breached_at = case.clocks[metric, cycle].breached_at
+        breached_at = case.clocks.by_key[metric, cycle].breached_at
         tell(case, NotificationKind.SLA_BREACHED, cause, people, metric=metric, dueAt=breached_at.isoformat() if breached_at else None)
     case.breaches.clear()
 

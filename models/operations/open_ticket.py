@@ -10,7 +10,7 @@ from models.operations.change import Change
 from models.operations.changing import settle
 from models.operations.errors import Invalid
 from models.operations.notify import reporter, tell
-from models.operations.rulebook import Rulebook, Rules, pin, rulebook_and_number, traits_of
+from models.operations.rulebook import Rulebook, pin, rulebook_and_number, traits_of
 from models.policy.lifecycle import Channel, Priority, Status
 from models.policy.notification import NotificationKind
 from models.policy.value import Value
@@ -76,7 +76,7 @@ async def _promise(session: TenantSession, ticket: Ticket, book: Rulebook, chang
     """The clocks start, and the reporter learns that his ticket has arrived."""
     chosen = book.choose(traits_of(ticket))
     pin(ticket, chosen)
-    case = Case(session, ticket, book.rules(chosen) if chosen else Rules(), change)
+    case = Case(session, ticket, book.rules(chosen), change)
     cause = case.record("ticket.opened", status=[None, ticket.status], priority=ticket.priority, category=ticket.category)
     clocks.open_clocks(case)
     if change.by.is_reporter:

@@ -96,12 +96,16 @@ def restart(clock: Clock, at: datetime, calendar: Calendar) -> Clock:
 
 def retime(clock: Clock, at: datetime, target: timedelta, *, was: Calendar, calendar: Calendar) -> Clock:
     """Give a new target or calendar from ``at`` on; what was spent under the calendar ``was`` stays spent."""
-    halted = clock.model_copy(update=_halt(clock, at, was) | {"target": target})
-    warned = 0.0 if halted.spent < target * clock.warned_fraction else clock.warned_fraction
-    kept = halted.model_copy(update={"warned_fraction": warned})
+    kept = aim(clock.model_copy(update=_halt(clock, at, was)), target)
     if not clock.is_running:
         return kept
     return start(kept, at, calendar)
+
+
+def aim(clock: Clock, target: timedelta) -> Clock:
+    """Give a clock that stands still another target. A warning that is not reached any more will be given again."""
+    warned = 0.0 if clock.spent < target * clock.warned_fraction else clock.warned_fraction
+    return clock.model_copy(update={"target": target, "warned_fraction": warned})
 
 
 def settle(clock: Clock, at: datetime) -> Clock:

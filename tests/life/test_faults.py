@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from models.tables.ticket import Event, Ticket
@@ -32,6 +33,26 @@ async def test_tickets_opened_while_the_engine_is_down_get_their_workflows_after
         assert {str(ticket.id) for ticket in tickets} == {ticket["id"] for ticket in opened}
         await audit(desk, acme)
         assert (await told(desk, acme, opened[0], "ticket_received")) == ["Rita"]
+
+
+async def test_a_database_that_refuses_delays_a_ticket_and_does_not_end_its_workflow(apart: Apart) -> None:
+    parts = (await apart.environment(), apart.urls, apart.identity, apart.jwks_url, apart.smtp_port, apart.mails)
+    async with working_desk(*parts) as desk:
+        acme = await desk.merchant()
+        await as_owner(apart, "REVOKE UPDATE ON ticket FROM helpdesk_app")
+        ticket = await acme.open(category="general")
+        await desk.until(lambda: desk.history(f"ticket-{ticket['id']}"), lambda events: "activity_task_scheduled" in events)
+        await as_owner(apart, "GRANT UPDATE ON ticket TO helpdesk_app")
+        await desk.until(lambda: acme.get(ticket["id"]), lambda seen: seen["assigneeId"] is not None)
+        await audit(desk, acme)
+
+
+async def as_owner(apart: Apart, statement: str) -> None:
+    connection = await asyncpg.connect(apart.postgres.url("helpdesk_owner", apart.database))
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
 
 
 @pytest.mark.slow

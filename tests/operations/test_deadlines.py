@@ -85,7 +85,7 @@ async def test_a_reply_around_the_deadline(ticket: Counter, late: timedelta, sta
     async with ticket.at(NOON + FIRST_RESPONSE + late, ticket.ana) as case:
         await reply(case, "We are on our way.")
     async with ticket.at(NOON + timedelta(seconds=6)) as case:
-        clock = case.clock(Metric.FIRST_RESPONSE)
+        clock = case.clocks.latest(Metric.FIRST_RESPONSE)
     assert clock is not None
     assert clock.status is status
     assert clock.breached_at == (NOON + FIRST_RESPONSE if status is ClockStatus.BREACHED else None)
@@ -164,7 +164,7 @@ async def test_what_resolving_had_cancelled_stays_cancelled_over_a_deletion(tick
 
 async def clock(ticket: Counter, metric: Metric) -> Any:
     async with ticket.at(NOON) as case:
-        return case.clock(metric)
+        return case.clocks.latest(metric)
 
 
 @pytest.mark.parametrize(("late", "is_open"), [(timedelta(), True), (TICK, False)], ids=["exactly at", "just after"])
@@ -211,7 +211,7 @@ async def test_a_snooze_ends_at_its_instant_and_not_before(ticket: Counter, late
     await ticket.due(until + late)
     async with ticket.at(until) as case:
         assert case.ticket.status is status
-        clock = case.clock(Metric.RESOLUTION)
+        clock = case.clocks.latest(Metric.RESOLUTION)
     assert clock is not None
     assert clock.due_at == (until + timedelta(seconds=6) if status is Status.OPEN else None)
     assert await ticket.ladder() == []

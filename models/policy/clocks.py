@@ -1,0 +1,200 @@
+"""All clocks of one ticket, moved together by what happens to it. Pure: what is to be written comes out as notes, in order."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+from models.policy import clock as one
+from models.policy.calendar import Calendar
+from models.policy.clock import Clock
+from models.policy.lifecycle import UNFINISHED, Priority, Status
+from models.policy.rules import Rules
+from models.policy.sla import Metric, OnReopen
+
+
+class Kind(StrEnum):
+    """What a row of the ledger says of a clock."""
+
+    STARTED = "started"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    RETIMED = "retimed"
+    RESTARTED = "restarted"
+    STOPPED = "stopped"
+    CANCELLED = "cancelled"
+
+
+class Turn(NamedTuple):
+    """A row for the ledger: the clock as it is after the turn."""
+
+    clock: Clock
+    kind: Kind
+    reason: str
+
+
+class Breach(NamedTuple):
+    """A row for the audit: ``clock.breached_at`` was recorded just now."""
+
+    clock: Clock
+
+
+Note = Turn | Breach
+
+
+class Standing(NamedTuple):
+    """What of the ticket its clocks follow, as of ``at``. ``is_answered``: an agent has replied once in public."""
+
+    at: datetime
+    status: Status
+    priority: Priority
+    is_answered: bool = False
+
+
+class Clocks:
+    """``by_key`` holds every cycle of every metric, as frozen clocks that are replaced whole."""
+
+    def __init__(self, clocks: Iterable[Clock], rules: Rules) -> None:
+        self.by_key = {(clock.metric, clock.cycle): clock for clock in clocks}
+        self.rules = rules
+        self._notes: list[Note] = []
+
+    def latest(self, metric: Metric) -> Clock | None:
+        """The clock of the newest cycle."""
+        return max((clock for clock in self.by_key.values() if clock.metric is metric), key=lambda clock: clock.cycle, default=None)
+
+    def live(self) -> list[Clock]:
+        return [clock for clock in self.by_key.values() if clock.is_live]
+
+    def take_notes(self) -> list[Note]:
+        """What happened since they were last taken."""
+        taken, self._notes = self._notes, []
+        return taken
+
+    def opened(self, now: Standing) -> None:
+        """A new ticket: the clocks of every metric with a target; one that the state holds back waits as pending."""
+        for metric in (Metric.FIRST_RESPONSE, Metric.RESOLUTION):
+            self._add(now, metric, "opened")
+
+    def answered(self, now: Standing) -> None:
+        """A public reply of an agent meets the first response, then every next one."""
+        for metric in (Metric.FIRST_RESPONSE, Metric.NEXT_RESPONSE):
+            self._turn_live(now, metric, one.stop, Kind.STOPPED, "public reply")
+
+    def asked(self, now: Standing) -> None:
+        """A message of the reporter: the next response runs from the oldest one that nobody answered."""
+        waiting = [clock for clock in self.live() if clock.metric is not Metric.RESOLUTION]
+        if not waiting:
+            self._add(now, Metric.NEXT_RESPONSE, "reporter's message")
+
+    def followed(self, now: Standing, reason: str) -> None:
+        """The ticket's state changed: each live clock runs, or stands still, as the policy says."""
+        for clock in self.live():
+            if self._runs_in(clock.metric, now.status):
+                self._turn(now, clock, one.start, Kind.RESUMED if clock.started_at else Kind.STARTED, reason)
+            else:
+                self._turn(now, clock, one.pause, Kind.PAUSED, reason)
+
+    def resolved(self, now: Standing) -> None:
+        self._turn_live(now, Metric.RESOLUTION, one.stop, Kind.STOPPED, "resolved")
+        self.cancelled(now, "resolved")
+
+    def cancelled(self, now: Standing, reason: str) -> None:
+        """Whatever is still to be met does not apply any more."""
+        for metric in Metric:
+            self._turn_live(now, metric, one.cancel, Kind.CANCELLED, reason)
+
+    def reopened(self, now: Standing) -> None:
+        """Resolved too early: the policy says whether its clock goes on, begins again, or a new cycle does. The target is today's."""
+        policy, clock, target = self.rules.policy, self.latest(Metric.RESOLUTION), self._target(now, Metric.RESOLUTION)
+        if policy is None or clock is None or clock.is_live or target is None:
+            return
+        is_over = policy.on_reopen is OnReopen.RESTART and clock.breached_at is not None  # a breach is never taken back
+        if policy.on_reopen is OnReopen.NEW_CYCLE or is_over:
+            self._add(now, Metric.RESOLUTION, "reopened")
+        elif policy.on_reopen is OnReopen.RESTART:
+            self._turn(now, one.aim(clock, target), one.restart, Kind.RESTARTED, "reopened")
+        else:
+            self._turn(now, one.aim(clock, target), one.start, Kind.RESUMED, "reopened")
+        self.followed(now, "reopened")
+
+    def restored(self, now: Standing, deleted_at: datetime) -> None:
+        """A deletion is taken back: whatever it had cancelled, and nothing else, is live again, and runs if the state lets it."""
+        for clock in [clock for metric in Metric if (clock := self.latest(metric)) and clock.cancelled_at == deleted_at]:
+            kept = self._put(clock.model_copy(update={"cancelled_at": None, "paused_at": deleted_at}))
+            if not self._runs_in(kept.metric, now.status):
+                self._notes.append(Turn(kept, Kind.PAUSED, "restored"))
+        self.followed(now, "restored")
+
+    def retimed(self, now: Standing, rules: Rules, reason: str) -> None:
+        """Other rules, or another priority, from now on: what was spent stays spent, a recorded breach stays recorded.
+
+        A metric that is promised no more is cancelled; one that was not promised before starts now.
+        """
+        was, calendar = self.rules.calendar, rules.calendar
+        for clock in self.live():
+            target = None if rules.policy is None else rules.policy.target(now.priority, clock.metric)
+            if target is None or was is None or calendar is None:
+                self._turn(now, clock, one.cancel, Kind.CANCELLED, reason)
+            else:
+                self._retime(now, clock, target, was, calendar, reason)
+        self.rules = rules
+        self.followed(now, reason)
+        self._complete(now, reason)
+
+    def warned(self, clock: Clock, fraction: float) -> None:
+        self._put(one.warn(clock, fraction))
+
+    def breached(self, clock: Clock) -> Clock:
+        """Record a breach, once, with the instant at which it became true."""
+        return self._note_breach(clock, one.breach(clock))
+
+    def _complete(self, now: Standing, reason: str) -> None:
+        """The ticket came under a promise that it had not before: its clock starts now."""
+        for metric in (Metric.FIRST_RESPONSE, Metric.RESOLUTION):
+            clock = self.latest(metric)
+            is_met = metric is Metric.FIRST_RESPONSE and now.is_answered
+            if now.status in UNFINISHED and not is_met and (clock is None or clock.cancelled_at):
+                self._add(now, metric, reason)
+
+    def _add(self, now: Standing, metric: Metric, reason: str) -> None:
+        target, latest = self._target(now, metric), self.latest(metric)
+        if target is None:
+            return
+        clock = self._put(Clock(metric=metric, cycle=latest.cycle + 1 if latest else 1, target=target))
+        if self._runs_in(metric, now.status):
+            self._turn(now, clock, one.start, Kind.STARTED, reason)
+
+    def _retime(self, now: Standing, clock: Clock, target: timedelta, was: Calendar, calendar: Calendar, reason: str) -> None:  # noqa: PLR0913, PLR0917
+        settled = self._note_breach(clock, one.settle(clock, now.at))
+        turned = self._put(one.retime(settled, now.at, target, was=was, calendar=calendar))
+        self._notes.append(Turn(turned, Kind.RETIMED, reason))
+
+    def _turn_live(self, now: Standing, metric: Metric, change: Callable[..., Clock], kind: Kind, reason: str) -> None:
+        clock = self.latest(metric)
+        if clock is not None and clock.is_live:
+            self._turn(now, clock, change, kind, reason)
+
+    def _turn(self, now: Standing, clock: Clock, change: Callable[..., Clock], kind: Kind, reason: str) -> None:
+        """One turn of one clock. What was overdue before it is recorded first: a late pause or reply takes no breach back."""
+        settled = self._note_breach(clock, one.settle(clock, now.at))
+        turned = change(settled, now.at, self.rules.calendar)
+        if turned != settled:
+            self._put(turned)
+            self._notes.append(Turn(turned, kind, reason))
+
+    def _note_breach(self, before: Clock, after: Clock) -> Clock:
+        if after.breached_at and not before.breached_at:
+            self._put(after)
+            self._notes.append(Breach(after))
+        return after
+
+    def _runs_in(self, metric: Metric, status: Status) -> bool:
+        return self.rules.policy is not None and status in UNFINISHED and status not in self.rules.policy.pause_on.of(metric)
+
+    def _target(self, now: Standing, metric: Metric) -> timedelta | None:
+        return None if self.rules.policy is None else self.rules.policy.target(now.priority, metric)
+
+    def _put(self, clock: Clock) -> Clock:
+        self.by_key[clock.metric, clock.cycle] = clock
+        return clock
