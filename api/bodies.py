@@ -89,6 +89,14 @@ class Why(Value):
     reason: Reason | None = None
 
 
+class Snooze(Value):
+    until: Instant
+
+
+class Merge(Value):
+    into_ticket_id: Id
+
+
 class Assign(Value):
     """Exactly one of the three."""
 

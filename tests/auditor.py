@@ -15,7 +15,7 @@ from models.operations.rulebook import Rulebook, rulebook
 from models.policy.calendar import elapsed
 from models.policy.clock import ZERO
 from models.policy.lifecycle import Status
-from models.tables.outgoing import Notification, Outbox
+from models.tables.outgoing import Notification, Outbox, Survey
 from models.tables.sla import Escalation, LedgerEntry, SlaClock
 from models.tables.ticket import Event, Ticket
 from tests.desk import Desk, Merchant
@@ -78,11 +78,25 @@ async def _rows_agree(desk: Desk, merchant: Merchant) -> None:
         sequences = sorted(event.sequence for event in events if event.ticket_id == ticket.id)
         assert sequences == list(range(1, ticket.event_sequence + 1))
     assert len({ticket.number for ticket in tickets}) == len(tickets)
+    assert all(ticket.status is Status.ON_HOLD for ticket in tickets if ticket.snoozed_until)
+    _merged_ones_rest(tickets, events, await rows(desk, merchant, SlaClock), await rows(desk, merchant, Survey))
     _each_rung_once(await rows(desk, merchant, Escalation))
     _one_letter_each(await rows(desk, merchant, Notification), {event.id for event in events})
     clocks = await rows(desk, merchant, SlaClock)
     _ledger_sums_up(clocks, await rows(desk, merchant, LedgerEntry), book)
     _decided_once(clocks)
+
+
+def _merged_ones_rest(tickets: Sequence[Ticket], events: Sequence[Event], clocks: Sequence[SlaClock], surveys: Sequence[Survey]) -> None:
+    """A merged ticket is at its end, nothing of it is promised any more, and the history of the other one names it once."""
+    merged = {ticket.id: ticket for ticket in tickets if ticket.merged_into_id}
+    said = sorted((e.ticket_id, int(e.changes["fromTicketId"])) for e in events if e.kind == "ticket.merged_from")
+    assert said == sorted((ticket.merged_into_id, ticket.id) for ticket in merged.values())
+    for ticket in merged.values():
+        assert ticket.status is Status.CLOSED
+        assert (ticket.survey_at, ticket.auto_close_at, ticket.reopen_until) == (None, None, None)
+    assert all(clock.stopped_at or clock.cancelled_at for clock in clocks if clock.ticket_id in merged)
+    assert all(survey.answered_at or survey.cancelled_at for survey in surveys if survey.ticket_id in merged)
 
 
 def _each_rung_once(escalations: Sequence[Escalation]) -> None:

@@ -25,6 +25,10 @@ async def _agent_id(agent_id: Annotated[str, Path(description="an agent's id")])
     return known(agent_id)
 
 
+async def _merchant_id(merchant_id: Annotated[str, Path(description="a merchant's id")]) -> int:
+    return known(merchant_id)
+
+
 async def _notification_id(notification_id: Annotated[str, Path(description="a notification's id")]) -> int:
     return known(notification_id)
 
@@ -42,6 +46,7 @@ async def _job_id(job_id: Annotated[str, Path(description="a job's id")]) -> int
 
 TicketId = Annotated[int, Depends(_ticket_id)]
 AgentId = Annotated[int, Depends(_agent_id)]
+MerchantId = Annotated[int, Depends(_merchant_id)]
 NotificationId = Annotated[int, Depends(_notification_id)]
 JobId = Annotated[int, Depends(_job_id)]
 Version = Annotated[int, Depends(_version)]

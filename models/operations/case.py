@@ -87,6 +87,7 @@ class Case:
             held_off=held_off,
             survey_at=self.ticket.survey_at,
             auto_close_at=self.ticket.auto_close_at,
+            snoozed_until=self.ticket.snoozed_until,
         )
 
     def facts(self) -> TicketFacts:

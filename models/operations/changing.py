@@ -1,4 +1,4 @@
-"""Opening and closing a case: lock one ticket, change it, write all of it in the caller's transaction."""
+"""Opening and closing a case: lock one ticket, or two, change it, write all of it in the caller's transaction."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -36,10 +36,25 @@ async def changing(session: TenantSession, tickets: Select[Ticket], change: Chan
     await settle(case)
 
 
-async def settle(case: Case) -> None:
-    """Write the case; if the facts changed, its workflow hears of it through the outbox."""
-    _post_news(case)
-    await _write(case)
+@asynccontextmanager
+async def changing_both(session: TenantSession, tickets: Select[Ticket], ids: tuple[int, int], change: Change) -> AsyncIterator[list[Case]]:
+    """The same for two of ``tickets`` at once, given in the order of ``ids`` and written together.
+
+    Raises:
+        NotFound: ``tickets`` does not select both.
+    """
+    cases = {case.ticket.id: case for case in await lock_all(session, tickets.where(col(Ticket.id).in_(ids)), change)}
+    if cases.keys() != set(ids):
+        raise NotFound
+    yield [cases[ticket_id] for ticket_id in ids]
+    await settle(*cases.values())
+
+
+async def settle(*cases: Case) -> None:
+    """Write the cases; where the facts changed, the ticket's workflow hears of it through the outbox."""
+    for case in cases:
+        _post_news(case)
+    await _write(*cases)
 
 
 async def settle_all(session: TenantSession, cases: Sequence[Case]) -> None:
@@ -63,11 +78,14 @@ async def answer(case: Case) -> TicketFacts:
     return facts
 
 
-async def _write(case: Case) -> None:
-    await tell_of_breaches(case)
-    await case.session.write()
-    if case.freed_team_id is not None:
-        await pick_up_waiting(case.session, case.freed_team_id, case.change)
+async def _write(*cases: Case) -> None:
+    """All of them first: who picks up what waits may find one of these tickets, for its lock is our own, and opens its case anew."""
+    for case in cases:
+        await tell_of_breaches(case)
+    await cases[0].session.write()
+    for case in cases:
+        if case.freed_team_id is not None:
+            await pick_up_waiting(case.session, case.freed_team_id, case.change)
 
 
 async def pick_up_waiting(session: TenantSession, team_id: int, change: Change) -> None:

@@ -4,6 +4,7 @@ A test fails when a route has no line here.
 """
 
 from collections import defaultdict
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import httpx
@@ -35,6 +36,8 @@ POST   /tickets/{ticket_id}/escalate    403  200  200  200  200  200
 POST   /tickets/{ticket_id}/acknowledge 403  200  200  200  200  200
 POST   /tickets/{ticket_id}/pending     403  200  200  200  200  200
 POST   /tickets/{ticket_id}/hold        403  200  200  200  200  200
+POST   /tickets/{ticket_id}/snooze      403  200  200  200  200  200
+POST   /tickets/{ticket_id}/merge       403  404  404  404  404  404
 POST   /tickets/{ticket_id}/resume      403  200  200  200  200  200
 POST   /tickets/{ticket_id}/resolve     200  200  200  200  200  200
 POST   /tickets/{ticket_id}/reopen      200  200  200  200  200  200
@@ -79,6 +82,8 @@ GET    /escalation-ladders/{ladder_id}/versions 403 200 200 200 200 200
 POST   /escalation-ladders/{ladder_id}/versions 403 403 403 403 201 201
 GET    /escalation-ladders/{ladder_id}/versions/{version} 403 200 200 200 200 200
 GET    /me                              200  200  200  200  200  200
+GET    /merchants/{merchant_id}         403  403  403  403  200  200
+PATCH  /merchants/{merchant_id}         403  403  403  403  200  200
 GET    /agents                          403  200  200  200  200  200
 GET    /agents/{agent_id}               403  200  200  200  200  200
 PUT    /agents/{agent_id}/availability  403  200  403  200  200  200
@@ -101,6 +106,9 @@ BODIES: dict[str, Any] = {
     "POST /tickets/{ticket_id}/notes": {"body": "Hello."},
     "POST /tickets/{ticket_id}/assign": {"auto": True},
     "POST /tickets/{ticket_id}/escalate": {"reason": "It burns."},
+    "POST /tickets/{ticket_id}/snooze": {"until": (datetime.now(UTC) + timedelta(days=1)).isoformat()},
+    "POST /tickets/{ticket_id}/merge": {"intoTicketId": NOWHERE},
+    "PATCH /merchants/{merchant_id}": {"reopenWithinSeconds": 60},
     "PUT /agents/{agent_id}/availability": {"state": "away"},
     "POST /calendars": CALENDAR,
     "POST /calendars/preview": {"calendar": CALENDAR, "start": "2026-03-02T08:00:00Z", "seconds": 60},

@@ -10,7 +10,7 @@ from models.policy.roles import Role
 from tests.api.table_of_routes import PUBLIC, ROLES, ROUTES, WITH_IDS, Route, name_of, rules_of
 from tests.desk import BASE, Desk, Merchant
 
-STAFFS = ("/agents", "/calendars", "/sla-policies", "/escalation-ladders", "/jobs")
+STAFFS = ("/agents", "/merchants", "/calendars", "/sla-policies", "/escalation-ladders", "/jobs")
 
 
 class Scene(NamedTuple):
@@ -37,7 +37,8 @@ async def test_every_role_gets_from_every_route_what_it_may(route: Route, restin
         if not seen or (route.method != "GET" and seen[[*seen][-1]] < 300):  # what was refused changed nothing
             ticket = await resting.open(category="general")
             await route.prepare(resting, ticket["id"])
-        answer = await route.call(resting.client(name, role), ticket_id=ticket["id"], agent_id=resting.agents["ana"], **rules)
+        ids = {"ticket_id": ticket["id"], "agent_id": resting.agents["ana"], "merchant_id": resting.id}
+        answer = await route.call(resting.client(name, role), **ids, **rules)
         seen[name] = answer.status_code
     assert seen == route.statuses
 
@@ -47,7 +48,8 @@ async def scene(whole_desk: Desk) -> Scene:
     """Two merchants and a ticket of the first. Strangers change nothing, so the tests about them share it."""
     acme, globex = await whole_desk.merchant("acme"), await whole_desk.merchant("globex")
     ticket = await acme.open(category="general")
-    return Scene(acme, globex, {"ticket_id": ticket["id"], "agent_id": str(acme.agents["ana"])} | await rules_of(acme))
+    theirs = {"ticket_id": ticket["id"], "agent_id": str(acme.agents["ana"]), "merchant_id": str(acme.id)}
+    return Scene(acme, globex, theirs | await rules_of(acme))
 
 
 @each_route_with_an_id
