@@ -54,16 +54,17 @@ async def _pending(desk: Desk, merchant: Merchant) -> Sequence[Any]:
 async def _follows_its_row(desk: Desk, ticket: Ticket) -> None:
     """An open ticket has a running workflow that knows the row's facts; an ended one has none."""
     if ticket.status is Status.CLOSED or ticket.deleted_at is not None:
-        await desk.until(lambda: _is_running(desk, ticket), lambda running: not running)
+        await desk.until(lambda: is_running(desk, ticket.id), lambda running: not running)
         return
-    assert await desk.until(lambda: _is_running(desk, ticket), bool)
+    assert await desk.until(lambda: is_running(desk, ticket.id), bool)
     facts = await desk.until(lambda: facts_of(desk, ticket.id), lambda facts: facts.version == ticket.facts_version)
     assert (facts.status, facts.escalation_level) == (ticket.status, ticket.escalation_level)
 
 
-async def _is_running(desk: Desk, ticket: Ticket) -> bool:
+async def is_running(desk: Desk, ticket_id: str | int) -> bool:
+    """Whether there is a workflow behind the ticket."""
     try:
-        described = await desk.client.get_workflow_handle(f"ticket-{ticket.id}").describe()
+        described = await desk.client.get_workflow_handle(f"ticket-{ticket_id}").describe()
     except RPCError:
         return False
     return described.status is WorkflowExecutionStatus.RUNNING
