@@ -34,12 +34,13 @@ class Connection:
         await self._writer.wait_closed()
 
 
-def request(method: str, path: str, token: str = "", body: object = None) -> bytes:
+def request(method: str, path: str, token: str = "", body: object = None, *, if_match: str = "") -> bytes:
     """The bytes of a request, made before the clock starts."""
     content = b"" if body is None else json.dumps(body).encode()
     lines = [f"{method} {path} HTTP/1.1", "Host: bench", f"Content-Length: {len(content)}"]
     lines += ["Content-Type: application/json"] if content else []
     lines += [f"Authorization: Bearer {token}"] if token else []
+    lines += [f"If-Match: {if_match}"] if if_match else []
     return "\r\n".join([*lines, "", ""]).encode() + content
 
 
