@@ -10,7 +10,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from models.messages.ticket import TicketFacts
-from tests.bench.bare_crowd import MARGIN, BareCrowd, measure_bare_crowd
+from tests.bench.bare_crowd import LONG_ENOUGH, MARGIN, BareCrowd, measure_bare_crowd
 from tests.bench.burst import until_none, until_quiet
 from tests.bench.cast import Cast
 from tests.bench.crowd import APART, CROWD, Crowd, assemble_crowd
@@ -99,7 +99,7 @@ async def _outage(system: System, pool: asyncpg.Pool, client: Client, crowd: Cro
     due_at = crowd.due_at("resolution")
     await asyncio.to_thread(system.worker.stop)
     in_time = "" if time.time() < due_at - APART else "; stopped too late: this machine is too busy for the rehearsal"
-    await asyncio.sleep(max(due_at + APART + 1 - time.time(), 0))
+    await asyncio.sleep(max(due_at + APART + LONG_ENOUGH - time.time(), 0))
     launched_at = await asyncio.to_thread(system.worker.start)
     ready = time.time() - launched_at
     await until_none(pool, _taken(crowd, "resolution", 3), seconds=_PATIENCE)
