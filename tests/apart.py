@@ -1,6 +1,8 @@
 """A database and an engine of a test's own, for what the shared ones must not suffer."""
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -19,6 +21,8 @@ from models.migrations import upgrade
 from models.relay import Relay
 from models.tables.session import Database
 from tests.desk import SIGNING_KEY, Desk, context_of
+
+ROOT = Path(__file__).parents[1]
 
 
 class Apart(NamedTuple):
@@ -120,3 +124,15 @@ async def still_desk(apart: Apart) -> AsyncIterator[Desk]:
         await relay._database.dispose()
         await keys.aclose()
         await database.aclose()
+
+
+@asynccontextmanager
+async def worker_process(apart: Apart, module: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    environment = {**os.environ, **apart.settings(), "RUN_MODE": "worker", "PYTHONPATH": str(ROOT)}
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", module, env=environment, cwd=ROOT)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()

@@ -39,6 +39,8 @@ class Layout(BaseSettings):
     temporal_ui_port: int = Field(default=8233, ge=1, le=65535, validation_alias="LOCAL_TEMPORAL_UI_PORT")
     smtp_port: int = Field(default=2525, ge=1, le=65535, validation_alias="LOCAL_SMTP_PORT")
     auto_close_seconds: int = Field(default=7 * 24 * 3600, ge=0, validation_alias="LOCAL_AUTO_CLOSE_SECONDS")
+    worker: bool = Field(default=True, validation_alias="LOCAL_WORKER")
+    """Without it somebody else starts the worker, and may stop it: a debugger, or a rehearsal of an outage."""
 
     @property
     def base(self) -> str:
@@ -55,6 +57,12 @@ class Layout(BaseSettings):
     @property
     def identity_key(self) -> Path:
         return self.var / "secrets" / "identity.pem"
+
+    @property
+    def processes(self) -> dict[str, int]:
+        """Those of ours that are started, in this order, with the port that answers for each."""
+        worker = {"worker": self.worker_port} if self.worker else {}
+        return worker | {"api": self.http_port}
 
     def log(self, name: str) -> Path:
         return self.var / "log" / f"{name}.log"

@@ -74,11 +74,9 @@ def _start_and_watch(layout: Layout, started: ExitStack) -> NoReturn:
     temporal = _start_temporal(layout, started)
     _start_mail(layout, started)
     _finish_preparing(layout, preparing)
-    processes = [_start_process(layout, name, environment, started) for name in ("worker", "api")]
-    wait_until(lambda: answers(f"{layout.base}/healthz"), processes[1].process, log=layout.log("api"), seconds=30)
-    wait_until(
-        lambda: answers(f"http://127.0.0.1:{layout.worker_port}/healthz"), processes[0].process, log=layout.log("worker"), seconds=30
-    )
+    processes = [_start_process(layout, name, environment, started) for name in layout.processes]
+    for child in reversed(processes):
+        _wait_for(child, layout)
     greet(layout)
     _watch(layout, postgres, temporal, processes)
 
@@ -140,6 +138,11 @@ def _start_process(layout: Layout, name: str, environment: dict[str, str], start
     started.callback(end, process, seconds=20)
     remember(layout.var, name, process.pid)
     return _Child(name, process)
+
+
+def _wait_for(child: _Child, layout: Layout) -> None:
+    probe = f"http://127.0.0.1:{layout.processes[child.name]}/healthz"
+    wait_until(lambda: answers(probe), child.process, log=layout.log(child.name), seconds=30)
 
 
 def _watch(layout: Layout, postgres: EmbeddedPostgres, temporal: TemporalServer, processes: list[_Child]) -> NoReturn:

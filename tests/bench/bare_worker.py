@@ -1,9 +1,12 @@
-"""The least that an engine can be asked to do, as the yardstick: ``python -m tests.bench.bare_worker <address>``."""
+"""The least that an engine can be asked to do, as the yardstick: ``python -m tests.bench.bare_worker <address> <folder of notes>``."""
 
 import asyncio
+import os
 import sys
 import time
 from datetime import timedelta
+from functools import partial
+from pathlib import Path
 
 from temporalio import activity, workflow
 from temporalio.client import Client
@@ -12,6 +15,10 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 TASK_QUEUE = "bare"
 STARTED = "BareStart"
 TIMED = "BareTimer"
+TICKET = "BareTicket"
+ADOPT = "adopt"
+TOLD, ACTED = "told", "acted"
+_SHORT = timedelta(seconds=10)
 
 
 @workflow.defn(name=STARTED)
@@ -27,7 +34,35 @@ class BareTimer:
     async def run(self, due_at: float) -> float:
         """Wait until ``due_at`` (Unix time, in seconds); return how late the activity began, in seconds."""
         await workflow.sleep(max(due_at - workflow.time(), 0))
-        return await workflow.execute_activity(lateness, due_at, start_to_close_timeout=timedelta(seconds=10))
+        return await workflow.execute_activity(lateness, due_at, start_to_close_timeout=_SHORT)
+
+
+@workflow.defn(name=TICKET)
+class BareTicket:
+    """What is left of a ticket without a helpdesk: it is told of a deadline, waits for it, and has an activity run."""
+
+    def __init__(self) -> None:
+        self._due_at: float | None = None
+
+    @workflow.run
+    async def run(self) -> None:
+        while True:
+            armed = self._due_at
+            try:
+                await workflow.wait_condition(lambda armed=armed: self._due_at != armed, timeout=_until(armed))  # type: ignore[misc]
+            except TimeoutError:
+                self._due_at = None
+                await workflow.execute_activity(act, start_to_close_timeout=_SHORT)
+
+    @workflow.signal(name=ADOPT)
+    def adopt(self, due_at: float) -> None:
+        self._due_at = due_at
+        if not workflow.unsafe.is_replaying():
+            note(TOLD)
+
+
+def _until(due_at: float | None) -> float | None:
+    return None if due_at is None else max(due_at - workflow.time(), 0.001)
 
 
 @activity.defn
@@ -35,11 +70,29 @@ async def lateness(due_at: float) -> float:
     return time.time() - due_at
 
 
-async def main(address: str) -> None:
+@activity.defn
+async def act() -> None:
+    note(ACTED)
+
+
+def note(what: str) -> None:
+    """A line with the time: to ask thousands of workflows for it would cost the engine more than what is measured."""
+    with (_folder / what).open("a") as file:
+        file.write(f"{time.time():.6f}\n")
+
+
+_folder = Path(os.devnull)
+
+
+async def main(address: str, folder: str) -> None:
+    global _folder  # noqa: PLW0603 - a process of its own, with one folder
+    _folder = Path(folder)
+    _folder.mkdir(exist_ok=True)
     client = await Client.connect(address)
     runner = UnsandboxedWorkflowRunner()
-    await Worker(client, task_queue=TASK_QUEUE, workflows=[BareStart, BareTimer], activities=[lateness], workflow_runner=runner).run()
+    worker = partial(Worker, client, task_queue=TASK_QUEUE, workflow_runner=runner)
+    await worker(workflows=[BareStart, BareTimer, BareTicket], activities=[lateness, act]).run()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(*sys.argv[1:]))

@@ -50,13 +50,13 @@ async def until_quiet(pool: asyncpg.Pool) -> None:
         await until_none(pool, _UNSENT)
 
 
-async def until_none(pool: asyncpg.Pool, question: str) -> None:
+async def until_none(pool: asyncpg.Pool, question: str, *, seconds: float = _PATIENCE) -> None:
     """Look five times a second until the count is 0.
 
     Raises:
-        TimeoutError: it isn't after two minutes.
+        TimeoutError: it isn't after so many seconds.
     """
-    async with asyncio.timeout(_PATIENCE):
+    async with asyncio.timeout(seconds):
         while await pool.fetchval(question):  # noqa: ASYNC110 - a count in another process
             await asyncio.sleep(0.2)
 

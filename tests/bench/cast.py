@@ -18,14 +18,14 @@ _AGENTS = 10
 _HOUR = 3600
 
 
-def _world(merchant_id: int, slug: str) -> World:
+def world(merchant_id: int, slug: str) -> World:
     agents = tuple(Person(f"{slug}-ana{n}", f"Ana {n}", Role.AGENT) for n in range(_AGENTS))
     return World(
         merchant_id, slug, slug.title(), (*agents, Person(f"{slug}-sina", "Sina", Role.SENIOR), Person(f"{slug}-lars", "Lars", Role.LEAD))
     )
 
 
-BUSY, LONG = _world(2001, "busy"), _world(2002, "long")
+BUSY, LONG = world(2001, "busy"), world(2002, "long")
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,9 @@ class Cast:
 
     def close(self, ticket_id: str) -> bytes:
         return request("POST", f"{BASE}/tickets/{ticket_id}/close", self.agent, {})
+
+    def prioritise(self, ticket_id: str, version: int, priority: str) -> bytes:
+        return request("PATCH", f"{BASE}/tickets/{ticket_id}", self.agent, {"priority": priority}, if_match=f'"{version}"')
 
     def get(self, ticket_id: str) -> bytes:
         return request("GET", f"{BASE}/tickets/{ticket_id}", self.agent)
@@ -78,14 +81,14 @@ async def assemble(system: System, pool: asyncpg.Pool) -> Cast:
     """Write the merchants, and get everybody a token and eight connections."""
     database = Database(system.postgres.url("helpdesk_app"), pool_size=1)
     try:
-        for world in (BUSY, LONG):
-            await write_world(database, world)
+        for each in (BUSY, LONG):
+            await write_world(database, each)
     finally:
         await database.aclose()
     await pool.execute("UPDATE agent SET capacity = 10000 WHERE merchant_id = $1", BUSY.merchant_id)
     connections = [await Connection.to(system.http_port) for _ in range(8)]
-    reporters = [await _token(connections[0], BUSY, f"busy-rita{n}", Role.REPORTER) for n in range(REPORTERS)]
-    agent, lister = await _token(connections[0], BUSY, "busy-ana0", Role.AGENT), await _token(connections[0], LONG, "long-ana0", Role.AGENT)
+    reporters = [await token(connections[0], BUSY, f"busy-rita{n}", Role.REPORTER) for n in range(REPORTERS)]
+    agent, lister = await token(connections[0], BUSY, "busy-ana0", Role.AGENT), await token(connections[0], LONG, "long-ana0", Role.AGENT)
     return Cast(tuple(connections), tuple(reporters), agent, lister)
 
 
@@ -113,7 +116,7 @@ def _copies(columns: list[str]) -> str:
     """  # noqa: S608 - the columns come from the catalogue
 
 
-async def _token(connection: Connection, world: World, sub: str, role: Role) -> str:
-    claims = {"sub": sub, "name": sub.title(), "email": f"{sub}@customer.example", "merchantIds": [str(world.merchant_id)], "roles": [role]}
+async def token(connection: Connection, of: World, sub: str, role: Role) -> str:
+    claims = {"sub": sub, "name": sub.title(), "email": f"{sub}@customer.example", "merchantIds": [str(of.merchant_id)], "roles": [role]}
     answer = await connection.ask(request("POST", "/dev/identity/token", body=claims | {"expiresIn": _HOUR}))
     return str(checked(answer, 200).json()["accessToken"])

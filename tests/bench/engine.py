@@ -1,4 +1,4 @@
-"""What the engine's part in a ticket's life costs: until its workflow runs, from a deadline to the committed escalation, and in events."""
+"""What the engine's part in a ticket's life costs: until its workflow runs, and in events."""
 
 import asyncio
 import time
@@ -10,21 +10,12 @@ from temporalio.client import Client
 
 from tests.bench.bare import Bare
 from tests.bench.burst import until_none
-from tests.bench.cast import BUSY, Cast
+from tests.bench.cast import Cast
 from tests.bench.requests import Opened, open_one
 from tests.bench.table import Bound, Promise, Row, p50, p99
 
 RUNNING = Promise(name="from 201 to a running workflow, p99", bound=Bound.AT_MOST, limit=250, unit="ms")
-ESCALATED = Promise(name="deadline to committed escalation, p99", bound=Bound.AT_MOST, limit=1000, unit="ms")
-TIMES_BARE = Promise(name="... in times of the bare timer's p99", bound=Bound.AT_MOST, limit=1.5, unit="x")
 HISTORY = Promise(name="events of a plain life", bound=Bound.AT_MOST, limit=30, unit="events")
-_DEADLINES = 5
-"""Instants of one ticket of the category demo-fast: warning and breach of the first response; 75, 100 and 125 % of the resolution."""
-_A_SECOND = 10
-_LATE = """
-    SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin) - due_at)::float8 * 1000
-    FROM escalation WHERE merchant_id = $1 AND cause = 'deadline' AND outcome <> 'superseded' AND ticket_id = ANY($2)
-"""
 
 
 async def measure_start(cast: Cast, client: Client, bare: Bare, *, number: int) -> list[Row]:
@@ -35,23 +26,6 @@ async def measure_start(cast: Cast, client: Client, bare: Bare, *, number: int) 
         await asyncio.sleep(0.25)
     milliseconds = [(await _running_since(client, ticket) - ticket.at) * 1000 for ticket in opened]
     return [Row(RUNNING, p99(milliseconds), bare.start_ms, f"p50 {p50(milliseconds):.0f} ms")]
-
-
-async def measure_escalations(cast: Cast, pool: asyncpg.Pool, bare: Bare, *, number: int) -> list[Row]:
-    """Tickets that nobody answers, so many a second that ten deadlines a second come due."""
-    opened: list[Opened] = []
-    began = time.time()
-    for place in range(number):
-        await asyncio.sleep(max(began + place * _DEADLINES / _A_SECOND - time.time(), 0))
-        opened.append(await open_one(cast, place, "demo-fast"))
-    ids = [int(ticket.id) for ticket in opened]
-    await until_none(pool, f"SELECT {3 * number} - count(*) FROM escalation WHERE ticket_id IN ({', '.join(map(str, ids))})")  # noqa: S608 - numbers
-    late = [row[0] for row in await pool.fetch(_LATE, BUSY.merchant_id, ids)]
-    also = f"p50 {p50(late):.0f} ms, {len(late)} rungs of {number} tickets"
-    return [
-        Row(ESCALATED, p99(late), also=also),
-        Row(TIMES_BARE, p99(late) / bare.timer_p99_ms, also=f"p50 {p50(late) / bare.timer_p50_ms:.2f} x"),
-    ]
 
 
 async def measure_history(cast: Cast, pool: asyncpg.Pool, client: Client) -> list[Row]:

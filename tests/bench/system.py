@@ -15,6 +15,7 @@ from deploy.local.postgres import SUPERUSER, EmbeddedPostgres
 from deploy.local.processes import end, launch, wait_until
 from deploy.local.temporal import answers, free_port
 from models.settings import PREFIX
+from tests.bench.worker_process import WorkerProcess
 
 ROOT = Path(__file__).parents[2]
 _PORTS = ("APP_ENV_HTTP_PORT", "APP_ENV_WORKER_PORT", "LOCAL_TEMPORAL_PORT", "LOCAL_TEMPORAL_UI_PORT", "LOCAL_SMTP_PORT")
@@ -22,12 +23,17 @@ _PORTS = ("APP_ENV_HTTP_PORT", "APP_ENV_WORKER_PORT", "LOCAL_TEMPORAL_PORT", "LO
 
 @dataclass(frozen=True)
 class System:
-    """``processes`` are the parts by name; ``var`` is their folder."""
+    """``parts`` are the processes by name, without the worker, which may stop; ``var`` is their folder."""
 
     var: Path
     ports: Mapping[str, int]
     postgres: EmbeddedPostgres
-    processes: Mapping[str, psutil.Process]
+    parts: Mapping[str, psutil.Process]
+    worker: WorkerProcess
+
+    @property
+    def processes(self) -> dict[str, psutil.Process]:
+        return {**self.parts, "worker": self.worker.process}
 
     @property
     def http_port(self) -> int:
@@ -36,6 +42,11 @@ class System:
     @property
     def temporal_address(self) -> str:
         return f"127.0.0.1:{self.ports['LOCAL_TEMPORAL_PORT']}"
+
+    @property
+    def notes(self) -> Path:
+        """Where the bare worker notes what it did, and when."""
+        return self.var / "bare"
 
     def superuser_url(self, database: str = "helpdesk") -> str:
         return self.postgres.url(SUPERUSER, database)
@@ -63,17 +74,27 @@ def running(folder: Path) -> Iterator[System]:
     log = folder / "stack.log"
     stack = launch([sys.executable, "-m", "deploy"], log=log, environment=_environment(var, ports), cwd=ROOT)
     try:
-        for name in ("APP_ENV_HTTP_PORT", "APP_ENV_WORKER_PORT"):
-            wait_until(lambda name=name: answers(f"http://127.0.0.1:{ports[name]}/healthz"), stack, log=log, seconds=90)  # type: ignore[misc]
-        yield System(var, ports, postgres, _processes(var, stack))
+        wait_until(lambda: answers(f"http://127.0.0.1:{ports['APP_ENV_HTTP_PORT']}/healthz"), stack, log=log, seconds=90)
+        parts = _processes(var, stack)
+        with _working(WorkerProcess(parts["api"].environ(), ports["APP_ENV_WORKER_PORT"], var / "log" / "worker.log")) as worker:
+            yield System(var, ports, postgres, parts, worker)
     finally:
         end(stack, seconds=60)
 
 
 @contextmanager
+def _working(worker: WorkerProcess) -> Iterator[WorkerProcess]:
+    try:
+        worker.start()
+        yield worker
+    finally:
+        worker.stop()
+
+
+@contextmanager
 def bare_worker(system: System) -> Iterator[None]:
     """A worker process of the bare workflows, on the same engine."""
-    command = [sys.executable, "-m", "tests.bench.bare_worker", system.temporal_address]
+    command = [sys.executable, "-m", "tests.bench.bare_worker", system.temporal_address, str(system.notes)]
     worker = launch(command, log=system.var.parent / "bare.log", cwd=ROOT)
     try:
         yield
@@ -96,7 +117,7 @@ def _prepared_postgres(var: Path) -> EmbeddedPostgres:
 def _environment(var: Path, ports: Mapping[str, int]) -> dict[str, str]:
     ours = {name: value for name, value in os.environ.items() if not name.startswith((PREFIX, "LOCAL_"))}
     numbers = {name: str(port) for name, port in ports.items()}
-    return ours | numbers | {"RUN_MODE": "local", "LOCAL_VAR": str(var)}
+    return ours | numbers | {"RUN_MODE": "local", "LOCAL_VAR": str(var), "LOCAL_WORKER": "0"}
 
 
 def _processes(var: Path, stack: subprocess.Popen[bytes]) -> dict[str, psutil.Process]:

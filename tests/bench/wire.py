@@ -14,17 +14,20 @@ class Answer(NamedTuple):
 
 
 class Connection:
-    """One kept-alive connection; one request at a time."""
+    """One kept-alive connection, opened again when the server has closed an idle one; one request at a time."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._reader, self._writer = reader, writer
+    def __init__(self, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._port, self._reader, self._writer = port, reader, writer
 
     @classmethod
     async def to(cls, port: int) -> Self:
-        return cls(*await asyncio.open_connection("127.0.0.1", port))
+        return cls(port, *await asyncio.open_connection("127.0.0.1", port))
 
     async def ask(self, request: bytes) -> Answer:
         """Send a whole request, as :func:`request` makes it, and read the answer."""
+        if self._reader.at_eof():
+            await self.aclose()
+            self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
         self._writer.write(request)
         head = await self._reader.readuntil(b"\r\n\r\n")
         return Answer(int(head[9:12]), await self._reader.readexactly(_length(head)))
@@ -34,12 +37,13 @@ class Connection:
         await self._writer.wait_closed()
 
 
-def request(method: str, path: str, token: str = "", body: object = None) -> bytes:
+def request(method: str, path: str, token: str = "", body: object = None, *, if_match: str = "") -> bytes:
     """The bytes of a request, made before the clock starts."""
     content = b"" if body is None else json.dumps(body).encode()
     lines = [f"{method} {path} HTTP/1.1", "Host: bench", f"Content-Length: {len(content)}"]
     lines += ["Content-Type: application/json"] if content else []
     lines += [f"Authorization: Bearer {token}"] if token else []
+    lines += [f"If-Match: {if_match}"] if if_match else []
     return "\r\n".join([*lines, "", ""]).encode() + content
 
 

@@ -8,11 +8,11 @@ from tests.desk import Desk, Merchant
 HOUR = 3600
 
 
-async def policy_of_billing(acme: Merchant, resolution_seconds: int) -> dict[str, Any]:
+async def policy_of_billing(acme: Merchant, resolution_seconds: int, **fields: Any) -> dict[str, Any]:
     """A policy of the test's own, around the clock, for tickets about billing."""
     calendars = (await acme.lars.get("/calendars")).json()["data"]
     always = next(calendar["id"] for calendar in calendars if calendar["name"] == ALWAYS.name)
-    body = {"name": "Ours", "match": {"categories": ["billing"]}, "calendarId": always} | targets(resolution_seconds)
+    body = {"name": "Ours", "match": {"categories": ["billing"]}, "calendarId": always} | targets(resolution_seconds) | fields
     answer = await acme.adam.post("/sla-policies", json=body)
     assert answer.status_code == 201, answer.text
     return dict(answer.json())

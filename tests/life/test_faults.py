@@ -1,24 +1,17 @@
 """What a fault must not do: lose a ticket, or take a rung twice."""
 
 import asyncio
-import os
 import signal
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from datetime import timedelta
-from pathlib import Path
 
 import asyncpg
 import pytest
 
 from models.tables.ticket import Event, Ticket
-from tests.apart import Apart, desk_without_a_worker
+from tests.apart import Apart, desk_without_a_worker, worker_process
 from tests.auditor import audit, rows
 from tests.desk import working_desk
 from tests.life.verbs import told
-
-ROOT = Path(__file__).parents[2]
 
 
 async def test_tickets_opened_while_the_engine_is_down_get_their_workflows_afterwards(apart: Apart) -> None:
@@ -76,15 +69,3 @@ async def test_a_worker_killed_between_an_escalations_commit_and_its_completion_
         caught = [mail.message_id for mail in desk.letters()]
         letters = (await acme.get(ticket["id"], "/notifications"))["data"]
         assert [caught.count(f"<notification-{letter['id']}@desk.test>") for letter in letters] == [1] * len(letters)
-
-
-@asynccontextmanager
-async def worker_process(apart: Apart, module: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    environment = {**os.environ, **apart.settings(), "RUN_MODE": "worker", "PYTHONPATH": str(ROOT)}
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", module, env=environment, cwd=ROOT)
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()

@@ -58,3 +58,8 @@ def test_the_signing_key_stays_the_same(tmp_path: Path) -> None:
     here, postgres = layout(tmp_path), EmbeddedPostgres(tmp_path / "postgres")
     first, second = (here.environment(postgres)["APP_ENV_SIGNING_KEY"] for _ in range(2))
     assert first == second
+
+
+def test_somebody_else_may_start_the_worker(tmp_path: Path) -> None:
+    assert list(layout(tmp_path).processes) == ["worker", "api"]
+    assert list(layout(tmp_path, worker=False).processes) == ["api"]
