@@ -42,6 +42,10 @@ from workflows.runner import RUNNER
 from workflows.ticket import TicketWorkflow
 
 GRACE = timedelta(seconds=20)
+AT_ONCE = 8
+"""Changes of tickets under way, each with a connection of the pool: more would only wait for their team's row, and for the one core."""
+LETTERS_AT_ONCE = 6
+"""Few, so that a storm of letters leaves the core to the escalations that they tell of."""
 RECONCILED_EVERY = timedelta(minutes=1)
 log = structlog.get_logger()
 
@@ -79,17 +83,18 @@ def workers_of(
             task_queue=ticket.TASK_QUEUE,
             workflows=[TicketWorkflow],
             activities=[tickets.assign, tickets.meet_deadlines, tickets.enrich],
-            max_concurrent_activities=20,
-            max_concurrent_local_activities=20,
+            max_concurrent_activities=AT_ONCE,
+            max_concurrent_local_activities=AT_ONCE,
             max_concurrent_workflow_tasks=20,
         ),
         worker(
             task_queue=delivery.TASK_QUEUE,
             workflows=[DeliveryWorkflow],
             activities=[deliveries.deliver, deliveries.bury],
-            max_concurrent_activities=20,
-            max_concurrent_local_activities=20,
-            max_concurrent_workflow_tasks=20,
+            max_concurrent_activities=LETTERS_AT_ONCE,
+            max_concurrent_local_activities=LETTERS_AT_ONCE,
+            max_concurrent_workflow_tasks=LETTERS_AT_ONCE,
+            max_cached_workflows=100,  # a letter is done with its first task
         ),
         worker(
             task_queue=maintenance.TASK_QUEUE,
@@ -97,6 +102,7 @@ def workers_of(
             activities=[across.reconcile, jobs.run_batch],
             max_concurrent_activities=2,
             max_concurrent_workflow_tasks=2,
+            max_cached_workflows=20,
         ),
     )
 

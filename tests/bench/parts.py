@@ -49,8 +49,6 @@ FULL = Sizes(
     crowd=2000,
     reports=30,
 )
-    timers={1: 15, 10: 150, 50: 400}, requests=300, starts=40, escalated={1: 8, 10: 60, 50: 200}, burst=1600, crowd=2000, reports=30
-)
 QUICK = Sizes(
     timers={1: 3, 10: 30, 50: 50},
     requests=60,
