@@ -77,6 +77,8 @@ def tell(naive: NaiveSla, event: dict[str, Any], by_name: dict[str, PlainRules])
         naive.ask() if event["actor"]["kind"] == "reporter" else naive.answer()
     elif kind == "ticket.reopened":
         naive.reopen()
+        if changes["reason"] == "reporter's reply":  # it is what reopened the ticket, and asks in the open one
+            naive.ask()
     elif kind == "escalation.acknowledged":
         naive.acknowledge()
     elif kind == "ticket.edited":
