@@ -26,6 +26,7 @@ from temporalio.client import (
 from temporalio.worker import Worker
 
 from activities.deliveries import DeliveryActivities
+from activities.jobs import JobActivities
 from activities.maintenance import MaintenanceActivities
 from activities.smtp import SmtpServer
 from activities.tickets import TicketActivities
@@ -35,6 +36,7 @@ from models.relay import Relay
 from models.settings import Settings
 from models.tables.session import Database
 from workflows.delivery import DeliveryWorkflow
+from workflows.recalculation import RecalculationWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
 from workflows.runner import RUNNER
 from workflows.ticket import TicketWorkflow
@@ -51,7 +53,8 @@ async def run(settings: Settings) -> None:
     database = Database(str(settings.database_url), pool_size=settings.database_pool_size)
     relay = Relay(str(settings.database_relay_url), client, retry_seconds=settings.mail_retry_seconds)
     across = MaintenanceActivities(database, str(settings.database_relay_url))
-    workers = workers_of(client, TicketActivities(database, relay), deliveries_of(settings, database), across)
+    jobs = JobActivities(database, relay)
+    workers = workers_of(client, TicketActivities(database, relay), deliveries_of(settings, database), across, jobs)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(database.aclose)
         stack.push_async_callback(across.aclose)
@@ -67,6 +70,7 @@ def workers_of(
     tickets: TicketActivities,
     deliveries: DeliveryActivities,
     across: MaintenanceActivities,
+    jobs: JobActivities,
 ) -> Sequence[Worker]:
     """Three queues, so that a slow mail server can't hold up an escalation."""
     worker = partial(Worker, client, workflow_runner=RUNNER, graceful_shutdown_timeout=GRACE)
@@ -89,8 +93,8 @@ def workers_of(
         ),
         worker(
             task_queue=maintenance.TASK_QUEUE,
-            workflows=[ReconciliationWorkflow],
-            activities=[across.reconcile],
+            workflows=[ReconciliationWorkflow, RecalculationWorkflow],
+            activities=[across.reconcile, jobs.run_batch],
             max_concurrent_activities=2,
             max_concurrent_workflow_tasks=2,
         ),

@@ -8,7 +8,8 @@ from temporalio import activity
 from models.messages.maintenance import RECONCILE, Healed, ReconciliationAt
 from models.operations.change import SYSTEM, Change
 from models.operations.changing import pick_up_waiting
-from models.operations.reconcile import LETTER_OVERDUE, OVERDUE, deliver_again, tell_again
+from models.operations.job import go_on
+from models.operations.reconcile import JOB_OVERDUE, LETTER_OVERDUE, OVERDUE, deliver_again, tell_again
 from models.tables.session import Database, engine_of
 
 KEYS_KEPT = timedelta(hours=24)
@@ -23,6 +24,11 @@ _LOST_LETTERS = sa.text("""
     WHERE status = 'pending' AND created_at < :overdue
       AND (merchant_id, 'delivery-' || id || '-' || round) NOT IN (SELECT merchant_id, workflow_id FROM outbox)
     ORDER BY id LIMIT :at_once
+""")
+_LOST_JOBS = sa.text("""
+    SELECT merchant_id, id FROM job
+    WHERE status = 'running' AND updated_at < :overdue AND (merchant_id, 'job-' || id) NOT IN (SELECT merchant_id, workflow_id FROM outbox)
+    ORDER BY updated_at LIMIT :at_once
 """)
 # Whoever comes or gets room picks up what waits; this finds whom an absence that ended by itself brought back.
 _QUEUES = sa.text("""
@@ -44,6 +50,7 @@ class MaintenanceActivities:
         async with self._across.begin() as connection:
             tickets = (await connection.execute(_LOST_TICKETS, {"overdue": request.at - OVERDUE, "at_once": AT_ONCE})).all()
             letters = (await connection.execute(_LOST_LETTERS, {"overdue": request.at - LETTER_OVERDUE, "at_once": AT_ONCE})).all()
+            jobs = (await connection.execute(_LOST_JOBS, {"overdue": request.at - JOB_OVERDUE, "at_once": AT_ONCE})).all()
             queues = (await connection.execute(_QUEUES)).all()
             keys = await connection.execute(_OLD_KEYS, {"before": request.at - KEYS_KEPT})
         for merchant_id, ticket_id in tickets:
@@ -51,10 +58,13 @@ class MaintenanceActivities:
         for merchant_id, notification_id in letters:
             async with self._database.reading(merchant_id) as session:
                 await deliver_again(session, notification_id, request.at)
+        for merchant_id, job_id in jobs:
+            async with self._database.reading(merchant_id) as session:
+                await go_on(session, job_id, Change(by=SYSTEM, at=request.at))
         for merchant_id, team_id in queues:
             async with self._database.writing(merchant_id) as session:
                 await pick_up_waiting(session, team_id, Change(by=SYSTEM, at=request.at))
-        return Healed(tickets=len(tickets), deliveries=len(letters), keys_expired=keys.rowcount)
+        return Healed(tickets=len(tickets), deliveries=len(letters), keys_expired=keys.rowcount, jobs=len(jobs))
 
     async def aclose(self) -> None:
         await self._across.dispose()

@@ -6,9 +6,40 @@ from api import problems
 from api.context import Context
 from api.edge import Edge
 from api.health import router as health
-from api.routes import conversation, history, letters, people, process, surveys, tickets
+from api.routes import (
+    calendar_preview,
+    conversation,
+    history,
+    jobs,
+    letters,
+    merchants,
+    merging,
+    people,
+    process,
+    recalculations,
+    reports,
+    rules,
+    surveys,
+    tickets,
+)
 
 BASE = "/v1/api/helpdesk"
+ROUTES = (
+    tickets,
+    conversation,
+    process,
+    merging,
+    history,
+    letters,
+    people,
+    merchants,
+    surveys,
+    rules,
+    calendar_preview,
+    recalculations,
+    jobs,
+    reports,
+)
 
 
 def create_app(context: Context) -> FastAPI:
@@ -21,7 +52,7 @@ def create_app(context: Context) -> FastAPI:
         redoc_url=None,
     )
     app.state.context = context
-    for module in (tickets, conversation, process, history, letters, people, surveys):
+    for module in ROUTES:
         app.include_router(module.router, prefix=BASE)
     app.include_router(health)
     problems.install(app)

@@ -89,6 +89,14 @@ class Why(Value):
     reason: Reason | None = None
 
 
+class Snooze(Value):
+    until: Instant
+
+
+class Merge(Value):
+    into_ticket_id: Id
+
+
 class Assign(Value):
     """Exactly one of the three."""
 
@@ -121,6 +129,10 @@ class SetAvailability(Value):
         if self.until is not None and self.state is Availability.AVAILABLE:
             raise ValueError("only away has an end")
         return self
+
+
+class CheckSla(Value):
+    ticket_id: Id | None = None
 
 
 class AnswerSurvey(Value):

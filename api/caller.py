@@ -77,5 +77,11 @@ async def staff(found: Annotated[Caller, Depends(caller)]) -> Caller:
     return found
 
 
+async def admin(found: Annotated[Caller, Depends(caller)]) -> Caller:
+    found.require(ADMINS)
+    return found
+
+
 AnyCaller = Annotated[Caller, Depends(caller)]
 StaffCaller = Annotated[Caller, Depends(staff)]
+AdminCaller = Annotated[Caller, Depends(admin)]

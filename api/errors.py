@@ -8,7 +8,7 @@ ApiError
 ├── Conflicting 409            not possible in this state
 │   └── InProgress             the same Idempotency-Key is being worked on
 ├── Gone 410                   a survey that is over
-├── PreconditionFailed 412     the ticket has changed; it comes along as ``current``
+├── PreconditionFailed 412     it has changed meanwhile; it comes along as ``current``
 ├── TooLarge 413
 ├── UnsupportedMedia 415
 ├── Unprocessable 422          with one entry for each thing that is wrong
@@ -61,7 +61,7 @@ class Gone(ApiError):
 
 
 class PreconditionFailed(ApiError):
-    status, code, title = 412, "stale_version", "The ticket has changed"
+    status, code, title = 412, "stale_version", "It has changed meanwhile"
 
 
 class TooLarge(ApiError):

@@ -31,12 +31,12 @@ class Sort(StrEnum):
     PRIORITY_HIGHEST_FIRST = "-priority"
 
 
-def _split(value: Any) -> Any:
+def split(value: Any) -> Any:
     """``open,pending`` and ``open&status=pending`` mean the same."""
     return [part for text in value for part in str(text).split(",")] if isinstance(value, list) else value
 
 
-_Texts = Annotated[list[Annotated[str, Field(max_length=100, pattern=r"^[^\x00]*$")]], BeforeValidator(_split), Field(max_length=50)]
+_Texts = Annotated[list[Annotated[str, Field(max_length=100, pattern=r"^[^\x00]*$")]], BeforeValidator(split), Field(max_length=50)]
 
 
 _OF_STAFF = frozenset({"assignee_id", "team_id", "escalation_level", "sla_status"})
@@ -47,8 +47,8 @@ class TicketFilter(BaseModel):
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True, frozen=True)
 
-    status: Annotated[list[Status], BeforeValidator(_split)] = []
-    priority: Annotated[list[Priority], BeforeValidator(_split)] = []
+    status: Annotated[list[Status], BeforeValidator(split)] = []
+    priority: Annotated[list[Priority], BeforeValidator(split)] = []
     category: _Texts = []
     assignee_id: Annotated[str | None, Field(pattern=r"^([1-9][0-9]{0,18}|none|me)$")] = None
     team_id: Id | None = None
@@ -56,7 +56,7 @@ class TicketFilter(BaseModel):
     organizer_id: Id | None = None
     tag: _Texts = []
     # From left to right: a union's smart mode takes any text for a str, and no status would ever be known.
-    sla_status: Annotated[list[Annotated[ClockStatus | str, Field(union_mode="left_to_right")]], BeforeValidator(_split)] = []
+    sla_status: Annotated[list[Annotated[ClockStatus | str, Field(union_mode="left_to_right")]], BeforeValidator(split)] = []
     escalation_level: Annotated[int | None, Field(ge=0, le=3)] = None
     created_since: Instant | None = None
     updated_since: Instant | None = None

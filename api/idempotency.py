@@ -7,7 +7,6 @@ from hashlib import sha256
 import sqlalchemy as sa
 from fastapi import Request, Response
 
-from api.caller import Caller
 from api.errors import BadRequest, InProgress, Unprocessable
 from models.tables.outgoing import IdempotencyKey
 from models.tables.session import TenantSession
@@ -17,13 +16,13 @@ _TRY_LOCK = sa.text("SELECT pg_try_advisory_xact_lock(:merchant, :scope)")
 
 
 class Once:
-    """One Idempotency-Key of one caller on one route."""
+    """One Idempotency-Key of one caller on one route. ``subject`` is who he is to the merchant: his token's, or what stands for it."""
 
-    def __init__(self, key: str, caller: Caller, request: Request, body: bytes) -> None:
+    def __init__(self, key: str, merchant_id: int, subject: str, request: Request, body: bytes) -> None:
         if not (0 < len(key) <= 255 and key.isprintable()):
             raise BadRequest("The Idempotency-Key has 1 to 255 printable characters.", code="idempotency_key_invalid")
-        scope = json.dumps([caller.claims.sub, request.method, request.url.path, key])
-        self.merchant_id = caller.merchant_id
+        scope = json.dumps([subject, request.method, request.url.path, key])
+        self.merchant_id = merchant_id
         self.scope = sha256(scope.encode()).hexdigest()
         self.request_hash = sha256(body).hexdigest()
 

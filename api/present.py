@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from api.caller import Caller
+from api.reading import readable
 from api.views import PersonView, ReporterTicketView, TicketView
 from models.tables.people import Reporter
 from models.tables.session import TenantSession
@@ -15,8 +16,11 @@ from models.tables.ticket import Ticket
 async def present(session: TenantSession, caller: Caller, tickets: Sequence[Ticket]) -> list[ReporterTicketView]:
     """The views of ``tickets``, in their order; a reporter's are without what only agents see."""
     reporters = await _reporters(session, tickets)
-    view = TicketView if caller.is_staff else ReporterTicketView
-    return [_view(view, ticket, reporters[ticket.reporter_id]) for ticket in tickets]
+    if caller.is_staff:
+        return [_view(TicketView, ticket, reporters[ticket.reporter_id]) for ticket in tickets]
+    others = await _hidden(session, caller, {ticket.merged_into_id for ticket in tickets if ticket.merged_into_id})
+    views = [_view(ReporterTicketView, ticket, reporters[ticket.reporter_id]) for ticket in tickets]
+    return [view.model_copy(update={"merged_into_id": None}) if view.merged_into_id in others else view for view in views]
 
 
 def _view(view: type[ReporterTicketView], ticket: Ticket, reporter: Reporter) -> ReporterTicketView:
@@ -26,6 +30,14 @@ def _view(view: type[ReporterTicketView], ticket: Ticket, reporter: Reporter) ->
     if view is TicketView:
         fields["sla_status"] = ticket.sla_status or "none"
     return view.model_construct(reporter=person, **fields)
+
+
+async def _hidden(session: TenantSession, caller: Caller, ids: set[int]) -> set[int]:
+    """Of the tickets that others were merged into, those that the caller may not see: for him they are not there."""
+    if not ids:
+        return ids
+    seen = readable(caller).where(col(Ticket.id).in_(ids)).with_only_columns(col(Ticket.id))
+    return ids - set((await session.execute(seen)).scalars())
 
 
 async def _reporters(session: TenantSession, tickets: Sequence[Ticket]) -> dict[int, Reporter]:

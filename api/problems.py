@@ -78,8 +78,13 @@ def explain(errors: Sequence[Any]) -> list[dict[str, str]]:
 
 
 def _pointer(location: Sequence[str | int]) -> str:
-    place, *parts = location
-    return "/" + "/".join(str(part) for part in (parts if place == "body" else location))
+    """RFC 6901: empty for the whole body. A key that is wrong is its own place: pydantic marks it."""
+    place, *parts = (part for part in location if part != "[key]")
+    return "".join(f"/{_escaped(part)}" for part in (parts if place == "body" else (place, *parts)))
+
+
+def _escaped(part: str | int) -> str:
+    return str(part).replace("~", "~0").replace("/", "~1")
 
 
 async def _http(request: Request, error: Exception) -> Response:

@@ -17,14 +17,17 @@ def segments(entries: Sequence[LedgerEntry], calendar: Calendar | None, now: dat
 
 
 def _of_clock(entries: list[LedgerEntry], calendar: Calendar | None, now: datetime) -> list[SegmentView]:
-    shown = [
-        _segment(before, after.at, after.spent - before.spent if before.is_running else timedelta()) for before, after in pairwise(entries)
-    ]
+    shown = [_segment(before, after.at, _spent_between(before, after)) for before, after in pairwise(entries)]
     last = entries[-1]
     if last.kind in ("stopped", "cancelled"):
         return shown
     business = elapsed(calendar, last.at, now) if last.is_running and calendar else timedelta()
     return [*shown, _segment(last, None, business)]
+
+
+def _spent_between(before: LedgerEntry, after: LedgerEntry) -> timedelta:
+    """A clock that stood still spent nothing, also when it begins again with nothing spent."""
+    return after.spent - before.spent if before.is_running else timedelta()
 
 
 def _segment(entry: LedgerEntry, to: datetime | None, business: timedelta) -> SegmentView:

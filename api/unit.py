@@ -8,15 +8,15 @@ from fastapi import Depends, Request, Response
 from pydantic import BaseModel
 from sqlmodel import col
 
-from api.caller import AnyCaller, Caller
+from api.caller import ADMINS, AnyCaller, Caller
 from api.context import Context
 from api.errors import Forbidden, PreconditionFailed, PreconditionRequired
 from api.idempotency import Once
 from api.present import present
-from api.reading import find, readable
+from api.reading import find, readable, readable_with_deleted
 from models.operations.case import Case
 from models.operations.change import Change
-from models.operations.changing import changing
+from models.operations.changing import changing, changing_both
 from models.tables.session import TenantSession
 from models.tables.ticket import Ticket
 
@@ -38,14 +38,34 @@ class Work:
             NotFound: he may not. PreconditionFailed: his If-Match is not the current version.
         """
         async with changing(self.session, readable(self.caller).where(col(Ticket.id) == ticket_id), self.change) as case:
-            if self._if_match is not None and not _matches(self._if_match, case.ticket.version):
-                current = (await present(self.session, self.caller, [case.ticket]))[0]
-                raise PreconditionFailed(current=current.model_dump(mode="json", by_alias=True))
+            await self._require_match(case.ticket)
             yield case
+
+    @asynccontextmanager
+    async def both(self, ticket_id: int, other_id: int) -> AsyncIterator[list[Case]]:
+        """The same for two tickets; If-Match is about the first. Of the second an admin finds a deleted one too."""
+        is_there = col(Ticket.deleted_at).is_(None)
+        tickets = readable_with_deleted(self.caller)
+        if self.caller.claims.roles.isdisjoint(ADMINS):
+            tickets = tickets.where(is_there)
+        else:
+            tickets = tickets.where(is_there | (col(Ticket.id) == other_id))
+        async with changing_both(self.session, tickets, (ticket_id, other_id), self.change) as cases:
+            await self._require_match(cases[0].ticket)
+            yield cases
+
+    def is_stale(self, version: int) -> bool:
+        """Whether the caller's If-Match, if he sent one, is for another version than this, the current one."""
+        return self._if_match is not None and not matches(self._if_match, etag(version))
 
     async def ticket(self, case: Case, status: int = 200) -> Response:
         """The ticket as it now stands, with its ETag. To be asked for after the case was written."""
         return await ticket_answer(self.session, self.caller, case.ticket, status)
+
+    async def _require_match(self, ticket: Ticket) -> None:
+        if self.is_stale(ticket.version):
+            current = (await present(self.session, self.caller, [ticket]))[0]
+            raise PreconditionFailed(current=current.model_dump(mode="json", by_alias=True))
 
 
 class Unit:
@@ -92,7 +112,7 @@ class Unit:
         key = self.request.headers.get("idempotency-key")
         if key is None or self.request.method != "POST":
             return None
-        return Once(key, self.caller, self.request, await self.request.body())
+        return Once(key, self.caller.merchant_id, self.caller.claims.sub, self.request, await self.request.body())
 
 
 async def ticket_answer(session: TenantSession, caller: Caller, ticket: Ticket, status: int = 200) -> Response:
@@ -111,10 +131,10 @@ def etag(version: int) -> str:
     return f'"{version}"'
 
 
-def _matches(if_match: str, version: int) -> bool:
+def matches(if_match: str, tag: str) -> bool:
     """RFC 9110, 13.1.1: any of the list, compared strongly; ``*`` is any version."""
     given = [each.strip() for each in if_match.split(",")]
-    return "*" in given or etag(version) in given
+    return "*" in given or tag in given
 
 
 async def _unit(request: Request, caller: AnyCaller) -> Unit:

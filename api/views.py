@@ -63,6 +63,7 @@ class TicketView(ReporterTicketView):
     escalation_level: int
     next_due_at: datetime | None
     sla_status: ClockStatus | str
+    snoozed_until: datetime | None
     deleted_at: datetime | None
 
 

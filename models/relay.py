@@ -18,8 +18,10 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from models.messages import delivery as deliveries
+from models.messages import job as jobs
 from models.messages import ticket as tickets
 from models.messages.delivery import Delivery, DeliveryRef
+from models.messages.job import JobFacts
 from models.messages.search_attributes import describe
 from models.messages.ticket import TicketFacts, TicketLife
 from models.tables.outgoing import Topic
@@ -133,6 +135,8 @@ class Relay:
     async def _deliver(self, parcel: Parcel) -> None:
         if parcel.topic is Topic.DELIVERY:
             await self._start_delivery(DeliveryRef.model_validate(parcel.payload))
+        elif parcel.topic is Topic.JOB:
+            await self._tell_job(JobFacts.model_validate(parcel.payload))
         else:
             await self._tell_ticket(TicketFacts.model_validate(parcel.payload))
 
@@ -151,9 +155,25 @@ class Relay:
         except WorkflowAlreadyStartedError:
             return
 
+    async def _tell_job(self, facts: JobFacts) -> None:
+        if facts.has_ended:
+            await self._signal(facts, jobs.ADOPT)
+            return
+        await self._client.start_workflow(
+            jobs.WORKFLOW,
+            facts,
+            id=facts.workflow_id,
+            task_queue=jobs.TASK_QUEUE,
+            start_signal=jobs.ADOPT,
+            start_signal_args=[facts],
+            static_summary=f"{facts.kind} of merchant {facts.merchant_id}",
+            priority=Priority(fairness_key=str(facts.merchant_id)),
+            rpc_timeout=_RPC_TIMEOUT,
+        )
+
     async def _tell_ticket(self, facts: TicketFacts) -> None:
         if facts.has_ended:
-            await self._signal(facts)
+            await self._signal(facts, tickets.ADOPT)
         elif facts.version == 1:
             await self._start_ticket(facts)
         else:
@@ -173,13 +193,13 @@ class Relay:
                 **signal,
             )
         except WorkflowAlreadyStartedError:
-            await self._signal(facts)
+            await self._signal(facts, tickets.ADOPT)
 
-    async def _signal(self, facts: TicketFacts) -> None:
+    async def _signal(self, facts: TicketFacts | JobFacts, name: str) -> None:
         """To a workflow that may have ended: then there is nobody left to tell."""
         handle = self._client.get_workflow_handle(facts.workflow_id)
         try:
-            await handle.signal(tickets.ADOPT, facts, rpc_timeout=_RPC_TIMEOUT)
+            await handle.signal(name, facts, rpc_timeout=_RPC_TIMEOUT)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise

@@ -15,7 +15,7 @@ from models.operations.rulebook import Rulebook, rulebook
 from models.policy.calendar import elapsed
 from models.policy.clock import ZERO
 from models.policy.lifecycle import Status
-from models.tables.outgoing import Notification, Outbox
+from models.tables.outgoing import Notification, Outbox, Survey
 from models.tables.sla import Escalation, LedgerEntry, SlaClock
 from models.tables.ticket import Event, Ticket
 from tests.desk import Desk, Merchant
@@ -54,16 +54,17 @@ async def _pending(desk: Desk, merchant: Merchant) -> Sequence[Any]:
 async def _follows_its_row(desk: Desk, ticket: Ticket) -> None:
     """An open ticket has a running workflow that knows the row's facts; an ended one has none."""
     if ticket.status is Status.CLOSED or ticket.deleted_at is not None:
-        await desk.until(lambda: _is_running(desk, ticket), lambda running: not running)
+        await desk.until(lambda: is_running(desk, ticket.id), lambda running: not running)
         return
-    assert await desk.until(lambda: _is_running(desk, ticket), bool)
+    assert await desk.until(lambda: is_running(desk, ticket.id), bool)
     facts = await desk.until(lambda: facts_of(desk, ticket.id), lambda facts: facts.version == ticket.facts_version)
     assert (facts.status, facts.escalation_level) == (ticket.status, ticket.escalation_level)
 
 
-async def _is_running(desk: Desk, ticket: Ticket) -> bool:
+async def is_running(desk: Desk, ticket_id: str | int) -> bool:
+    """Whether there is a workflow behind the ticket."""
     try:
-        described = await desk.client.get_workflow_handle(f"ticket-{ticket.id}").describe()
+        described = await desk.client.get_workflow_handle(f"ticket-{ticket_id}").describe()
     except RPCError:
         return False
     return described.status is WorkflowExecutionStatus.RUNNING
@@ -78,9 +79,25 @@ async def _rows_agree(desk: Desk, merchant: Merchant) -> None:
         sequences = sorted(event.sequence for event in events if event.ticket_id == ticket.id)
         assert sequences == list(range(1, ticket.event_sequence + 1))
     assert len({ticket.number for ticket in tickets}) == len(tickets)
+    assert all(ticket.status is Status.ON_HOLD for ticket in tickets if ticket.snoozed_until)
+    _merged_ones_rest(tickets, events, await rows(desk, merchant, SlaClock), await rows(desk, merchant, Survey))
     _each_rung_once(await rows(desk, merchant, Escalation))
     _one_letter_each(await rows(desk, merchant, Notification), {event.id for event in events})
-    _ledger_sums_up(await rows(desk, merchant, SlaClock), await rows(desk, merchant, LedgerEntry), book)
+    clocks = await rows(desk, merchant, SlaClock)
+    _ledger_sums_up(clocks, await rows(desk, merchant, LedgerEntry), book)
+    _decided_once(clocks)
+
+
+def _merged_ones_rest(tickets: Sequence[Ticket], events: Sequence[Event], clocks: Sequence[SlaClock], surveys: Sequence[Survey]) -> None:
+    """A merged ticket is at its end, nothing of it is promised any more, and the history of the other one names it once."""
+    merged = {ticket.id: ticket for ticket in tickets if ticket.merged_into_id}
+    said = sorted((e.ticket_id, int(e.changes["fromTicketId"])) for e in events if e.kind == "ticket.merged_from")
+    assert said == sorted((ticket.merged_into_id, ticket.id) for ticket in merged.values())
+    for ticket in merged.values():
+        assert ticket.status is Status.CLOSED
+        assert (ticket.survey_at, ticket.auto_close_at, ticket.reopen_until) == (None, None, None)
+    assert all(clock.stopped_at or clock.cancelled_at for clock in clocks if clock.ticket_id in merged)
+    assert all(survey.answered_at or survey.cancelled_at for survey in surveys if survey.ticket_id in merged)
 
 
 def _each_rung_once(escalations: Sequence[Escalation]) -> None:
@@ -101,6 +118,14 @@ def _ledger_sums_up(clocks: Sequence[SlaClock], ledger: Sequence[LedgerEntry], b
         assert not turns or (turns[0].spent, turns[-1].spent) == (ZERO, clock.spent)
         for before, after in pairwise(turns):
             assert after.spent - before.spent in _possible(before, after, book), (before, after)
+
+
+def _decided_once(clocks: Sequence[SlaClock]) -> None:
+    """What a report counts, it knows whose it is and how long it took."""
+    for clock in clocks:
+        at = clock.breached_at or clock.stopped_at
+        assert at is None or (clock.decided_at == at and clock.decided_priority is not None), clock
+        assert clock.used_seconds == (int(clock.spent.total_seconds()) if clock.stopped_at else None), clock
 
 
 def _possible(before: LedgerEntry, after: LedgerEntry, book: Rulebook) -> list[Any]:

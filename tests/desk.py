@@ -20,6 +20,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
 from activities.deliveries import DeliveryActivities
+from activities.jobs import JobActivities
 from activities.maintenance import MaintenanceActivities
 from activities.smtp import SmtpServer
 from activities.tickets import TicketActivities
@@ -196,7 +197,7 @@ async def working_desk(
     deliveries = DeliveryActivities(database, server, sender="helpdesk@desk.test", public_url="http://desk.test", signing_key=SIGNING_KEY)
     context = context_of(database, keys, relay)
     relaying = asyncio.create_task(relay.run())
-    workers = workers_of(environment.client, TicketActivities(database, relay), deliveries, across)
+    workers = workers_of(environment.client, TicketActivities(database, relay), deliveries, across, JobActivities(database, relay))
     try:
         async with workers[0], workers[1], workers[2]:
             yield Desk(environment, database, relay, context, identity, mails)

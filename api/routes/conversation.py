@@ -1,5 +1,8 @@
 """What is said on a ticket. A note exists for nobody but those who work on it."""
 
+from collections.abc import Awaitable
+from contextlib import AbstractAsyncContextManager
+
 from fastapi import APIRouter, Response
 from sqlmodel import col
 
@@ -7,13 +10,15 @@ from api.bodies import Note, Reply
 from api.caller import Caller
 from api.cursor import Order, Page, Paged
 from api.errors import Forbidden, Missing
-from api.reading import of_ticket
+from api.merged import GoesOn, require_home
+from api.reading import of_ticket, readable
 from api.routes.path import TicketId
 from api.unit import InUnit, Work, answer
 from api.views import MessageView
-from models.operations.converse import note, reply
+from models.operations.case import Case
+from models.operations.changing import changing
+from models.operations.converse import needs_follow_up, note, reply
 from models.operations.open_ticket import open_follow_up
-from models.policy.lifecycle import Status
 from models.tables.ticket import Message, MessageKind, Ticket
 
 router = APIRouter(prefix="/tickets/{ticket_id}", tags=["conversation"])
@@ -21,20 +26,18 @@ router = APIRouter(prefix="/tickets/{ticket_id}", tags=["conversation"])
 
 @router.post("/messages", status_code=201, response_model=MessageView)
 async def write_reply(ticket_id: TicketId, body: Reply, unit: InUnit) -> Response:
-    """A public reply, and with ``status`` a move after it. A reporter's reply reopens; on a closed ticket it opens a linked follow-up."""
+    """A public reply, and with ``status`` a move after it. A reporter's reply reopens.
+
+    On a ticket that is closed, or was resolved too long ago, his reply opens a linked follow-up; on one that was merged into another of
+    his own, it is a reply on that one.
+    """
     if body.status is not None and not unit.caller.is_staff:
         raise Forbidden("A reporter's reply moves the ticket by itself.")
 
-    async def work(work: Work) -> Response:
-        async with work.case(ticket_id) as case:
-            is_after_the_end = case.ticket.status is Status.CLOSED and work.change.by.is_reporter
-            message = None if is_after_the_end else await reply(case, body.body, body.status)
-        if message is None:
-            follow_up = await open_follow_up(work.session, case.ticket, body.body, work.change)
-            return answer(_opening(follow_up, body.body, work), 201, {"Location": f"/v1/api/helpdesk/tickets/{follow_up.id}"})
-        return answer(_view(message), 201)
-
-    return await unit.write(work)
+    try:
+        return await unit.write(lambda work: _say(work, work.case(ticket_id), body))
+    except GoesOn as merged:
+        return await _say_there(unit, merged.ticket_id, body)
 
 
 @router.get("/messages", response_model=Page[MessageView])
@@ -60,6 +63,29 @@ async def write_note(ticket_id: TicketId, body: Note, unit: InUnit) -> Response:
 async def list_notes(ticket_id: TicketId, unit: InUnit, pager: Paged) -> Response:
     _require_staff(unit.caller)
     return await _list(unit, ticket_id, [MessageKind.NOTE], pager)
+
+
+async def _say_there(unit: InUnit, ticket_id: int, body: Reply) -> Response:
+    """On the ticket that goes on, or the one that this was merged into meanwhile. If-Match was about the one that the client named."""
+
+    def work(work: Work) -> Awaitable[Response]:
+        return _say(work, changing(work.session, readable(work.caller).where(col(Ticket.id) == ticket_id), work.change), body)
+
+    try:
+        return await unit.write(work)
+    except GoesOn as merged:
+        return await _say_there(unit, merged.ticket_id, body)
+
+
+async def _say(work: Work, opening: AbstractAsyncContextManager[Case], body: Reply) -> Response:
+    async with opening as case:
+        if work.change.by.is_reporter:
+            await require_home(work, case.ticket)
+        message = None if needs_follow_up(case) else await reply(case, body.body, body.status)
+    if message is None:
+        follow_up = await open_follow_up(work.session, case.ticket, body.body, work.change)
+        return answer(_opening(follow_up, body.body, work), 201, {"Location": f"/v1/api/helpdesk/tickets/{follow_up.id}"})
+    return answer(_view(message), 201)
 
 
 def _require_staff(caller: Caller) -> None:

@@ -17,6 +17,7 @@ from api.views import (
     NotificationView,
     SegmentsView,
 )
+from models.operations.case import clock_of
 from models.operations.rulebook import rules_of
 from models.policy.clock import Clock, used
 from models.tables.outgoing import Notification
@@ -61,7 +62,7 @@ async def show_sla(ticket_id: TicketId, unit: InUnit) -> Response:
     async with unit.ticket(ticket_id) as (session, ticket):
         calendar = (await rules_of(session, ticket)).calendar
         rows = (await session.execute(of_ticket(SlaClock, ticket))).scalars().all()
-    clocks = [Clock.model_validate(row.model_dump(exclude={"merchant_id", "ticket_id"})) for row in rows]
+    clocks = [clock_of(row) for row in rows]
     cycles = [_cycle(clock, ticket, (used(clock, now, calendar) if calendar else clock.spent).total_seconds()) for clock in clocks]
     return answer(CyclesView(data=sorted(cycles, key=lambda cycle: (cycle.metric, cycle.cycle))))
 

@@ -10,24 +10,43 @@ from fastapi import Depends, Path
 from api.errors import Missing
 
 
-def _known(text: str) -> int:
+def known(text: str) -> int:
+    """The id that ``text`` is."""
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) < 2**63):
         raise Missing
     return int(text)
 
 
 async def _ticket_id(ticket_id: Annotated[str, Path(description="a ticket's id")]) -> int:
-    return _known(ticket_id)
+    return known(ticket_id)
 
 
 async def _agent_id(agent_id: Annotated[str, Path(description="an agent's id")]) -> int:
-    return _known(agent_id)
+    return known(agent_id)
+
+
+async def _merchant_id(merchant_id: Annotated[str, Path(description="a merchant's id")]) -> int:
+    return known(merchant_id)
 
 
 async def _notification_id(notification_id: Annotated[str, Path(description="a notification's id")]) -> int:
-    return _known(notification_id)
+    return known(notification_id)
+
+
+async def _version(version: Annotated[str, Path(description="a version's number")]) -> int:
+    number = known(version)
+    if number >= 2**31:
+        raise Missing
+    return number
+
+
+async def _job_id(job_id: Annotated[str, Path(description="a job's id")]) -> int:
+    return known(job_id)
 
 
 TicketId = Annotated[int, Depends(_ticket_id)]
 AgentId = Annotated[int, Depends(_agent_id)]
+MerchantId = Annotated[int, Depends(_merchant_id)]
 NotificationId = Annotated[int, Depends(_notification_id)]
+JobId = Annotated[int, Depends(_job_id)]
+Version = Annotated[int, Depends(_version)]

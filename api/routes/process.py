@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from api.bodies import Acknowledge, Assign, Escalate, Why
+from api.bodies import Acknowledge, Assign, Escalate, Snooze, Why
 from api.errors import Conflicting
 from api.routes.path import TicketId
 from api.unit import InUnit, Work
@@ -15,6 +15,7 @@ from models.operations.case import Case
 from models.operations.change import ActorKind
 from models.operations.escalate import acknowledge, escalate_by_hand
 from models.operations.move import move
+from models.operations.snooze import snooze
 from models.policy.lifecycle import Move
 
 router = APIRouter(prefix="/tickets/{ticket_id}", tags=["process"])
@@ -71,6 +72,16 @@ async def acknowledge_escalation(ticket_id: TicketId, unit: InUnit, body: Acknow
 
     async def change(case: Case) -> None:
         acknowledge(case, body.level if body else None)
+
+    return await _by_staff(unit, ticket_id, change)
+
+
+@router.post("/snooze", response_model=TicketView)
+async def snooze_ticket(ticket_id: TicketId, body: Snooze, unit: InUnit) -> Response:
+    """A hold with an end: at `until`, within 366 days, the ticket is open again and who has it is told. Any other move ends it sooner."""
+
+    async def change(case: Case) -> None:
+        snooze(case, body.until)
 
     return await _by_staff(unit, ticket_id, change)
 

@@ -12,6 +12,7 @@ from api import strict_json
 from api.bodies import AnswerSurvey
 from api.context import Context
 from api.errors import Conflicting, Gone, Missing, Unprocessable
+from api.idempotency import Once
 from api.page import survey_page
 from api.problems import explain
 from api.unit import answer
@@ -50,8 +51,10 @@ async def answer_one(token: Token, request: Request) -> Response:
     """Score 1 to 5 and perhaps a comment, as JSON or as the form of the page."""
     context: Context = request.app.state.context
     merchant_id, survey_id = _named(context, token)
-    given = await _given(request)
+    given, once = await _given(request), await _once(request, merchant_id, survey_id)
     async with context.database.writing(merchant_id) as session:
+        if once and (kept := await once.stored(session, context.now())):
+            return _shown_again(request, kept)
         asked = await _find(session, survey_id)
         by = Actor(kind=ActorKind.REPORTER, id=asked.ticket.reporter_id, name="")
         change = Change(by=by, at=context.now(), request_id=request.scope["request_id"])
@@ -60,7 +63,10 @@ async def answer_one(token: Token, request: Request) -> Response:
                 survey = await answer_survey(case, survey_id, given.score, given.comment)
             except Conflict as over:
                 raise (Conflicting if over.code == "survey_answered" else Gone)(over.detail, code=over.code) from None
-    return _shown(request, _view(asked._replace(survey=survey), context))
+        view = _view(asked._replace(survey=survey), context)
+        if once:
+            await once.keep(session, answer(view), context.now())
+    return _shown(request, view)
 
 
 def _named(context: Context, token: str) -> tuple[int, int]:
@@ -69,6 +75,12 @@ def _named(context: Context, token: str) -> tuple[int, int]:
         raise Missing("There is no such survey.")
     merchant_id, survey_id = content
     return int(str(merchant_id)), int(str(survey_id))
+
+
+async def _once(request: Request, merchant_id: int, survey_id: int) -> Once | None:
+    """Nobody has signed in here: the link stands for the person."""
+    key = request.headers.get("idempotency-key")
+    return None if key is None else Once(key, merchant_id, f"survey {survey_id}", request, await request.body())
 
 
 async def _find(session: TenantSession, survey_id: int) -> _Asked:
@@ -102,6 +114,13 @@ def _view(asked: _Asked, context: Context) -> SurveyView:
     state = "answered" if survey.answered_at else "over" if is_over else "open"
     shown = survey.model_dump(include={"expires_at", "score", "comment"})
     return SurveyView(**shown, state=state, ticket_number=asked.ticket.number, merchant_name=asked.merchant.name)
+
+
+def _shown_again(request: Request, kept: Response) -> Response:
+    """What was kept is the answer's content; whoever asks again gets it in the shape that he asks for."""
+    again = _shown(request, SurveyView.model_validate_json(bytes(kept.body)))
+    again.headers["Idempotent-Replayed"] = "true"
+    return again
 
 
 def _shown(request: Request, view: SurveyView) -> Response:

@@ -20,3 +20,4 @@ class Healed(Message):
     tickets: int
     deliveries: int
     keys_expired: int
+    jobs: int = 0

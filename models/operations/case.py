@@ -9,6 +9,7 @@ from typing import Any
 
 from models.messages.ticket import TicketFacts
 from models.operations.change import Change
+from models.operations.decision import decision, traits_that_count
 from models.policy.clock import Clock, ClockStatus
 from models.policy.clocks import Clocks
 from models.policy.deadlines import Deadline, Promises, deadlines_of
@@ -20,6 +21,7 @@ from models.tables.sla import Escalation, SlaClock
 from models.tables.ticket import Event, Ticket
 
 _SEVERITY = (ClockStatus.BREACHED, ClockStatus.IMMINENT, ClockStatus.RUNNING, ClockStatus.PAUSED, ClockStatus.ACHIEVED)
+_OF_CLOCK = set(Clock.model_fields)
 
 
 class Case:
@@ -37,6 +39,7 @@ class Case:
         self.breaches: dict[tuple[Metric, int], int] = {}
         self._rows: dict[tuple[Metric, int], SlaClock] = {}
         self._known: TicketFacts | None = None
+        self._traits = traits_that_count(ticket)
 
     @property
     def at(self) -> datetime:
@@ -84,6 +87,7 @@ class Case:
             held_off=held_off,
             survey_at=self.ticket.survey_at,
             auto_close_at=self.ticket.auto_close_at,
+            snoozed_until=self.ticket.snoozed_until,
         )
 
     def facts(self) -> TicketFacts:
@@ -106,7 +110,7 @@ class Case:
 
     def adopt(self, rows: list[SlaClock], escalations: list[Escalation]) -> None:
         self._rows = {(row.metric, row.cycle): row for row in rows}
-        self.clocks = Clocks((_clock(row) for row in rows), self.rules)
+        self.clocks = Clocks((clock_of(row) for row in rows), self.rules)
         self.escalations = escalations
         self._known = self.facts()
 
@@ -128,10 +132,11 @@ class Case:
     def _write_clocks(self) -> None:
         for key, clock in self.clocks.by_key.items():
             row = self._rows.get(key)
+            columns = clock.model_dump() | decision(clock, self.at, self._traits, row.decided_at if row else None)
             if row is None:
-                self.session.append(SlaClock, merchant_id=self.ticket.merchant_id, ticket_id=self.ticket.id, **clock.model_dump())
+                self.session.append(SlaClock, merchant_id=self.ticket.merchant_id, ticket_id=self.ticket.id, **columns)
             else:
-                row.sqlmodel_update(clock.model_dump(exclude={"metric", "cycle"}))
+                row.sqlmodel_update(columns)
 
     def _write_summary(self) -> None:
         live = self.clocks.live()
@@ -141,8 +146,8 @@ class Case:
         self.ticket.next_due_at = min(due, default=None)
 
 
-def _clock(row: SlaClock) -> Clock:
-    return Clock.model_validate(row.model_dump(exclude={"merchant_id", "ticket_id"}))
+def clock_of(row: SlaClock) -> Clock:
+    return Clock.model_validate(row.model_dump(include=_OF_CLOCK))
 
 
 def worst(statuses: Sequence[ClockStatus]) -> ClockStatus | None:

@@ -21,6 +21,11 @@ class Actor(Value):
     name: str = ""
 
     @property
+    def as_text(self) -> str:
+        """As it is stored beside what he did: kind/id/name."""
+        return f"{self.kind}/{self.id or ''}/{self.name}"
+
+    @property
     def is_reporter(self) -> bool:
         return self.kind is ActorKind.REPORTER
 

@@ -1,4 +1,4 @@
-"""Opening and closing a case: lock one ticket, change it, write all of it in the caller's transaction."""
+"""Opening and closing a case: lock one ticket, or two, change it, write all of it in the caller's transaction."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -36,12 +36,39 @@ async def changing(session: TenantSession, tickets: Select[Ticket], change: Chan
     await settle(case)
 
 
-async def settle(case: Case) -> None:
-    """Write the case; if the facts changed, its workflow hears of it through the outbox."""
+@asynccontextmanager
+async def changing_both(session: TenantSession, tickets: Select[Ticket], ids: tuple[int, int], change: Change) -> AsyncIterator[list[Case]]:
+    """The same for two of ``tickets`` at once, given in the order of ``ids`` and written together.
+
+    Raises:
+        NotFound: ``tickets`` does not select both.
+    """
+    cases = {case.ticket.id: case for case in await lock_all(session, tickets.where(col(Ticket.id).in_(ids)), change)}
+    if cases.keys() != set(ids):
+        raise NotFound
+    yield [cases[ticket_id] for ticket_id in ids]
+    await settle(*cases.values())
+
+
+async def settle(*cases: Case) -> None:
+    """Write the cases; where the facts changed, the ticket's workflow hears of it through the outbox."""
+    for case in cases:
+        _post_news(case)
+    await _write(*cases)
+
+
+async def settle_all(session: TenantSession, cases: Sequence[Case]) -> None:
+    """The same for cases of which none frees an agent, in as few round trips as for one."""
+    for case in cases:
+        _post_news(case)
+        await tell_of_breaches(case)
+    await session.write()
+
+
+def _post_news(case: Case) -> None:
     facts = case.summarise()
     if case.has_news:
         outbox.post_facts(case.session, facts, case.change)
-    await _write(case)
 
 
 async def answer(case: Case) -> TicketFacts:
@@ -51,11 +78,14 @@ async def answer(case: Case) -> TicketFacts:
     return facts
 
 
-async def _write(case: Case) -> None:
-    await tell_of_breaches(case)
-    await case.session.write()
-    if case.freed_team_id is not None:
-        await pick_up_waiting(case.session, case.freed_team_id, case.change)
+async def _write(*cases: Case) -> None:
+    """All of them first: who picks up what waits may find one of these tickets, for its lock is our own, and opens its case anew."""
+    for case in cases:
+        await tell_of_breaches(case)
+    await cases[0].session.write()
+    for case in cases:
+        if case.freed_team_id is not None:
+            await pick_up_waiting(case.session, case.freed_team_id, case.change)
 
 
 async def pick_up_waiting(session: TenantSession, team_id: int, change: Change) -> None:
@@ -86,12 +116,37 @@ async def lock(session: TenantSession, tickets: Select[Ticket], change: Change) 
     return await _case(session, ticket, change)
 
 
+async def lock_all(session: TenantSession, tickets: Select[Ticket], change: Change) -> list[Case]:
+    """Several tickets, in the order of their ids: of two who lock some of the same, neither waits in a circle."""
+    locked = tickets.order_by(col(Ticket.id)).with_for_update(of=Ticket).execution_options(populate_existing=True)
+    return await cases_of(session, list((await session.execute(locked)).scalars()), change)
+
+
+async def cases_of(session: TenantSession, tickets: Sequence[Ticket], change: Change) -> list[Case]:
+    """Their clocks and escalations are read for all of them at once."""
+    clocks = await _rows(session, SlaClock, tickets)
+    escalations = await _rows(session, Escalation, [ticket for ticket in tickets if ticket.escalation_level])
+    cases = []
+    for ticket in tickets:
+        case = Case(session, ticket, await rules_of(session, ticket), _not_before(ticket, change))
+        case.adopt([row for row in clocks if row.ticket_id == ticket.id], [row for row in escalations if row.ticket_id == ticket.id])
+        cases.append(case)
+    return cases
+
+
 async def _case(session: TenantSession, ticket: Ticket, change: Change) -> Case:
-    case = Case(session, ticket, await rules_of(session, ticket), change)
-    case.adopt(await _rows(session, SlaClock, ticket), await _rows(session, Escalation, ticket) if ticket.escalation_level else [])
-    return case
+    return (await cases_of(session, [ticket], change))[0]
 
 
-async def _rows(session: TenantSession, table: type[_T], ticket: Ticket) -> list[_T]:
-    of_ticket = (col(table.merchant_id) == ticket.merchant_id) & (col(table.ticket_id) == ticket.id)
-    return list((await session.execute(sa.select(table).where(of_ticket))).scalars())
+def _not_before(ticket: Ticket, change: Change) -> Change:
+    """A process whose clock is behind does not write into a ticket's past: its history only goes forward."""
+    return change if change.at >= ticket.updated_at else change.model_copy(update={"at": ticket.updated_at})
+
+
+async def _rows(session: TenantSession, table: type[_T], tickets: Sequence[Ticket]) -> list[_T]:
+    if not tickets:
+        return []
+    found = sa.select(table).where(
+        col(table.merchant_id) == session.merchant_id, col(table.ticket_id).in_([ticket.id for ticket in tickets])
+    )
+    return list((await session.execute(found)).scalars())

@@ -14,43 +14,43 @@ from models.tables.sla import LedgerEntry
 
 
 def open_clocks(case: Case) -> None:
-    case.clocks.opened(_now(case))
+    case.clocks.opened(standing(case))
     _write_notes(case)
 
 
 def answered(case: Case) -> None:
-    case.clocks.answered(_now(case))
+    case.clocks.answered(standing(case))
     _write_notes(case)
 
 
 def asked(case: Case) -> None:
-    case.clocks.asked(_now(case))
+    case.clocks.asked(standing(case))
     _write_notes(case)
 
 
 def followed(case: Case, reason: str) -> None:
-    case.clocks.followed(_now(case), reason)
+    case.clocks.followed(standing(case), reason)
     _write_notes(case)
 
 
 def resolved(case: Case) -> None:
-    case.clocks.resolved(_now(case))
+    case.clocks.resolved(standing(case))
     _write_notes(case)
 
 
 def cancelled(case: Case, reason: str) -> None:
-    case.clocks.cancelled(_now(case), reason)
+    case.clocks.cancelled(standing(case), reason)
     _write_notes(case)
 
 
 def restored(case: Case, deleted_at: datetime) -> None:
-    case.clocks.restored(_now(case), deleted_at)
+    case.clocks.restored(standing(case), deleted_at)
     _write_notes(case)
 
 
 def reopened(case: Case) -> None:
     before = case.clocks.latest(Metric.RESOLUTION)
-    case.clocks.reopened(_now(case))
+    case.clocks.reopened(standing(case))
     _write_notes(case)
     after = case.clocks.latest(Metric.RESOLUTION)
     if before and after and after.cycle > before.cycle:
@@ -58,7 +58,7 @@ def reopened(case: Case) -> None:
 
 
 def retimed(case: Case, rules: Rules, reason: str) -> None:
-    case.clocks.retimed(_now(case), rules, reason)
+    case.clocks.retimed(standing(case), rules, reason)
     _write_notes(case)
 
 
@@ -72,7 +72,7 @@ def breached(case: Case, clock: Clock) -> Clock:
     return after
 
 
-def _now(case: Case) -> Standing:
+def standing(case: Case) -> Standing:
     """Resolving a ticket, also without a word, ends the wait for a first response."""
     ticket = case.ticket
     is_answered = ticket.first_responded_at is not None or ticket.resolution_cycle > 0

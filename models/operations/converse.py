@@ -3,7 +3,7 @@
 from models.operations import clocks
 from models.operations.case import Case
 from models.operations.errors import Conflict, IllegalMove
-from models.operations.move import move
+from models.operations.move import is_too_late, move, reopen
 from models.operations.notify import agents, reporter, tell
 from models.policy.lifecycle import REOPENED_BY_REPORTER, Move, Status, allowed_from, move_to
 from models.policy.notification import NotificationKind
@@ -14,7 +14,8 @@ async def reply(case: Case, body: str, then: Status | None = None) -> Message:
     """A public message. An agent's meets the response clocks; a reporter's reopens what waited for him. ``then`` moves the ticket after it.
 
     Raises:
-        Conflict: the ticket is closed (a reporter's message on it opens a follow-up instead: see :mod:`models.operations.open_ticket`).
+        Conflict: the ticket is closed, or was resolved too long ago for its reporter to reopen it (his message opens a follow-up
+            instead: see :func:`needs_follow_up` and :mod:`models.operations.open_ticket`).
     """
     if case.ticket.status is Status.CLOSED:
         raise Conflict("ticket_is_closed", "The ticket is closed.")
@@ -27,6 +28,11 @@ async def reply(case: Case, body: str, then: Status | None = None) -> Message:
     if then is not None and then is not case.ticket.status:
         await _move_to(case, then)
     return message
+
+
+def needs_follow_up(case: Case) -> bool:
+    """Whether a message of the reporter comes too late for this ticket."""
+    return case.change.by.is_reporter and (case.ticket.status is Status.CLOSED or is_too_late(case))
 
 
 async def note(case: Case, body: str) -> Message:
@@ -56,10 +62,18 @@ async def _by_agent(case: Case, cause: int, message: Message) -> None:
 
 async def _by_reporter(case: Case, cause: int, message: Message) -> None:
     if case.ticket.status in REOPENED_BY_REPORTER:
-        await move(case, Move.REOPEN if case.ticket.status is Status.RESOLVED else Move.RESUME, "reporter's reply")
+        await _come_back(case, "reporter's reply")
     case.ticket.asked_at = case.ticket.asked_at or case.at
     clocks.asked(case)
     tell(case, NotificationKind.REPLY_TO_AGENT, cause, await agents(case, case.ticket.assignee_id), messageId=message.id)
+
+
+async def _come_back(case: Case, reason: str) -> None:
+    """The letter about the reply says it all: none is written about the move."""
+    if case.ticket.status is Status.RESOLVED:
+        await reopen(case, reason)
+    else:
+        await move(case, Move.RESUME, reason)
 
 
 def _write(case: Case, kind: MessageKind, body: str) -> Message:

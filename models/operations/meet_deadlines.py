@@ -1,10 +1,11 @@
-"""What came due: warn, record the breach, escalate, ask, close. The case is locked and everything is judged again from its rows."""
+"""What came due: warn, record the breach, escalate, wake, ask, close. The case is locked and everything is judged again from its rows."""
 
 from models.operations.case import Case
 from models.operations.clocks import breached, warned
 from models.operations.escalate import supersede, take_rung
 from models.operations.move import close
 from models.operations.notify import agents, tell
+from models.operations.snooze import wake
 from models.operations.survey import send_survey
 from models.policy.clock import Clock
 from models.policy.deadlines import Deadline, DeadlineKind, due
@@ -27,6 +28,8 @@ async def meet_deadlines(case: Case) -> None:
             _breach(case, deadline, escalated)
     await _escalate(case, [deadline for deadline in found if deadline.kind is DeadlineKind.ESCALATE])
     kinds = {deadline.kind for deadline in found}
+    if DeadlineKind.WAKE in kinds:
+        await wake(case)
     if DeadlineKind.SURVEY in kinds:
         await send_survey(case)
     if DeadlineKind.AUTO_CLOSE in kinds:

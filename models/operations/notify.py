@@ -81,6 +81,11 @@ async def agents(case: Case, *ids: int | None) -> list[Recipient]:
     return await audience(case, (), *wanted) if wanted else []
 
 
+async def responsible(case: Case) -> list[Recipient]:
+    """The assignee; while nobody has the ticket, the lead of its team."""
+    return await audience(case, (Audience.LEAD if case.ticket.assignee_id is None else Audience.ASSIGNEE,))
+
+
 async def reporter(case: Case) -> list[Recipient]:
     person = await case.session.get_one(Reporter, (case.ticket.merchant_id, case.ticket.reporter_id))
     return [Recipient(RecipientKind.REPORTER, person.id, person.name, person.email)]

@@ -41,12 +41,12 @@ async def open_ticket(session: TenantSession, new: NewTicket, opened_for: Report
     return await _open(session, new, opened_for, change)
 
 
-async def open_follow_up(session: TenantSession, closed: Ticket, body: str, change: Change) -> Ticket:
-    """A reporter writes on a closed ticket: a new one begins, linked to it."""
-    author = await session.get_one(Reporter, (closed.merchant_id, closed.reporter_id))
-    kept = closed.model_dump(include={"priority", "category", "organizer_id", "channel", "tags", "custom_fields"})
-    new = NewTicket(subject=closed.subject, description=body, **kept)
-    return await _open(session, new, author, change, follow_up_of=closed.id)
+async def open_follow_up(session: TenantSession, old: Ticket, body: str, change: Change) -> Ticket:
+    """A reporter writes on a ticket that is closed, or not to be reopened any more: a new one begins, linked to it."""
+    author = await session.get_one(Reporter, (old.merchant_id, old.reporter_id))
+    kept = old.model_dump(include={"priority", "category", "organizer_id", "channel", "tags", "custom_fields"})
+    new = NewTicket(subject=old.subject, description=body, **kept)
+    return await _open(session, new, author, change, follow_up_of=old.id)
 
 
 async def _open(session: TenantSession, new: NewTicket, opened_for: Reporter, change: Change, follow_up_of: int | None = None) -> Ticket:

@@ -5,6 +5,7 @@ least once.
 """
 
 from models.messages.delivery import DeliveryRef
+from models.messages.job import JobFacts
 from models.messages.ticket import TicketFacts
 from models.operations.change import Change
 from models.tables.outgoing import Outbox, Topic
@@ -20,9 +21,14 @@ def post_delivery(session: TenantSession, delivery: DeliveryRef, change: Change)
     _post(session, delivery, delivery.workflow_id, Topic.DELIVERY, 1, change)
 
 
+def post_job(session: TenantSession, facts: JobFacts, change: Change) -> None:
+    news = facts.model_copy(update={"request_id": change.request_id})
+    _post(session, news, facts.workflow_id, Topic.JOB, facts.version, change)
+
+
 def _post(  # noqa: PLR0913, PLR0917 - one a column
     session: TenantSession,
-    message: TicketFacts | DeliveryRef,
+    message: TicketFacts | DeliveryRef | JobFacts,
     workflow_id: str,
     topic: Topic,
     version: int,

@@ -35,3 +35,5 @@ OVERDUE = timedelta(minutes=2)
 """How long a deadline may be late before it counts as lost: longer than any retry of a healthy engine."""
 LETTER_OVERDUE = timedelta(hours=3)
 """The same for a letter: longer than its five tries take."""
+JOB_OVERDUE = timedelta(minutes=10)
+"""The same for a job's next batch."""

@@ -1,9 +1,12 @@
 """Soft delete: a ticket disappears for everybody but an admin, and can be brought back. An id is never used again."""
 
+from datetime import timedelta
+
 from models.operations import clocks
 from models.operations.assign import is_at_work
 from models.operations.case import Case
 from models.operations.errors import Conflict
+from models.tables.ticket import Ticket
 
 
 def delete(case: Case) -> None:
@@ -16,10 +19,18 @@ def delete(case: Case) -> None:
 
 
 def restore(case: Case) -> None:
-    """Back as it was: the clocks go on; while it was deleted none ran."""
+    """Back as it was: the clocks go on; while it was deleted none ran. What was to follow follows later by that time."""
     deleted_at = case.ticket.deleted_at
     if deleted_at is None:
         raise Conflict("not_deleted", "The ticket is not deleted.")
     case.ticket.deleted_at = None
     case.record("ticket.restored")
     clocks.restored(case, deleted_at)
+    _postpone(case.ticket, max(case.at - deleted_at, timedelta()))
+
+
+def _postpone(ticket: Ticket, by: timedelta) -> None:
+    """A survey or an automatic end that fell into that time would come all at once. A snooze's end stays: a person named that instant."""
+    ticket.survey_at = ticket.survey_at and ticket.survey_at + by
+    ticket.auto_close_at = ticket.auto_close_at and ticket.auto_close_at + by
+    ticket.reopen_until = ticket.reopen_until and ticket.reopen_until + by

@@ -1,13 +1,14 @@
 """A merchant's rules: read once per version of them, then kept. A version of a rule never changes."""
 
 from collections import OrderedDict
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from pydantic import BaseModel
 from sqlmodel import col
 
 from models.operations.errors import NotFound
+from models.operations.shelf import Shelf
 from models.policy.calendar import Calendar
 from models.policy.ladder import Ladder
 from models.policy.rules import Rules
@@ -36,11 +37,12 @@ class Rulebook:
     def __init__(self, merchant: Merchant, categories: dict[str, int], rules: list[Rule]) -> None:
         self.merchant = merchant
         self.categories = categories
+        self._rules = rules
         self._policies = _parsed(rules, RuleKind.POLICY, SlaPolicy)
         self._calendars = _parsed(rules, RuleKind.CALENDAR, Calendar)
         self._ladders = _parsed(rules, RuleKind.LADDER, Ladder)
         self._current = {rule.id: rule.version for rule in sorted(rules, key=lambda rule: rule.version)}
-        current = [(key, policy) for key, policy in self._policies.items() if self._current[key[0]] == key[1]]
+        current = [(key, self._policies[key]) for key in self._policies if self._current[key[0]] == key[1]]
         self._in_order = sorted(current, key=lambda item: (item[1].position, item[0]))
 
     def choose(self, traits: Traits) -> Pin | None:
@@ -54,6 +56,23 @@ class Rulebook:
         ladder = None if policy.ladder_id is None else self._ladders[policy.ladder_id, pin.ladder_version or 0]
         return Rules(policy, self._calendars[policy.calendar_id, pin.calendar_version], ladder)
 
+    def moved(self, pin: Pin | None, traits: Traits, kind: RuleKind, rule_id: int) -> Pin | None:
+        """Where a ticket stands once the newest version of one rule holds for it; it keeps its versions of all others."""
+        if kind is RuleKind.POLICY:
+            chosen = self.choose(traits)
+            return chosen if rule_id in {each.policy_id for each in (pin, chosen) if each} else pin
+        policy = self._policies[pin.policy_id, pin.policy_version] if pin else None
+        if pin and policy and kind is RuleKind.CALENDAR and policy.calendar_id == rule_id:
+            return pin._replace(calendar_version=self._current[rule_id])
+        if pin and policy and kind is RuleKind.LADDER and policy.ladder_id == rule_id:
+            return pin._replace(ladder_version=self._current[rule_id])
+        return pin
+
+    def proposing(self, kind: RuleKind, rule_id: int, definition: dict[str, Any]) -> "Rulebook":
+        """This book as it would be with one more version of a rule."""
+        new = Rule(merchant_id=self.merchant.id, id=rule_id, kind=kind, version=self._current[rule_id] + 1, definition=definition)
+        return Rulebook(self.merchant, self.categories, [*self._rules, new])
+
     def knows(self, pin: Pin) -> bool:
         policy = self._policies.get((pin.policy_id, pin.policy_version))
         if policy is None or (policy.calendar_id, pin.calendar_version) not in self._calendars:
@@ -65,8 +84,8 @@ class Rulebook:
         return Pin(policy_id, version, self._current[policy.calendar_id], ladder)
 
 
-def _parsed(rules: list[Rule], kind: RuleKind, value: type[_T]) -> dict[tuple[int, int], _T]:
-    return {(rule.id, rule.version): value.model_validate(rule.definition) for rule in rules if rule.kind is kind}
+def _parsed(rules: list[Rule], kind: RuleKind, value: type[_T]) -> Shelf[_T]:
+    return Shelf(value, {(rule.id, rule.version): rule.definition for rule in rules if rule.kind is kind})
 
 
 _kept: OrderedDict[int, Rulebook] = OrderedDict()

@@ -1,4 +1,4 @@
-"""The survey: asked once per resolution, answered once, withdrawn when the ticket is reopened."""
+"""The survey: asked once per resolution, answered once, withdrawn when the ticket is reopened or merged."""
 
 from datetime import datetime, timedelta
 
@@ -33,7 +33,7 @@ async def send_survey(case: Case) -> None:
 
 
 async def cancel_survey(case: Case) -> None:
-    """Reopened: what was asked about the last resolution does not count any more."""
+    """Reopened, or merged: what was asked about the last resolution does not count any more."""
     unanswered = (col(Survey.ticket_id) == case.ticket.id) & col(Survey.answered_at).is_(None) & col(Survey.cancelled_at).is_(None)
     await case.session.execute(sa.update(Survey).where(unanswered).values(cancelled_at=case.at))
 
@@ -54,7 +54,7 @@ async def open_survey(session: TenantSession, survey_id: int, at: datetime) -> S
     if survey.answered_at:
         raise Conflict("survey_answered", "This survey has been answered.")
     if survey.cancelled_at:
-        raise Conflict("survey_withdrawn", "The ticket was reopened: the survey is withdrawn.")
+        raise Conflict("survey_withdrawn", "This survey has been withdrawn.")
     if survey.expires_at <= at:
         raise Conflict("survey_expired", "This survey has expired.")
     return survey

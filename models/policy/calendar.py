@@ -5,6 +5,7 @@ What the rules come to where they meet:
 - An interval belongs to the day it starts on. A night shift that starts the day before a holiday runs its full length into it; the one that
   would start on the holiday does not take place, so the morning after is closed as far as that shift is concerned.
 - Intervals may overlap or touch, within a day and across midnight: the calendar is open in their union, and no second counts twice.
+  (People who write an overlap have mistyped: the API refuses it, see `models.policy.flaws`.)
 - A day has the hours of its own holiday if there is one; else none if it is a public holiday of the country; else those of its weekday.
   So an own holiday with intervals is a half day, and also the way to stay open on a public holiday.
 - The country's holidays are the library's `public` ones, days observed in lieu of a weekend included.
@@ -35,7 +36,7 @@ _MICROSECOND = dt.timedelta(microseconds=1)
 
 
 class HorizonExceeded(ValueError):
-    """The answer lies more than `HORIZON` after the start (or past the year 9999)."""
+    """The answer lies more than `HORIZON`, or what the caller set in its place, after the start (or past the year 9999)."""
 
 
 def _time_of_day(text: str) -> str:
@@ -102,7 +103,7 @@ class Calendar(Value):
     weekly: Weekly
     holidays: Annotated[tuple[Holiday, ...], Field(max_length=MAX_HOLIDAYS)] = ()
     holiday_country: str | None = Field(default=None, max_length=2)
-    holiday_subdivision: str | None = Field(default=None, max_length=64)
+    holiday_subdivision: str | None = Field(default=None, min_length=1, max_length=64)
 
     @field_validator("time_zone")
     @classmethod
@@ -155,21 +156,22 @@ class Calendar(Value):
         return self.model_validate({field: getattr(self, field) for field in type(self).model_fields} | dict(update))
 
 
-def advance(calendar: Calendar, start: dt.datetime, amount: dt.timedelta) -> dt.datetime:
+def advance(calendar: Calendar, start: dt.datetime, amount: dt.timedelta, within: dt.timedelta = HORIZON) -> dt.datetime:
     """The first instant (UTC) at which `amount` of business time has passed since `start`.
 
     An amount of zero has passed at once: the answer is `start` itself, also outside hours. An amount that is used up exactly when an
     interval ends is due at that end, not at the next opening. Errors: `ValueError` for a naive start or a negative amount,
-    `HorizonExceeded` when it would be later than `HORIZON` after the start.
+    `HorizonExceeded` when it would be later than `within` after the start: who can't wait for a search of ten years asks for less.
     """
     begin, length = _instant(start), amount // _MICROSECOND
     if length < 0:
         raise ValueError("business time does not run backwards: the amount is negative")
     if length == 0:
         return _EPOCH + begin * _MICROSECOND
-    due = begin + length if calendar.is_always_open else calendar.timetable.reached(begin, length, _limit(begin))
-    if due is None or due > _limit(begin):
-        raise HorizonExceeded("the calendar has less open time than that within ten years")
+    limit = min(begin + within // _MICROSECOND, _LAST_INSTANT)
+    due = begin + length if calendar.is_always_open else calendar.timetable.reached(begin, length, limit)
+    if due is None or due > limit:
+        raise HorizonExceeded(f"the calendar has less open time than that within {within.days} days")
     return _EPOCH + due * _MICROSECOND
 
 
@@ -182,7 +184,7 @@ def elapsed(calendar: Calendar, start: dt.datetime, end: dt.datetime) -> dt.time
     begin, finish = _instant(start), _instant(end)
     if finish <= begin:
         return dt.timedelta(0)
-    if finish > _limit(begin):
+    if finish > min(begin + HORIZON // _MICROSECOND, _LAST_INSTANT):
         raise HorizonExceeded("the two instants lie more than ten years apart")
     return (finish - begin if calendar.is_always_open else calendar.timetable.elapsed(begin, finish)) * _MICROSECOND
 
@@ -191,10 +193,6 @@ def _instant(at: dt.datetime) -> int:
     if at.tzinfo is None:
         raise ValueError("an instant needs its offset from UTC")
     return (at.astimezone(dt.UTC) - _EPOCH) // _MICROSECOND
-
-
-def _limit(begin: int) -> int:
-    return min(begin + HORIZON // _MICROSECOND, _LAST_INSTANT)
 
 
 _LAST_INSTANT = _instant(dt.datetime.max.replace(tzinfo=dt.UTC))

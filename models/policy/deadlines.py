@@ -17,6 +17,7 @@ class DeadlineKind(StrEnum):
     WARN = "warn"
     BREACH = "breach"
     ESCALATE = "escalate"
+    WAKE = "wake"
     SURVEY = "survey"
     AUTO_CLOSE = "auto_close"
 
@@ -42,11 +43,12 @@ class Promises(Value):
     held_off: Mapping[tuple[Metric, int], int]
     survey_at: datetime | None
     auto_close_at: datetime | None
+    snoozed_until: datetime | None = None
 
 
 def deadlines_of(promises: Promises) -> tuple[Deadline, ...]:
     """All that is still to come or overdue, the nearest first; equal instants in the order in which they are acted on."""
-    found = [*_of_clocks(promises), *_after_resolving(promises)]
+    found = [*_of_clocks(promises), *_of_snooze(promises), *_after_resolving(promises)]
     order = list(DeadlineKind)
     return tuple(sorted(found, key=lambda d: (d.due_at, order.index(d.kind), d.key)))
 
@@ -93,6 +95,11 @@ def _rungs(promises: Promises, clock: Clock, calendar: Calendar) -> Iterator[Dea
             at = instant_of(clock, rung.after(clock.target), calendar)
             if at is not None:
                 yield Deadline(kind=DeadlineKind.ESCALATE, key=f"{clock.metric}/{clock.cycle}/{rung.level}", due_at=at)
+
+
+def _of_snooze(promises: Promises) -> Iterator[Deadline]:
+    if promises.snoozed_until:
+        yield Deadline(kind=DeadlineKind.WAKE, key="", due_at=promises.snoozed_until)
 
 
 def _after_resolving(promises: Promises) -> Iterator[Deadline]:

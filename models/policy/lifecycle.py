@@ -73,6 +73,11 @@ def is_allowed(move: Move, current: Status) -> bool:
     return TARGET[move] in ALLOWED[current] and current in _SOURCES.get(move, frozenset(Status))
 
 
+def may_snooze(current: Status) -> bool:
+    """A snooze is a hold with an end: what is held already only gets, or moves, the end."""
+    return current is Status.ON_HOLD or is_allowed(Move.HOLD, current)
+
+
 def allowed_from(current: Status) -> list[Status]:
     """The states that ``current`` may move to, in the order of the lifecycle."""
     return [status for status in Status if status in ALLOWED[current]]

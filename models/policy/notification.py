@@ -11,6 +11,8 @@ class NotificationKind(StrEnum):
     REPLY_TO_AGENT = "reply_to_agent"
     NOTE_ADDED = "note_added"
     TICKET_RESOLVED = "ticket_resolved"
+    TICKET_REOPENED = "ticket_reopened"
+    TICKET_WOKEN = "ticket_woken"
     SLA_WARNING = "sla_warning"
     SLA_BREACHED = "sla_breached"
     ESCALATED = "escalated"

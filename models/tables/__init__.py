@@ -2,8 +2,8 @@
 
 from sqlmodel import SQLModel
 
-from models.tables import outgoing, people, sla, ticket
+from models.tables import job, outgoing, people, sla, ticket
 
 metadata = SQLModel.metadata
 
-__all__ = ["metadata", "outgoing", "people", "sla", "ticket"]
+__all__ = ["job", "metadata", "outgoing", "people", "sla", "ticket"]

@@ -16,6 +16,7 @@ from models.tables.base import Row, big, choice, document, instant, of_ticket, t
 class Topic(StrEnum):
     TICKET = "ticket"
     DELIVERY = "delivery"
+    JOB = "job"
 
 
 class Outbox(SQLModel, table=True):

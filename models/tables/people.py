@@ -20,6 +20,7 @@ class Merchant(SQLModel, table=True):
     rules_version: int = 1
     survey_after_seconds: int = 3600
     auto_close_after_seconds: int = 7 * 86_400
+    reopen_within_seconds: int = 7 * 86_400
     created_at: datetime = instant()
 
 

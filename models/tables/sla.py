@@ -5,8 +5,10 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import BigInteger, Index, UniqueConstraint
+from sqlalchemy import text as sql
 from sqlmodel import Field, SQLModel
 
+from models.policy.lifecycle import Priority
 from models.policy.sla import Metric
 from models.tables.base import Row, as_text, big, choice, document, duration, instant, of_ticket, text
 
@@ -24,12 +26,38 @@ class Rule(Row, table=True):
     kind: RuleKind = choice(RuleKind)
     definition: dict[str, Any] = document()
     created_at: datetime = instant()
+    created_by: str = text("system//helpdesk")
+    """Who published it, as kind/id/name."""
+
+
+_REPORTED = ["decided_team_id", "decided_agent_id", "decided_organizer_id", "metric", "decided_priority"]
+"""A report is answered from the index alone."""
 
 
 class SlaClock(SQLModel, table=True):
-    """The fields of :class:`models.policy.clock.Clock`, for one metric and cycle of a ticket."""
+    """The fields of :class:`models.policy.clock.Clock`, for one metric and cycle of a ticket, and what reports need of its decision.
 
-    __table_args__ = (of_ticket(),)
+    ``decided_*`` say whose figure the cycle is: the ticket's traits at ``decided_at``, when it was breached, or else met. They are out
+    of date while ``decided_at`` is null. ``used_seconds`` is what the cycle had spent when it was stopped.
+    """
+
+    __table_args__ = (
+        of_ticket(),
+        Index(
+            "ix_slaclock_breached",
+            "merchant_id",
+            "breached_at",
+            postgresql_where=sql("breached_at IS NOT NULL"),
+            postgresql_include=_REPORTED,
+        ),
+        Index(
+            "ix_slaclock_stopped",
+            "merchant_id",
+            "stopped_at",
+            postgresql_where=sql("stopped_at IS NOT NULL"),
+            postgresql_include=["used_seconds", *_REPORTED, "breached_at"],
+        ),
+    )
 
     merchant_id: int = Field(sa_type=BigInteger, primary_key=True)
     ticket_id: int = Field(sa_type=BigInteger, primary_key=True)
@@ -45,6 +73,12 @@ class SlaClock(SQLModel, table=True):
     breached_at: datetime | None = instant(nullable=True)
     stopped_at: datetime | None = instant(nullable=True)
     cancelled_at: datetime | None = instant(nullable=True)
+    decided_at: datetime | None = instant(nullable=True)
+    decided_priority: Priority | None = choice(Priority, nullable=True)
+    decided_team_id: int | None = big(nullable=True)
+    decided_agent_id: int | None = big(nullable=True)
+    decided_organizer_id: int | None = big(nullable=True)
+    used_seconds: int | None = None
 
 
 class LedgerEntry(Row, table=True):

@@ -62,9 +62,11 @@ class Ticket(Row, table=True):
     sla_status: ClockStatus | None = choice(ClockStatus, nullable=True)
     next_due_at: datetime | None = instant(nullable=True)
     wake_at: datetime | None = instant(nullable=True)
+    snoozed_until: datetime | None = instant(nullable=True)
     resolution_cycle: int = 0
     survey_at: datetime | None = instant(nullable=True)
     auto_close_at: datetime | None = instant(nullable=True)
+    reopen_until: datetime | None = instant(nullable=True)
     follow_up_of_id: int | None = big(nullable=True)
     merged_into_id: int | None = big(nullable=True)
     created_at: datetime = instant()

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.auditor import is_running
 from tests.desk import Desk, Merchant
 
 PARTS = ("", "/messages", "/notes", "/events", "/sla", "/sla/timeline", "/escalations", "/notifications", "/context")
@@ -60,7 +61,7 @@ async def test_what_is_not_deleted_is_not_restored(ticket: dict[str, Any], resti
 
 
 async def test_its_workflow_ends_and_a_restored_one_has_one_again(desk: Desk, deleted: str, resting: Merchant) -> None:
-    handle = desk.client.get_workflow_handle(f"ticket-{deleted.rpartition('/')[2]}")
-    await handle.result()
+    ticket_id = deleted.rpartition("/")[2]
+    await desk.until(lambda: is_running(desk, ticket_id), lambda running: not running)
     await resting.adam.post(f"{deleted}/restore")
-    await desk.until(handle.describe, lambda found: found.status is not None and found.status.name == "RUNNING")
+    await desk.until(lambda: is_running(desk, ticket_id), bool)

@@ -7,8 +7,10 @@ import pytest
 
 from deploy.local.identity import Wanted
 from models.policy.roles import Role
-from tests.api.table_of_routes import PUBLIC, ROLES, ROUTES, WITH_IDS, Route, name_of
+from tests.api.table_of_routes import PUBLIC, ROLES, ROUTES, WITH_IDS, Route, name_of, rules_of
 from tests.desk import BASE, Desk, Merchant
+
+STAFFS = ("/agents", "/merchants", "/calendars", "/sla-policies", "/escalation-ladders", "/jobs")
 
 
 class Scene(NamedTuple):
@@ -30,11 +32,13 @@ def test_every_route_has_its_line_in_the_table(desk: Desk) -> None:
 @each_route
 async def test_every_role_gets_from_every_route_what_it_may(route: Route, resting: Merchant) -> None:
     seen: dict[str, int] = {}
+    rules = await rules_of(resting)
     for name, role in ROLES.items():
         if not seen or (route.method != "GET" and seen[[*seen][-1]] < 300):  # what was refused changed nothing
             ticket = await resting.open(category="general")
             await route.prepare(resting, ticket["id"])
-        answer = await route.call(resting.client(name, role), ticket_id=ticket["id"], agent_id=resting.agents["ana"])
+        ids = {"ticket_id": ticket["id"], "agent_id": resting.agents["ana"], "merchant_id": resting.id}
+        answer = await route.call(resting.client(name, role), **ids, **rules)
         seen[name] = answer.status_code
     assert seen == route.statuses
 
@@ -44,7 +48,8 @@ async def scene(whole_desk: Desk) -> Scene:
     """Two merchants and a ticket of the first. Strangers change nothing, so the tests about them share it."""
     acme, globex = await whole_desk.merchant("acme"), await whole_desk.merchant("globex")
     ticket = await acme.open(category="general")
-    return Scene(acme, globex, {"ticket_id": ticket["id"], "agent_id": str(acme.agents["ana"])})
+    theirs = {"ticket_id": ticket["id"], "agent_id": str(acme.agents["ana"]), "merchant_id": str(acme.id)}
+    return Scene(acme, globex, theirs | await rules_of(acme))
 
 
 @each_route_with_an_id
@@ -56,7 +61,7 @@ async def test_another_merchants_things_are_as_if_they_were_not(route: Route, ro
 
 @each_route_with_an_id
 async def test_another_reporters_tickets_are_as_if_they_were_not(route: Route, scene: Scene) -> None:
-    is_only_for_staff = route.path.startswith("/agents") or route.path.endswith("/restore")
+    is_only_for_staff = route.path.startswith(STAFFS) or route.path.endswith("/restore")
     await _nothing_is_seen(route, scene.acme.client("rudi", "reporter"), scene, {403} if is_only_for_staff else {404})
 
 

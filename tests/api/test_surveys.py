@@ -1,5 +1,6 @@
 """The survey's link: works once, for its survey, for a browser as for a program."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -159,3 +160,39 @@ async def test_a_second_resolution_asks_again(desk: Desk, asked: Asked, acme: Me
     async with desk.database.reading(acme.id) as session:
         surveys = (await session.execute(sa.select(Survey).order_by(Survey.cycle))).scalars().all()  # type: ignore[arg-type]
     assert [(survey.cycle, survey.cancelled_at is None) for survey in surveys] == [(1, False), (2, True)]
+
+
+async def test_the_same_key_gives_the_same_answer(asked: Asked) -> None:
+    key = {"Idempotency-Key": "s-1"}
+    first, second = [await asked.client.post(asked.path, json={"score": 4}, headers=key) for _ in range(2)]
+    assert (second.status_code, second.content, second.headers["Idempotent-Replayed"]) == (200, first.content, "true")
+    assert ("Idempotent-Replayed" in first.headers, second.headers["Cache-Control"]) == (False, "no-store")
+    assert (await asked.client.post(asked.path, json={"score": 4})).status_code == 409
+
+
+async def test_the_same_key_is_not_good_for_another_answer(asked: Asked) -> None:
+    key = {"Idempotency-Key": "s-2"}
+    answers = [await asked.client.post(asked.path, json={"score": score}, headers=key) for score in (4, 5)]
+    assert [answer.status_code for answer in answers] == [200, 422]
+    assert answers[1].json()["code"] == "idempotency_key_reused"
+
+
+async def test_a_browser_that_repeats_itself_gets_its_page_again(asked: Asked) -> None:
+    headers = HTML | {"Idempotency-Key": "s-3"}
+    first, second = [await asked.client.post(asked.path, data={"score": "5"}, headers=headers) for _ in range(2)]
+    assert (second.text, second.headers["Content-Security-Policy"]) == (first.text, first.headers["Content-Security-Policy"])
+
+
+async def test_a_refused_answer_is_not_kept(asked: Asked, acme: Merchant) -> None:
+    key = {"Idempotency-Key": "s-4"}
+    assert (await asked.client.post(asked.path, json={"score": 9}, headers=key)).status_code == 422
+    assert (await asked.client.post(asked.path, json={"score": 3}, headers=key)).status_code == 200
+    assert (await asked.client.post(asked.path, json={"score": 3}, headers={"Idempotency-Key": ""})).status_code == 400
+
+
+async def test_at_once_with_the_same_key_it_is_answered_once(asked: Asked, acme: Merchant) -> None:
+    posts = (asked.client.post(asked.path, json={"score": 4}, headers={"Idempotency-Key": "s-5"}) for _ in range(10))
+    answers = await asyncio.gather(*posts)
+    assert {answer.json().get("code", answer.json().get("score")) for answer in answers} <= {4, "idempotency_in_progress"}
+    kinds = [event["kind"] for event in (await acme.get(asked.ticket_id, "/events"))["data"]]
+    assert kinds.count("survey.answered") == 1

@@ -1,4 +1,4 @@
-"""``make bench``: the promised figures, on real parts, beside the bare ceilings of this machine. ``--quick``: 45 s instead of 4 minutes."""
+"""``make bench``: the promised figures, on real parts, beside the bare ceilings of this machine. ``--quick``: one minute instead of 5."""
 
 import argparse
 import os
@@ -17,6 +17,7 @@ from tests.bench.bare import Bare, measure_bare
 from tests.bench.burst import measure_burst, until_quiet
 from tests.bench.cast import BUSY, Cast, assemble
 from tests.bench.engine import measure_escalations, measure_history, measure_start
+from tests.bench.reports import measure_reports
 from tests.bench.requests import measure_requests
 from tests.bench.system import System, running
 from tests.bench.table import Bound, Promise, Row, text_of
@@ -34,15 +35,16 @@ class Sizes:
     starts: int
     escalated: int
     burst: int
+    reports: int
 
 
-FULL = Sizes(timers=150, requests=300, starts=40, escalated=60, burst=1600)
-QUICK = Sizes(timers=30, requests=60, starts=10, escalated=8, burst=200)
+FULL = Sizes(timers=150, requests=300, starts=40, escalated=60, burst=1600, reports=30)
+QUICK = Sizes(timers=30, requests=60, starts=10, escalated=8, burst=200, reports=10)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer of each, in 45 s")
+    parser.add_argument("--quick", action="store_true", help="fewer of each, in a minute")
     sizes = QUICK if parser.parse_args().quick else FULL
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # in good order: what was started is stopped
     print(f"{os.cpu_count()} cores; load {os.getloadavg()[0]:.2f}; others use {psutil.cpu_percent(2):.0f} % of the machine", flush=True)
@@ -85,7 +87,10 @@ async def _rows(
     await until_quiet(pool)
     _say("the burst")
     burst, notes = await measure_burst(system, cast, pool, bare, number=sizes.burst)
-    return [*rows, *burst, *await _memory(system, pool)], notes
+    rows += [*burst, *await _memory(system, pool)]
+    await until_quiet(pool)
+    _say("reports")
+    return [*rows, *await measure_reports(system.postgres, each=sizes.reports)], notes
 
 
 async def _memory(system: System, pool: asyncpg.Pool) -> list[Row]:

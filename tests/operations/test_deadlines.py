@@ -1,7 +1,7 @@
 """What happens at the very instant of a deadline, just before it and just after: judged from the row, by the instant of the deed."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,24 +12,27 @@ from sqlmodel import col
 from models.operations.case import Case
 from models.operations.change import SYSTEM, Actor, ActorKind, Change
 from models.operations.changing import changing
-from models.operations.converse import reply
+from models.operations.converse import needs_follow_up, reply
 from models.operations.edit import edit
+from models.operations.errors import Conflict
 from models.operations.meet_deadlines import meet_deadlines
 from models.operations.move import move
 from models.operations.open_ticket import NewTicket, open_ticket
 from models.operations.people import reporter_with_token
 from models.operations.removal import delete, restore
+from models.operations.snooze import snooze
 from models.policy.clock import ClockStatus
-from models.policy.lifecycle import Move, Priority
+from models.policy.lifecycle import Move, Priority, Status
 from models.policy.sla import Metric
 from models.tables.sla import Escalation, EscalationOutcome
-from models.tables.ticket import Ticket
+from models.tables.ticket import Event, Ticket
 from tests.apart import Apart
 from tests.auditor import _rows_agree, rows
 from tests.desk import Desk, Merchant
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
+A_WEEK = timedelta(days=7)
 FIRST_RESPONSE, RESOLUTION = timedelta(seconds=5), timedelta(seconds=10)
 
 
@@ -39,6 +42,7 @@ class Counter:
     def __init__(self, desk: Desk, merchant: Merchant, ticket_id: int) -> None:
         self.desk, self.merchant, self.ticket_id = desk, merchant, ticket_id
         self.ana = Actor(kind=ActorKind.AGENT, id=merchant.agents["ana"], name="Ana")
+        self.rita = Actor(kind=ActorKind.REPORTER, name="Rita")
 
     @asynccontextmanager
     async def at(self, instant: datetime, by: Actor = SYSTEM) -> AsyncIterator[Case]:
@@ -161,3 +165,66 @@ async def test_what_resolving_had_cancelled_stays_cancelled_over_a_deletion(tick
 async def clock(ticket: Counter, metric: Metric) -> Any:
     async with ticket.at(NOON) as case:
         return case.clocks.latest(metric)
+
+
+@pytest.mark.parametrize(("late", "is_open"), [(timedelta(), True), (TICK, False)], ids=["exactly at", "just after"])
+async def test_the_window_for_reopening_includes_its_end(ticket: Counter, late: timedelta, is_open: bool) -> None:  # noqa: FBT001 - a table
+    async with ticket.at(NOON, ticket.ana) as case:
+        await move(case, Move.RESOLVE)
+    async with ticket.at(NOON + A_WEEK + late, ticket.rita) as case:
+        assert needs_follow_up(case) is not is_open
+        with nullcontext() if is_open else pytest.raises(Conflict, match="too long ago"):
+            await move(case, Move.REOPEN)
+    async with ticket.at(NOON + A_WEEK + late, ticket.ana) as case:
+        assert not needs_follow_up(case)
+        assert case.ticket.status is (Status.OPEN if is_open else Status.RESOLVED)
+
+
+async def test_a_deletion_moves_what_was_to_follow_by_its_length(ticket: Counter) -> None:
+    async with ticket.at(NOON, ticket.ana) as case:
+        await move(case, Move.RESOLVE)
+        before = windows(case)
+    async with ticket.at(NOON + TICK, ticket.ana) as case:
+        delete(case)
+    await ticket.due(NOON + timedelta(days=20))
+    async with ticket.at(NOON + timedelta(days=30) + TICK, ticket.ana) as case:
+        restore(case)
+        after = windows(case)
+    assert {name: after[name] - at for name, at in before.items()} == dict.fromkeys(before, timedelta(days=30))
+    await ticket.due(NOON + timedelta(days=30) + TICK)
+    async with ticket.at(NOON + timedelta(days=30) + TICK) as case:
+        assert (windows(case), case.ticket.status) == (after, Status.RESOLVED)
+
+
+def windows(case: Case) -> dict[str, datetime]:
+    ticket = case.ticket
+    found = {"survey_at": ticket.survey_at, "auto_close_at": ticket.auto_close_at, "reopen_until": ticket.reopen_until}
+    return {name: at for name, at in found.items() if at}
+
+
+@pytest.mark.parametrize(("late", "status"), [(-TICK, Status.ON_HOLD), (timedelta(), Status.OPEN)], ids=["just before", "exactly at"])
+async def test_a_snooze_ends_at_its_instant_and_not_before(ticket: Counter, late: timedelta, status: Status) -> None:
+    until = NOON + timedelta(days=1)
+    async with ticket.at(NOON + timedelta(seconds=4), ticket.ana) as case:
+        await reply(case, "The parts come tomorrow.")
+        snooze(case, until)
+    await ticket.due(until + late)
+    async with ticket.at(until) as case:
+        assert case.ticket.status is status
+        clock = case.clocks.latest(Metric.RESOLUTION)
+    assert clock is not None
+    assert clock.due_at == (until + timedelta(seconds=6) if status is Status.OPEN else None)
+    assert await ticket.ladder() == []
+
+
+async def test_a_wake_that_comes_twice_or_too_late_wakes_once(ticket: Counter) -> None:
+    async with ticket.at(NOON, ticket.ana) as case:
+        snooze(case, NOON + TICK)
+    for _ in range(2):
+        await ticket.due(NOON + timedelta(seconds=1))
+    async with ticket.at(NOON + timedelta(seconds=2), ticket.ana) as case:
+        await move(case, Move.HOLD)
+    await ticket.due(NOON + timedelta(seconds=3))
+    kinds = [event.kind for event in await rows(ticket.desk, ticket.merchant, Event)]
+    assert kinds.count("ticket.woken") == 1
+    assert kinds[-1] == "ticket.held"

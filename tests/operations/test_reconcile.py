@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from temporalio.client import WorkflowExecutionStatus
 
 from activities.maintenance import MaintenanceActivities
 from models.messages.maintenance import Healed, ReconciliationAt
@@ -89,3 +90,19 @@ async def test_who_is_back_without_a_word_gets_what_waits(quiet: tuple[Apart, De
     await maintenance.reconcile(ReconciliationAt(at=desk.clock.now() + timedelta(minutes=2)))
     assert (await acme.get(ticket["id"]))["assigneeId"] is not None
     await lose(apart, acme)
+
+
+async def test_a_letter_whose_workflow_was_terminated_gets_another(quiet: tuple[Apart, Desk], maintenance: MaintenanceActivities) -> None:
+    _, desk = quiet
+    acme = await desk.merchant()
+    await send_everybody_away(desk, acme)
+    await acme.open()
+    while await rows(desk, acme, Outbox):
+        await desk.relay.relay_once()
+    (letter,) = await rows(desk, acme, Notification)
+    delivery = desk.client.get_workflow_handle(f"delivery-{letter.id}-0")
+    await delivery.terminate("an operator's slip")
+    await maintenance.reconcile(ReconciliationAt(at=desk.clock.now() + timedelta(hours=4)))
+    while await rows(desk, acme, Outbox):
+        await desk.relay.relay_once()
+    assert (await delivery.describe()).status is WorkflowExecutionStatus.RUNNING

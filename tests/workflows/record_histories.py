@@ -20,6 +20,7 @@ from tests.activities.mail_server import serving
 from tests.apart import Apart, empty_database, engine, migrated
 from tests.auditor import audit, facts_of
 from tests.desk import Desk, Merchant, working_desk
+from tests.life.jobs import HOUR, begun, over, policy_of_billing, publish
 from tests.life.verbs import do, happened, known, reach, say
 
 FOLDER = Path(__file__).with_name("histories")
@@ -75,6 +76,15 @@ async def test_record_a_delivery_and_a_reconciliation(desk: Desk, acme: Merchant
     await keep(desk.client, "delivery_sent", f"delivery-{letters[0]['id']}-0")
     await desk.client.execute_workflow(maintenance.WORKFLOW, id="reconciliation-recorded", task_queue=maintenance.TASK_QUEUE)
     await keep(desk.client, "reconciliation", "reconciliation-recorded")
+
+
+async def test_record_a_recalculation(desk: Desk, acme: Merchant) -> None:
+    policy = await policy_of_billing(acme, HOUR)
+    await acme.opened_and_assigned(category="billing")
+    job_id = await begun(acme, await publish(acme, policy, 2 * HOUR))
+    await over(desk, acme, job_id)
+    await desk.client.get_workflow_handle(f"job-{job_id}").result()
+    await keep(desk.client, "recalculation", f"job-{job_id}")
 
 
 async def test_record_a_dead_letter_and_a_long_ticket(

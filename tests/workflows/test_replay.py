@@ -15,6 +15,7 @@ from temporalio.workflow import NondeterminismError
 
 from models.messages.ticket import WORKFLOW, TicketLife
 from workflows.delivery import DeliveryWorkflow
+from workflows.recalculation import RecalculationWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
 from workflows.runner import RUNNER
 from workflows.ticket import TicketWorkflow
@@ -28,6 +29,7 @@ SHAPES = {
     "escalated_to_level_three",
     "everything_due_at_once",
     "plain_life",
+    "recalculation",
     "reconciliation",
     "reopened_and_deleted",
 }
@@ -45,7 +47,7 @@ def recorded(file: Path) -> WorkflowHistory:
 @each_history
 async def test_the_history_replays(file: Path) -> None:
     replayer = Replayer(
-        workflows=[TicketWorkflow, DeliveryWorkflow, ReconciliationWorkflow],
+        workflows=[TicketWorkflow, DeliveryWorkflow, RecalculationWorkflow, ReconciliationWorkflow],
         workflow_runner=RUNNER,
         data_converter=pydantic_data_converter,
     )

@@ -29,9 +29,33 @@ def upgrade() -> None:
         sa.Column("rules_version", sa.Integer(), nullable=False),
         sa.Column("survey_after_seconds", sa.Integer(), nullable=False),
         sa.Column("auto_close_after_seconds", sa.Integer(), nullable=False),
+        sa.Column("reopen_within_seconds", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_merchant"),
     )
+    op.create_table(
+        "job",
+        sa.Column("merchant_id", sa.BigInteger(), nullable=False),
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("status", sa.String(length=40), nullable=False),
+        sa.Column("request", postgresql.JSONB(), nullable=False),
+        sa.Column("result", postgresql.JSONB(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("done", sa.Integer(), nullable=False),
+        sa.Column("changed", sa.Integer(), nullable=False),
+        sa.Column("breached", sa.Integer(), nullable=False),
+        sa.Column("failed", sa.Integer(), nullable=False),
+        sa.Column("cursor", sa.BigInteger(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("merchant_id", "id", name="pk_job"),
+    )
+    op.create_index("ix_job_created", "job", ["merchant_id", "created_at", "id"], unique=False)
+    op.create_index("ix_job_running", "job", ["updated_at"], unique=False, postgresql_where=sa.text("status = 'running'"))
     op.create_table(
         "outbox",
         sa.Column("merchant_id", sa.BigInteger(), nullable=False),
@@ -64,6 +88,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=40), nullable=False),
         sa.Column("definition", postgresql.JSONB(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("merchant_id", "id", "version", name="pk_rule"),
     )
     op.create_table(
@@ -127,9 +152,11 @@ def upgrade() -> None:
         sa.Column("sla_status", sa.String(length=40), nullable=True),
         sa.Column("next_due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("wake_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("snoozed_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("resolution_cycle", sa.Integer(), nullable=False),
         sa.Column("survey_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("auto_close_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("reopen_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("follow_up_of_id", sa.BigInteger(), nullable=True),
         sa.Column("merged_into_id", sa.BigInteger(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -322,11 +349,36 @@ def upgrade() -> None:
         sa.Column("breached_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("stopped_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("cancelled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("decided_priority", sa.String(length=40), nullable=True),
+        sa.Column("decided_team_id", sa.BigInteger(), nullable=True),
+        sa.Column("decided_agent_id", sa.BigInteger(), nullable=True),
+        sa.Column("decided_organizer_id", sa.BigInteger(), nullable=True),
+        sa.Column("used_seconds", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(
             ["merchant_id", "ticket_id"], ["ticket.merchant_id", "ticket.id"], name="fk_slaclock_merchant_id_ticket_id"
         ),
         sa.PrimaryKeyConstraint("merchant_id", "ticket_id", "metric", "cycle", name="pk_slaclock"),
     )
+    reported = ["decided_team_id", "decided_agent_id", "decided_organizer_id", "metric", "decided_priority"]
+    op.create_index(
+        "ix_slaclock_breached",
+        "slaclock",
+        ["merchant_id", "breached_at"],
+        unique=False,
+        postgresql_where=sa.text("breached_at IS NOT NULL"),
+        postgresql_include=reported,
+    )
+    op.create_index(
+        "ix_slaclock_stopped",
+        "slaclock",
+        ["merchant_id", "stopped_at"],
+        unique=False,
+        postgresql_where=sa.text("stopped_at IS NOT NULL"),
+        postgresql_include=["used_seconds", *reported, "breached_at"],
+    )
+    # Reports read the indexes alone where vacuum has been: clocks change often, so it comes at a twentieth instead of at a fifth.
+    op.execute("ALTER TABLE slaclock SET (autovacuum_vacuum_scale_factor = 0.05)")
     op.create_table(
         "survey",
         sa.Column("merchant_id", sa.BigInteger(), nullable=False),

@@ -12,6 +12,7 @@ TABLES = (
     "escalation",
     "event",
     "idempotencykey",
+    "job",
     "ledgerentry",
     "merchant",
     "message",
@@ -59,6 +60,7 @@ def _grant_relay() -> None:
         "ticket": "SELECT (merchant_id, id, wake_at, team_id, is_queued, status, deleted_at)",
         "notification": "SELECT (merchant_id, id, status, round, created_at)",
         "idempotencykey": "SELECT, DELETE",
+        "job": "SELECT (merchant_id, id, status, updated_at)",
     }.items():
         op.execute(f'GRANT {rights} ON "{table}" TO helpdesk_relay')
         op.execute(f'CREATE POLICY relay ON "{table}" TO helpdesk_relay USING (true)')

@@ -23,7 +23,7 @@ def prove(history: History) -> set[str]:
     play = Play(history)
     play.play()
     rungs = {"superseded" if rung.is_superseded else "taken" for rung in play.naive.rungs}
-    return rungs | {cycle.status for cycle in play.naive.cycles} | {turn.kind.value for _, turn, _ in play.engine.ledger}
+    return rungs | play.statuses | {turn.kind.value for _, turn, _ in play.engine.ledger}
 
 
 class Play:
@@ -35,6 +35,7 @@ class Play:
         self.engine = PureSla(opened, self.rules[0], PRIORITIES[history.priority])
         self.naive = NaiveSla(opened, self.plain[0], PRIORITIES[history.priority])
         self.opened = opened
+        self.statuses: set[str] = set()
 
     def play(self) -> None:
         self.compare("opened")
@@ -90,6 +91,7 @@ class Play:
 
     def compare(self, deed: object) -> None:
         end = self.plain[0].open_time.end
+        self.statuses |= {cycle.status for cycle in self.naive.cycles}
         for seen, expected in zip(of_engine(self.engine, end), of_naive(self.naive), strict=True):
             if seen != expected:
                 raise Disagreement(f"{instant(self.naive.now)} after {deed}:\n  {seen}\n  {expected}")

@@ -6,7 +6,7 @@ import pytest
 from deploy.local.seed import ALWAYS
 from models.policy import clock as policy
 from models.policy.clock import Clock
-from models.policy.deadlines import Promises, deadlines_of, due
+from models.policy.deadlines import DeadlineKind, Promises, deadlines_of, due
 from models.policy.ladder import DEFAULT_LADDER
 from models.policy.sla import Metric
 
@@ -85,6 +85,18 @@ def test_what_is_left_when(more: dict[str, Any], left: list[str]) -> None:
 def test_after_resolving_a_survey_and_the_automatic_end() -> None:
     after = {"survey_at": NOON + timedelta(hours=1), "auto_close_at": NOON + timedelta(hours=2)}
     assert promised(clocks=(), **after) == ["survey 1", "auto_close 2"]
+
+
+def test_a_snooze_ends_among_the_other_promises() -> None:
+    woken = {"snoozed_until": NOON + timedelta(hours=75)}
+    assert promised(**woken) == [*ALL[:3], "wake 75", *ALL[3:]]
+    assert promised(clocks=(policy.pause(CLOCK, NOON, ALWAYS),), **woken) == ["wake 75"]
+
+
+def test_every_kind_of_deadline_is_made_of_some_promise() -> None:
+    at = NOON + timedelta(hours=1)
+    kinds = {each.split()[0] for each in promised(snoozed_until=at, survey_at=at, auto_close_at=at)}
+    assert kinds == set(DeadlineKind)
 
 
 def test_a_deadline_is_due_at_its_very_instant() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from models.policy.lifecycle import ALLOWED, TARGET, Move, Status, allowed_from, is_allowed, move_to
+from models.policy.lifecycle import ALLOWED, TARGET, Move, Status, allowed_from, is_allowed, may_snooze, move_to
 
 VERBS = {
     Status.NEW: {"pending", "hold", "resolve", "close"},
@@ -25,6 +25,10 @@ def test_no_state_leads_to_itself_and_none_back_to_new(status: Status) -> None:
 
 def test_every_state_but_the_last_leads_to_the_end() -> None:
     assert all(Status.CLOSED in ALLOWED[status] for status in Status if status is not Status.CLOSED)
+
+
+def test_a_snooze_is_allowed_where_a_hold_is_and_on_hold_itself() -> None:
+    assert {status for status in Status if may_snooze(status)} == {status for status in VERBS if "hold" in VERBS[status]} | {Status.ON_HOLD}
 
 
 def test_what_is_allowed_is_told_in_the_order_of_the_life() -> None:

@@ -1,0 +1,61 @@
+"""What a report is asked for."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from api.bodies import Id, Instant
+from api.caller import Caller
+from api.errors import Unprocessable
+from api.filters import split
+from models.operations.report import Dimension, Question
+from models.policy.lifecycle import Priority
+from models.policy.sla import Metric
+
+USUAL, LONGEST = timedelta(days=30), timedelta(days=366)
+
+
+def _dimensions(value: Any) -> Any:
+    """An empty text asks for no dimension: one row for everything."""
+    parts = split(value)
+    return [] if parts == [""] else parts
+
+
+_Ids = Annotated[list[Id], BeforeValidator(split), Field(max_length=50)]
+_End = Annotated[Instant, Field(ge=datetime(1970, 1, 1, tzinfo=UTC))]
+
+
+class SlaQuery(BaseModel):
+    """Of one filter any value may hold, of several all must. They and the groups are of the ticket as it was when the cycle was decided."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+    from_: Annotated[_End | None, Field(alias="from", description="30 days before `to` unless given; belongs to the range")] = None
+    to: Annotated[_End | None, Field(description="now unless given; does not belong to the range")] = None
+    group_by: Annotated[list[Dimension], BeforeValidator(_dimensions), Field(max_length=len(Dimension))] = [Dimension.METRIC]
+    metric: Annotated[list[Metric], BeforeValidator(split)] = []
+    priority: Annotated[list[Priority], BeforeValidator(split)] = []
+    team_id: _Ids = []
+    agent_id: _Ids = []
+    organizer_id: _Ids = []
+
+    def question(self, caller: Caller, now: datetime) -> Question:
+        """What to ask for this caller: he sees figures of his token's organizers only.
+
+        Raises:
+            Unprocessable: the range is empty, or too long.
+        """
+        until = self.to or now
+        since = self.from_ or until - USUAL
+        if since >= until:
+            raise _wrong("from", "empty_range", "`from` has to be before `to`.")
+        if until - since > LONGEST:
+            raise _wrong("from", "range_too_long", f"A report covers at most {LONGEST.days} days.")
+        filters = self.model_dump(exclude={"from_", "to"})
+        return Question(since=since, until=until, allowed_organizer_ids=caller.claims.organizer_ids, **filters)
+
+
+def _wrong(name: str, code: str, detail: str) -> Unprocessable:
+    return Unprocessable(detail, errors=[{"pointer": f"/query/{name}", "code": code, "detail": detail}])

@@ -1,0 +1,72 @@
+"""Calendars, policies and ladders as clients see them."""
+
+from datetime import datetime
+
+from api.views import Id, View
+from models.operations.change import ActorKind
+from models.policy.calendar import Holiday, Weekly
+from models.policy.ladder import Rung
+from models.policy.lifecycle import Priority
+from models.policy.sla import OnReopen, PauseOn, Targets
+from models.tables.sla import Rule
+
+
+class ActorView(View):
+    kind: ActorKind
+    id: Id | None
+    name: str
+
+
+class RuleView(View):
+    """One version of a rule, and who published it."""
+
+    id: Id
+    version: int
+    name: str
+    created_at: datetime
+    created_by: ActorView
+
+
+class CalendarView(RuleView):
+    time_zone: str
+    weekly: Weekly
+    holidays: tuple[Holiday, ...]
+    holiday_country: str | None
+    holiday_subdivision: str | None
+
+
+class MatchView(View):
+    priorities: tuple[Priority, ...]
+    categories: tuple[str, ...]
+    organizer_ids: tuple[Id, ...]
+    tags: tuple[str, ...]
+
+
+class PolicyView(RuleView):
+    position: int
+    match: MatchView
+    calendar_id: Id
+    ladder_id: Id | None
+    targets: dict[Priority, Targets]
+    pause_on: PauseOn
+    warn_at_fractions: tuple[float, ...]
+    on_reopen: OnReopen
+    survey_after_seconds: int | None
+
+
+class LadderView(RuleView):
+    rungs: tuple[Rung, ...]
+
+
+class DueView(View):
+    due_at: datetime
+
+
+class ElapsedView(View):
+    elapsed_seconds: int
+
+
+def shown(rule: Rule, view: type[RuleView]) -> RuleView:
+    kind, id_, name = rule.created_by.split("/", 2)
+    by = ActorView(kind=ActorKind(kind), id=int(id_) if id_ else None, name=name)
+    return view.model_validate({**rule.definition, "id": rule.id, "version": rule.version, "createdAt": rule.created_at, "createdBy": by})

@@ -1,0 +1,219 @@
+"""Work over many tickets, a batch in a transaction: how far it is moves with what it has done, so a crash repeats nothing."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Select
+from sqlmodel import col
+
+from models.messages.job import JobFacts
+from models.operations import outbox
+from models.operations.assign import working
+from models.operations.case import Case
+from models.operations.change import SYSTEM, Change
+from models.operations.changing import cases_of, lock, lock_all, settle, settle_all
+from models.operations.clocks import standing
+from models.operations.errors import Conflict, NotFound
+from models.operations.meet_deadlines import meet_deadlines
+from models.operations.retime import RuleRef, foresee, retime
+from models.operations.rulebook import Rulebook, pin_of, rulebook, traits_of
+from models.policy.deadlines import due
+from models.tables.job import Job, JobKind, JobStatus
+from models.tables.session import TenantSession
+from models.tables.sla import RuleKind
+from models.tables.ticket import Ticket
+
+BATCH = 100
+NAMED = 200
+"""How many tickets a job names in its result, of a kind."""
+_LIVE = (JobStatus.RUNNING, JobStatus.PAUSED)
+
+
+async def begin_job(session: TenantSession, kind: JobKind, request: dict[str, Any], change: Change) -> Job:
+    """Start work over every open ticket, or over the one that ``request`` names."""
+    job = Job(
+        merchant_id=session.merchant_id,
+        id=session.new_id(),
+        kind=kind,
+        request=request,
+        result={},
+        total=(await session.execute(sa.select(sa.func.count()).select_from(_tickets(request, 0).subquery()))).scalar_one(),
+        cursor=0,
+        created_by=change.by.as_text,
+        created_at=change.at,
+        updated_at=change.at,
+    )
+    session.insert(job)
+    outbox.post_job(session, facts_of(job), change)
+    await session.write()
+    return job
+
+
+async def pause(session: TenantSession, job_id: int, change: Change) -> Job:
+    """Raises: NotFound. Conflict: it is over."""
+    return await _say(session, job_id, JobStatus.PAUSED, change)
+
+
+async def resume(session: TenantSession, job_id: int, change: Change) -> Job:
+    """Raises: NotFound. Conflict: it is over."""
+    return await _say(session, job_id, JobStatus.RUNNING, change)
+
+
+async def cancel(session: TenantSession, job_id: int, change: Change) -> Job:
+    """What was done stays done. Raises: NotFound. Conflict: it is over."""
+    return await _say(session, job_id, JobStatus.CANCELLED, change)
+
+
+async def go_on(session: TenantSession, job_id: int, change: Change) -> None:
+    """Its workflow is told once more, or started again if it is gone."""
+    job = await _locked(session, job_id)
+    job.version, job.updated_at = job.version + 1, change.at
+    outbox.post_job(session, facts_of(job), change)
+    await session.write()
+
+
+async def run_batch(session: TenantSession, job_id: int, at: datetime, size: int = BATCH) -> JobFacts:
+    """Look at the next tickets. A job that a person paused or ended meanwhile is left as it is."""
+    job = await _locked(session, job_id)
+    if job.status is not JobStatus.RUNNING:
+        return facts_of(job)
+    at = max(at, job.updated_at)  # the worker's clock may be behind the API's
+    looked_at = await _WORK[job.kind](session, job, _tickets(job.request, job.cursor).limit(size), Change(by=SYSTEM, at=at))
+    job.done += len(looked_at)
+    job.cursor = max(looked_at, default=job.cursor)
+    job.updated_at = at
+    await _end_if_over(session, job, at)
+    await session.write()
+    return facts_of(job)
+
+
+async def skip_one(session: TenantSession, job_id: int, at: datetime) -> JobFacts:
+    """The next ticket can't be worked on: it is counted and named, and the others have their turn."""
+    job = await _locked(session, job_id)
+    ticket = (await session.execute(_tickets(job.request, job.cursor).limit(1))).scalar_one_or_none()
+    if ticket is not None and job.status is JobStatus.RUNNING:
+        job.done, job.failed, job.cursor, job.updated_at = job.done + 1, job.failed + 1, ticket.id, at
+        _name(job, "failedTicketIds", [ticket.id])
+        await _end_if_over(session, job, at)
+    await session.write()
+    return facts_of(job)
+
+
+def facts_of(job: Job) -> JobFacts:
+    return JobFacts(
+        merchant_id=job.merchant_id,
+        job_id=job.id,
+        version=job.version,
+        is_paused=job.status is JobStatus.PAUSED,
+        has_ended=job.status not in _LIVE,
+        kind=job.kind,
+        total=job.total,
+        done=job.done,
+    )
+
+
+async def _recalculate(session: TenantSession, job: Job, tickets: Select[Ticket], change: Change) -> list[int]:
+    book, rule = await rulebook(session), _rule(job)
+    cases = await lock_all(session, tickets, change)
+    changed = []
+    for case in cases:
+        await session.reserve_ids()
+        if retime(case, book, rule):
+            changed.append(case)
+    await settle_all(session, changed)
+    job.changed += len(changed)
+    at_once = [case.ticket.id for case in changed if due(case.deadlines(), change.at)]
+    job.breached += len(at_once)
+    _name(job, "overdueTicketIds", at_once)
+    return [case.ticket.id for case in cases]
+
+
+async def _preview(session: TenantSession, job: Job, tickets: Select[Ticket], change: Change) -> list[int]:
+    """The dry run: nothing is locked, and nothing but the job is written."""
+    rule = _rule(job)
+    book = (await rulebook(session)).proposing(rule.kind, rule.id, job.request["definition"])
+    found = (await session.execute(tickets)).scalars().all()
+    cases = await cases_of(session, found, change)
+    for case in cases:
+        _foresee(job, case, book, rule)
+    return [ticket.id for ticket in found]
+
+
+def _foresee(job: Job, case: Case, book: Rulebook, rule: RuleRef) -> None:
+    current = pin_of(case.ticket)
+    chosen = book.moved(current, traits_of(case.ticket), rule.kind, rule.id)
+    if chosen == current:
+        return
+    seen = foresee(case.clocks, standing(case), book.rules(chosen))
+    job.changed += seen.is_change
+    job.breached += seen.would_breach
+    if seen.would_breach:
+        _name(job, "overdueTicketIds", [case.ticket.id])
+
+
+async def _check(session: TenantSession, job: Job, tickets: Select[Ticket], change: Change) -> list[int]:
+    """What is overdue is acted on now, one ticket in a transaction: who acts may need a team's row, and locks no ticket after it."""
+    rows = await session.execute(tickets.with_only_columns(col(Ticket.id), col(Ticket.wake_at)))
+    looked_at = []
+    for ticket_id, wake_at in rows:
+        looked_at.append(ticket_id)
+        if wake_at is not None and wake_at <= change.at:
+            await _check_one(session, job, ticket_id, change)
+            break
+    return looked_at
+
+
+async def _check_one(session: TenantSession, job: Job, ticket_id: int, change: Change) -> None:
+    case = await lock(session, sa.select(Ticket).where(col(Ticket.id) == ticket_id), change)
+    if due(case.deadlines(), case.at):
+        await meet_deadlines(case)
+        job.changed += 1
+        _name(job, "overdueTicketIds", [ticket_id])
+    await settle(case)
+
+
+_WORK = {JobKind.RECALCULATION: _recalculate, JobKind.PREVIEW: _preview, JobKind.SLA_CHECK: _check}
+
+
+def _tickets(request: dict[str, Any], cursor: int) -> Select[Ticket]:
+    """What is left to look at, by id."""
+    found = sa.select(Ticket).where(working(), col(Ticket.id) > cursor).order_by(col(Ticket.id))
+    return found.where(col(Ticket.id) == int(request["ticketId"])) if request.get("ticketId") else found
+
+
+def _rule(job: Job) -> RuleRef:
+    return RuleRef(RuleKind(job.request["rule"]), int(job.request["ruleId"]))
+
+
+async def _end_if_over(session: TenantSession, job: Job, at: datetime) -> None:
+    if (await session.execute(_tickets(job.request, job.cursor).limit(1))).first() is None:
+        job.status, job.finished_at, job.version = JobStatus.DONE, at, job.version + 1
+
+
+def _name(job: Job, what: str, ids: Sequence[int]) -> None:
+    """Replaced, not changed in place: only so does the session see it."""
+    if ids:
+        named = [*job.result.get(what, []), *map(str, ids)][:NAMED]
+        job.result = {**job.result, what: named}
+
+
+async def _locked(session: TenantSession, job_id: int) -> Job:
+    found = await session.execute(sa.select(Job).where(col(Job.id) == job_id).with_for_update().execution_options(populate_existing=True))
+    job = found.scalar_one_or_none()
+    if job is None:
+        raise NotFound("job")
+    return job
+
+
+async def _say(session: TenantSession, job_id: int, status: JobStatus, change: Change) -> Job:
+    job = await _locked(session, job_id)
+    if job.status not in _LIVE:
+        raise Conflict("job_is_over", f"The job is {job.status.value}.")
+    if job.status is not status:
+        job.status, job.version, job.updated_at = status, job.version + 1, change.at
+        job.finished_at = None if status in _LIVE else change.at
+        outbox.post_job(session, facts_of(job), change)
+    await session.write()
+    return job

@@ -1,0 +1,116 @@
+"""A merchant's rules are published: a first version, or the next one. Tickets keep the versions that they were opened under."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Select
+from sqlalchemy.orm import aliased
+from sqlmodel import col
+
+from models.operations.change import Change
+from models.operations.errors import Conflict, Invalid, NotFound
+from models.policy.calendar import Calendar
+from models.policy.ladder import Ladder
+from models.policy.sla import SlaPolicy
+from models.tables.people import Category, Merchant
+from models.tables.session import TenantSession
+from models.tables.sla import Rule, RuleKind
+
+Definition = Calendar | SlaPolicy | Ladder
+MAX_RULES = 200
+"""Of a kind: each process that opens tickets keeps them all."""
+
+
+def versions(session: TenantSession, kind: RuleKind, rule_id: int) -> Select[Rule]:
+    return _of_kind(session, kind).where(col(Rule.id) == rule_id)
+
+
+def newest(session: TenantSession, kind: RuleKind) -> Select[Rule]:
+    """The current version of every rule of the kind."""
+    newer = aliased(Rule)
+    key = (col(newer.merchant_id) == Rule.merchant_id) & (col(newer.id) == Rule.id)
+    is_superseded = sa.select(sa.literal(1)).where(key, col(newer.version) > col(Rule.version)).exists()
+    return _of_kind(session, kind).where(~is_superseded)
+
+
+async def current(session: TenantSession, kind: RuleKind, rule_id: int) -> Rule:
+    """Raises: NotFound."""
+    found = versions(session, kind, rule_id).order_by(col(Rule.version).desc()).limit(1)
+    rule = (await session.execute(found)).scalar_one_or_none()
+    if rule is None:
+        raise NotFound(kind)
+    return rule
+
+
+async def held(session: TenantSession, kind: RuleKind, rule_id: int) -> Rule:
+    """The current version, which stays the current one until this transaction ends or publishes."""
+    await hold_rules(session)
+    return await current(session, kind, rule_id)
+
+
+async def hold_rules(session: TenantSession) -> None:
+    """The merchant's row is the mutex of its rules, locked before all else: versions have no gaps, and no count of them is overtaken."""
+    mine = sa.select(col(Merchant.id)).where(col(Merchant.id) == session.merchant_id).with_for_update()
+    if (await session.execute(mine)).scalar_one_or_none() is None:
+        raise NotFound("merchant")
+
+
+async def publish_first(session: TenantSession, kind: RuleKind, definition: Definition, change: Change) -> Rule:
+    """Publish a new rule.
+
+    Raises:
+        Invalid: it refers to what the merchant has not. Conflict: there are enough.
+    """
+    await hold_rules(session)
+    count = sa.select(sa.func.count()).select_from(newest(session, kind).subquery())
+    if (await session.execute(count)).scalar_one() >= MAX_RULES:
+        raise Conflict("too_many_rules", f"There may be {MAX_RULES} of this kind.")
+    return await _publish(session, definition, change, id=session.new_id(), version=1, kind=kind)
+
+
+async def publish_next(session: TenantSession, before: Rule, definition: Definition, change: Change) -> Rule:
+    """Publish the version after ``before``, which is :func:`held`.
+
+    Raises:
+        Invalid: it refers to what the merchant has not.
+    """
+    return await _publish(session, definition, change, id=before.id, version=before.version + 1, kind=before.kind)
+
+
+def _of_kind(session: TenantSession, kind: RuleKind) -> Select[Rule]:
+    return sa.select(Rule).where(col(Rule.merchant_id) == session.merchant_id, col(Rule.kind) == kind)
+
+
+async def _publish(session: TenantSession, definition: Definition, change: Change, **key: Any) -> Rule:
+    await require_references(session, definition)
+    written = definition.model_dump(mode="json", by_alias=True)
+    by = change.by.as_text
+    rule = Rule(merchant_id=session.merchant_id, **key, definition=written, created_at=change.at, created_by=by)
+    session.add(rule)
+    mine = col(Merchant.id) == session.merchant_id
+    await session.execute(sa.update(Merchant).where(mine).values(rules_version=col(Merchant.rules_version) + 1))
+    await session.flush()
+    return rule
+
+
+async def require_references(session: TenantSession, definition: Definition, place: str = "") -> None:
+    """What a policy names is there. ``place`` is where the definition stands in the body, as a JSON pointer.
+
+    Raises: Invalid.
+    """
+    if not isinstance(definition, SlaPolicy):
+        return
+    await _require(session, RuleKind.CALENDAR, definition.calendar_id, f"{place}/calendarId")
+    if definition.ladder_id is not None:
+        await _require(session, RuleKind.LADDER, definition.ladder_id, f"{place}/ladderId")
+    known = set((await session.execute(sa.select(col(Category.name)).where(col(Category.merchant_id) == session.merchant_id))).scalars())
+    for number, name in enumerate(definition.match.categories):
+        if name not in known:
+            raise Invalid("unknown_category", "There is no such category.", f"{place}/match/categories/{number}")
+
+
+async def _require(session: TenantSession, kind: RuleKind, rule_id: int, pointer: str) -> None:
+    try:
+        await current(session, kind, rule_id)
+    except NotFound:
+        raise Invalid(f"unknown_{kind}", f"There is no such {kind}.", pointer) from None

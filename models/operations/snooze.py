@@ -1,0 +1,46 @@
+"""A snooze: a hold with an end. The ticket's workflow waits for it like for any other deadline, and wakes the ticket."""
+
+from datetime import datetime, timedelta
+
+from models.operations import clocks
+from models.operations.case import Case
+from models.operations.errors import IllegalMove, Invalid
+from models.operations.move import enter
+from models.operations.notify import responsible, tell
+from models.policy.lifecycle import Status, allowed_from, may_snooze
+from models.policy.notification import NotificationKind
+
+AT_MOST_AHEAD = timedelta(days=366)
+
+
+def snooze(case: Case, until: datetime) -> None:
+    """Hold the ticket until an instant; one that is held already only gets that end, or another one.
+
+    Raises:
+        Invalid: ``until`` is not ahead, or too far. IllegalMove: the lifecycle has no hold from here.
+    """
+    if until <= case.at:
+        raise Invalid("not_in_the_future", "A snooze ends in the future.", "/until")
+    if until > case.at + AT_MOST_AHEAD:
+        raise Invalid("too_far_ahead", f"A snooze ends within {AT_MOST_AHEAD.days} days.", "/until")
+    if not may_snooze(case.ticket.status):
+        raise IllegalMove(case.ticket.status, "snooze", allowed_from(case.ticket.status))
+    if case.ticket.snoozed_until != until:
+        _put_aside(case, until)
+
+
+async def wake(case: Case) -> None:
+    """Its time has come: the ticket is open again, its clocks go on, and whoever has it is told; the lead, if nobody has."""
+    until = case.ticket.snoozed_until
+    cause = enter(case, Status.OPEN, "ticket.woken")
+    clocks.followed(case, "woken")
+    tell(case, NotificationKind.TICKET_WOKEN, cause, await responsible(case), dueAt=until.isoformat() if until else None)
+
+
+def _put_aside(case: Case, until: datetime) -> None:
+    case.ticket.snoozed_until = until
+    if case.ticket.status is Status.ON_HOLD:
+        case.record("ticket.snoozed", until=until.isoformat())
+    else:
+        enter(case, Status.ON_HOLD, "ticket.snoozed", until=until.isoformat())
+        clocks.followed(case, "snoozed")

@@ -1,0 +1,138 @@
+"""A new version of a rule over open tickets: tried first, then done; and a check of what is overdue."""
+
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import col
+
+from models.tables.sla import LedgerEntry
+from models.tables.ticket import Ticket
+from tests.auditor import audit, facts_of, rows
+from tests.desk import Desk, Merchant
+from tests.life.jobs import HOUR, begun, over, policy_of_billing, proposal, publish, resolution
+from tests.life.verbs import do, known
+
+
+async def test_a_new_version_moves_the_open_tickets_of_its_policy_and_no_others(desk: Desk, acme: Merchant) -> None:
+    policy = await policy_of_billing(acme, HOUR)
+    ours, general, resolved = [await acme.opened_and_assigned(category=name) for name in ("billing", "general", "billing")]
+    await do(acme.ana, resolved, "resolve")
+    before = [await pinned(acme, ticket) for ticket in (general, resolved)]
+    recalculation = await publish(acme, policy, 2 * HOUR)
+    assert await pinned(acme, ours) == (1, HOUR)
+
+    job = await over(desk, acme, await begun(acme, recalculation))
+    assert (job["total"], job["done"], job["changed"], job["failed"]) == (2, 2, 1, 0)
+    assert await pinned(acme, ours) == (2, 2 * HOUR)
+    assert [await pinned(acme, ticket) for ticket in (general, resolved)] == before
+    retimed = [segment for segment in (await acme.get(ours["id"], "/sla/timeline"))["data"] if segment["kind"] == "retimed"]
+    assert [segment["policyVersion"] for segment in retimed] == [2]
+    await audit(desk, acme)
+
+
+async def test_the_workflow_waits_for_the_deadlines_of_the_new_version(desk: Desk, acme: Merchant) -> None:
+    policy = await policy_of_billing(acme, HOUR)
+    ticket = await acme.opened_and_assigned(category="billing")
+    await over(desk, acme, await begun(acme, await publish(acme, policy, 2 * HOUR)))
+    await known(desk, acme, ticket)
+    due = {f"{d.kind} {d.key}": d.due_at for d in (await facts_of(desk, ticket["id"])).deadlines}
+    (row,) = await rows(desk, acme, Ticket)
+    assert due["breach resolution/1"] == row.next_due_at
+    assert row.next_due_at - row.created_at > timedelta(hours=2) - timedelta(seconds=1)
+
+
+async def test_what_was_spent_stays_spent_and_a_breach_stays_a_breach(desk: Desk, acme: Merchant) -> None:
+    policy = await policy_of_billing(acme, HOUR)
+    ticket = await acme.opened_and_assigned(category="billing")
+    await known(desk, acme, ticket)
+    await desk.pass_time(ticket["id"], timedelta(hours=2))
+    breached = await desk.until(lambda: resolution(acme, ticket), lambda cycle: cycle["breachedAt"] is not None)
+    await over(desk, acme, await begun(acme, await publish(acme, policy, 50 * HOUR)))
+    after = await resolution(acme, ticket)
+    assert (after["status"], after["breachedAt"], after["targetSeconds"]) == ("breached", breached["breachedAt"], 50 * HOUR)
+    assert after["elapsedSeconds"] >= breached["elapsedSeconds"] > HOUR
+    await audit(desk, acme)
+
+
+async def test_a_dry_run_counts_what_would_change_and_changes_nothing(desk: Desk, acme: Merchant) -> None:
+    policy = await policy_of_billing(acme, 10 * HOUR)
+    running, waiting = [await acme.opened_and_assigned(category="billing") for _ in range(2)]
+    await do(acme.ana, waiting, "pending")
+    before = await everything(desk, acme)
+    desk.clock.ahead += timedelta(hours=2)
+    job = await over(desk, acme, await begun(acme, f"/sla-policies/{policy['id']}/preview", {"definition": proposal(policy, HOUR)}))
+    assert (job["kind"], job["done"], job["changed"], job["breached"]) == ("preview", 2, 2, 1)
+    assert job["result"] == {"overdueTicketIds": [running["id"]]}
+    assert "definition" not in job["request"]
+    assert await everything(desk, acme) == before
+
+
+async def test_a_dry_run_of_what_is_in_force_changes_nothing(desk: Desk, acme: Merchant) -> None:
+    policy = await policy_of_billing(acme, HOUR)
+    await acme.opened_and_assigned(category="billing")
+    job = await over(desk, acme, await begun(acme, f"/sla-policies/{policy['id']}/preview"))
+    assert (job["done"], job["changed"], job["breached"]) == (1, 0, 0)
+
+
+async def test_a_definition_that_names_what_is_not_there_is_refused_before_the_job(acme: Merchant) -> None:
+    policy = await policy_of_billing(acme, HOUR)
+    body = {"definition": proposal(policy, HOUR) | {"calendarId": "9"}}
+    answer = await acme.adam.post(f"/sla-policies/{policy['id']}/preview", json=body)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/definition/calendarId")
+
+
+async def test_a_new_calendar_keeps_what_was_spent_under_the_old_one(desk: Desk, acme: Merchant) -> None:
+    policy = await policy_of_billing(acme, 10 * HOUR)
+    ticket = await acme.opened_and_assigned(category="billing")
+    desk.clock.ahead += timedelta(hours=3)
+    once_a_year = {"name": "Hardly ever", "timeZone": "UTC", "weekly": {"mon": [["03:00", "03:01"]]}}
+    path = f"/calendars/{policy['calendarId']}"
+    assert (await acme.adam.post(f"{path}/versions", json=once_a_year)).status_code == 201
+    assert (await over(desk, acme, await begun(acme, f"{path}/recalculations")))["changed"] == 1
+    after = await resolution(acme, ticket)
+    assert 3 * HOUR <= after["elapsedSeconds"] < 3 * HOUR + 120
+    await audit(desk, acme)
+
+
+async def test_a_check_acts_on_what_is_overdue(desk: Desk, acme: Merchant) -> None:
+    await policy_of_billing(acme, HOUR)
+    ticket, other = [await acme.opened_and_assigned(category="billing") for _ in range(2)]
+    desk.clock.ahead += timedelta(days=1)  # the edge is ahead of every workflow: nobody has acted yet
+    job = await over(desk, acme, await begun(acme, "/sla/checks", {"ticketId": ticket["id"]}))
+    assert (job["total"], job["done"], job["result"]) == (1, 1, {"overdueTicketIds": [ticket["id"]]})
+    assert [(await acme.get(each["id"]))["slaStatus"] for each in (ticket, other)] == ["breached", "running"]
+    job = await over(desk, acme, await begun(acme, "/sla/checks"))
+    assert (job["total"], job["done"], job["changed"]) == (2, 2, 1)
+
+
+async def test_a_check_of_somebody_elses_ticket_is_of_nothing(acme: Merchant, globex: Merchant) -> None:
+    theirs = await globex.open(category="general")
+    assert (await acme.lars.post("/sla/checks", json={"ticketId": theirs["id"]})).status_code == 404
+
+
+async def test_a_job_of_another_merchant_is_not_there(acme: Merchant, globex: Merchant) -> None:
+    job_id = await begun(acme, "/sla/checks")
+    for method, part in (("GET", ""), ("POST", "/pause"), ("POST", "/resume"), ("POST", "/cancel")):
+        assert (await globex.adam.request(method, f"/jobs/{job_id}{part}")).status_code == 404
+    assert (await globex.adam.get("/jobs")).json()["data"] == []
+
+
+async def test_a_ticket_that_can_not_be_worked_on_holds_up_no_other(desk: Desk, acme: Merchant) -> None:
+    policy = await policy_of_billing(acme, HOUR)
+    tickets = [await acme.opened_and_assigned(category="billing") for _ in range(3)]
+    recalculation = await publish(acme, policy, 2 * HOUR)
+    async with desk.database.writing(acme.id) as session:  # a version that never was
+        await session.execute(sa.update(Ticket).where(col(Ticket.id) == int(tickets[1]["id"])).values(policy_version=77))
+    job = await over(desk, acme, await begun(acme, recalculation))
+    assert (job["done"], job["changed"], job["failed"]) == (3, 2, 1)
+    assert job["result"]["failedTicketIds"] == [tickets[1]["id"]]
+
+
+async def pinned(acme: Merchant, ticket: dict[str, Any]) -> tuple[int, int]:
+    cycle = await resolution(acme, ticket)
+    return cycle["policyVersion"], cycle["targetSeconds"]
+
+
+async def everything(desk: Desk, acme: Merchant) -> list[Any]:
+    return [row.model_dump() for table in (Ticket, LedgerEntry) for row in await rows(desk, acme, table)]

@@ -1,0 +1,88 @@
+"""A job moves on with its batches: what is held up goes on where it was, and what was lost is done again and not twice."""
+
+from datetime import timedelta
+
+import pytest
+
+from activities.maintenance import MaintenanceActivities
+from models.messages.job import JobFacts
+from models.messages.maintenance import ReconciliationAt
+from models.operations.job import run_batch
+from models.tables.job import Job
+from models.tables.outgoing import Outbox
+from models.tables.sla import LedgerEntry
+from models.tables.ticket import Ticket
+from tests.apart import Apart
+from tests.auditor import rows
+from tests.desk import Desk, Merchant
+from tests.life.jobs import HOUR, begun, policy_of_billing, publish
+
+
+async def test_a_paused_job_waits_and_goes_on_where_it_was(quiet: tuple[Apart, Desk]) -> None:
+    _, desk = quiet
+    acme = await desk.merchant()
+    policy = await policy_of_billing(acme, HOUR)
+    for _ in range(5):
+        await acme.open(category="billing")
+    job_id = int(await begun(acme, await publish(acme, policy, 2 * HOUR)))
+    assert (await batch(desk, acme, job_id, 2)).done == 2
+    assert (await acme.lars.post(f"/jobs/{job_id}/pause")).json()["status"] == "paused"
+    assert (await batch(desk, acme, job_id, 2)).done == 2
+    assert (await acme.lars.post(f"/jobs/{job_id}/resume")).json()["status"] == "running"
+    assert (await batch(desk, acme, job_id, 2)).done == 4
+    assert (await batch(desk, acme, job_id, 2)).has_ended
+    assert {ticket.policy_version for ticket in await rows(desk, acme, Ticket)} == {2}
+    assert (await acme.lars.post(f"/jobs/{job_id}/pause")).json()["code"] == "job_is_over"
+
+
+async def test_a_cancelled_job_leaves_what_it_has_not_reached(quiet: tuple[Apart, Desk]) -> None:
+    _, desk = quiet
+    acme = await desk.merchant()
+    policy = await policy_of_billing(acme, HOUR)
+    for _ in range(3):
+        await acme.open(category="billing")
+    job_id = int(await begun(acme, await publish(acme, policy, 2 * HOUR)))
+    await batch(desk, acme, job_id, 1)
+    assert (await acme.lars.post(f"/jobs/{job_id}/cancel")).json()["status"] == "cancelled"
+    assert (await batch(desk, acme, job_id, 9)).has_ended
+    assert [ticket.policy_version for ticket in await rows(desk, acme, Ticket)] == [2, 1, 1]
+
+
+async def test_a_batch_that_is_lost_before_its_commit_is_done_again_and_not_twice(quiet: tuple[Apart, Desk]) -> None:
+    _, desk = quiet
+    acme = await desk.merchant()
+    policy = await policy_of_billing(acme, HOUR)
+    for _ in range(3):
+        await acme.open(category="billing")
+    job_id = int(await begun(acme, await publish(acme, policy, 2 * HOUR)))
+    with pytest.raises(ConnectionError):
+        await lose_batch(desk, acme, job_id)
+    assert (await rows(desk, acme, Job))[0].done == 0
+    assert (await batch(desk, acme, job_id, 9)).done == 3
+    retimed = [row for row in await rows(desk, acme, LedgerEntry) if row.kind == "retimed"]
+    assert len(retimed) == len({(row.ticket_id, row.metric) for row in retimed})
+
+
+async def test_a_job_whose_word_was_lost_is_told_again(quiet: tuple[Apart, Desk]) -> None:
+    apart, desk = quiet
+    acme = await desk.merchant()
+    await acme.open(category="general")
+    job_id = await begun(acme, "/sla/checks")
+    while await rows(desk, acme, Outbox):
+        await desk.relay.relay_once()
+    maintenance = MaintenanceActivities(desk.database, apart.urls[1])
+    healed = await maintenance.reconcile(ReconciliationAt(at=desk.clock.now() + timedelta(minutes=20)))
+    await maintenance.aclose()
+    assert healed.jobs >= 1
+    assert f"job-{job_id}" in [row.workflow_id for row in await rows(desk, acme, Outbox)]
+
+
+async def batch(desk: Desk, acme: Merchant, job_id: int, size: int) -> JobFacts:
+    async with desk.database.writing(acme.id) as session:
+        return await run_batch(session, job_id, desk.clock.now(), size)
+
+
+async def lose_batch(desk: Desk, acme: Merchant, job_id: int) -> None:
+    async with desk.database.writing(acme.id) as session:
+        await run_batch(session, job_id, desk.clock.now(), 2)
+        raise ConnectionError
