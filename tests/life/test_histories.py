@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
+from models.policy.lifecycle import REOPENED_BY_REPORTER, Status
 from tests.auditor import audit
 from tests.desk import Desk
 from tests.life.played import PARTS, Life, plain_versions, window_of, write_rules
@@ -72,22 +73,32 @@ def followed(events: list[dict[str, Any]], versions: list[PlainRules]) -> NaiveS
 
 
 def tell(naive: NaiveSla, event: dict[str, Any], by_name: dict[str, PlainRules]) -> None:
-    kind, changes = event["kind"], event["changes"]
-    if kind == "ticket.replied":
-        naive.ask() if event["actor"]["kind"] == "reporter" else naive.answer()
-    elif kind == "ticket.reopened":
-        naive.reopen()
+    kind, changes, by = event["kind"], event["changes"], event["actor"]["kind"]
+    if kind == "ticket.replied" and by == "reporter":
+        if Status(naive.status) not in REOPENED_BY_REPORTER:  # else it moves the ticket first: the next event
+            naive.ask()
+    elif kind == "ticket.replied":
+        naive.answer()
     elif kind == "escalation.acknowledged":
         naive.acknowledge()
     elif kind == "ticket.edited":
         rules = by_name[changes["category"][1]] if "category" in changes else naive.rules
         naive.retime(rules, changes["priority"][1] if "priority" in changes else naive.priority)
     elif "status" in changes:
-        naive.enter(changes["status"][1])
-    elif kind.startswith(("sla.", "escalation.")) and event["actor"]["kind"] == "system":
+        moved(naive, kind, changes)
+    elif kind.startswith(("sla.", "escalation.")) and by == "system":
         naive.is_down = False
         naive.look()
         naive.is_down = True
+
+
+def moved(naive: NaiveSla, kind: str, changes: dict[str, Any]) -> None:
+    if kind == "ticket.reopened":
+        naive.reopen()
+    else:
+        naive.enter(changes["status"][1])
+    if changes.get("reason") == "reporter's reply":
+        naive.ask()
 
 
 def seen(cycle: dict[str, Any]) -> tuple[Any, ...]:
