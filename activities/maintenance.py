@@ -1,8 +1,10 @@
 """Healing from outside: find what was lost across all merchants, and have it sent again for each."""
 
-from datetime import datetime, timedelta
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
 
 import sqlalchemy as sa
+import structlog
 from temporalio import activity
 
 from models.messages.maintenance import RECONCILE, Healed, ReconciliationAt
@@ -10,8 +12,9 @@ from models.operations.change import SYSTEM, Change
 from models.operations.changing import pick_up_waiting
 from models.operations.job import go_on
 from models.operations.reconcile import JOB_OVERDUE, LETTER_OVERDUE, OVERDUE, deliver_again, tell_again
-from models.tables.session import Database, engine_of
+from models.tables.session import Database, engine_of, is_passing
 
+log = structlog.get_logger()
 KEYS_KEPT = timedelta(hours=24)
 AT_ONCE = 500
 _LOST_TICKETS = sa.text("""
@@ -54,21 +57,25 @@ class MaintenanceActivities:
             queues = (await connection.execute(_QUEUES)).all()
             keys = await connection.execute(_OLD_KEYS, {"before": request.at - KEYS_KEPT})
         for merchant_id, ticket_id in tickets:
-            await self._tell_again(merchant_id, ticket_id, request.at)
+            await self._heal(merchant_id, tell_again, ticket_id, request.at)
         for merchant_id, notification_id in letters:
-            async with self._database.reading(merchant_id) as session:
-                await deliver_again(session, notification_id, request.at)
+            await self._heal(merchant_id, deliver_again, notification_id, request.at)
+        change = Change(by=SYSTEM, at=request.at)
         for merchant_id, job_id in jobs:
-            async with self._database.reading(merchant_id) as session:
-                await go_on(session, job_id, Change(by=SYSTEM, at=request.at))
+            await self._heal(merchant_id, go_on, job_id, change)
         for merchant_id, team_id in queues:
-            async with self._database.writing(merchant_id) as session:
-                await pick_up_waiting(session, team_id, Change(by=SYSTEM, at=request.at))
+            await self._heal(merchant_id, pick_up_waiting, team_id, change)
         return Healed(tickets=len(tickets), deliveries=len(letters), keys_expired=keys.rowcount, jobs=len(jobs))
+
+    async def _heal(self, merchant_id: int, heal: Callable[..., Awaitable[None]], *what: object) -> None:
+        """One thing in a transaction of its own. What can't be healed holds up nothing else; it is found again the next time."""
+        try:
+            async with self._database.writing(merchant_id) as session:
+                await heal(session, *what)
+        except Exception as error:
+            if is_passing(error):
+                raise
+            log.exception("reconcile.not_healed", merchant_id=merchant_id, error=type(error).__name__)
 
     async def aclose(self) -> None:
         await self._across.dispose()
-
-    async def _tell_again(self, merchant_id: int, ticket_id: int, at: datetime) -> None:
-        async with self._database.reading(merchant_id) as session:
-            await tell_again(session, ticket_id, at)

@@ -11,7 +11,7 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from models.messages.ticket import ASSIGN, ENRICH, MEET_DEADLINES, At, TicketFacts
-from models.operations.assign import assign_automatically
+from models.operations.assign import assign_waiting
 from models.operations.case import Case
 from models.operations.change import SYSTEM, Change
 from models.operations.changing import answer, lock
@@ -32,7 +32,7 @@ class TicketActivities:
 
     @activity.defn(name=ASSIGN)
     async def assign(self, request: At) -> TicketFacts:
-        return await self._change(request, assign_automatically)
+        return await self._change(request, assign_waiting)
 
     @activity.defn(name=MEET_DEADLINES)
     async def meet_deadlines(self, request: At) -> TicketFacts:

@@ -35,6 +35,11 @@ class Caller:
         if self.claims.roles.isdisjoint(roles):
             raise Forbidden
 
+    def require_whole_merchant(self) -> None:
+        """A token that is good for certain organizers does not decide for all of the merchant."""
+        if self.claims.organizer_ids is not None:
+            raise Forbidden("The token is good for certain organizers only.")
+
     async def actor(self, session: TenantSession) -> Actor:
         """The agent whose ``sub`` the token has, somebody of the staff, or the reporter."""
         claims = self.claims

@@ -8,8 +8,8 @@ from models.tables.job import JobKind, JobStatus
 
 
 class JobView(View):
-    """``request`` says what was wanted. ``changed`` counts tickets; of ``breached`` (timed so that a metric is overdue at once) and of
-    ``failed``, ``result`` names up to 200."""
+    """``request`` says what was wanted. ``changed`` counts tickets: moved to another version, or acted on by a check; ``breached`` those
+    with a metric that is overdue by the move. ``result`` names up to 200 of the overdue and of the failed ones."""
 
     id: Id
     kind: JobKind

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from api.errors import ApiError, Conflicting, Missing, Unavailable, Unprocessable
 from api.identity.jwks import KeysUnavailable
 from models.operations.errors import Conflict, IllegalMove, Invalid, NotFound, Refused
+from models.tables.session import is_passing
 
 MEDIA_TYPE = "application/problem+json"
 _ENTITY = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
@@ -102,16 +103,10 @@ async def _keys(request: Request, error: Exception) -> Response:
 
 async def _database(request: Request, error: Exception) -> Response:
     """Away, restarted, or a deadlock's victim: nothing was written, the same request may come again."""
-    if isinstance(error, DBAPIError) and not _is_passing(error):
+    if isinstance(error, DBAPIError) and not is_passing(error):
         return await _unexpected(request, error)
     log.warning("request.database_away", error=type(error).__name__)
     return _answer(request, Unavailable("The database can't be reached.", code="database_unavailable", headers={"Retry-After": "1"}))
-
-
-def _is_passing(error: DBAPIError) -> bool:
-    """By SQLSTATE class: connection (08), operator intervention (57), resources (53), rollback (40); or no connection at all."""
-    state = getattr(error.orig, "sqlstate", None) or ""
-    return error.connection_invalidated or state[:2] in ("08", "57", "53", "40") or not state
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:

@@ -121,6 +121,7 @@ class Desk:
         context: Context,
         identity: DevelopmentIdentity,
         mails: Path,
+        clock: MovableClock | None = None,
     ) -> None:
         self.environment = environment
         self.client = environment.client
@@ -128,7 +129,7 @@ class Desk:
         self.relay = relay
         self.identity = identity
         self.mails = mails
-        self.clock = MovableClock()
+        self.clock = clock or MovableClock()
         self.app: FastAPI = create_app(Context(**{**context.__dict__, "now": self.clock.now}))
 
     def client_with(self, token: str | None, base: str = BASE) -> httpx.AsyncClient:
@@ -189,7 +190,7 @@ async def working_desk(
 ) -> AsyncIterator[Desk]:
     """The API's parts and a worker, running until the end of the block."""
     app_url, relay_url = urls
-    database = Database(app_url, pool_size=10)
+    clock, database = MovableClock(), Database(app_url, pool_size=10)
     relay = Relay(relay_url, environment.client, retry_seconds=0.05)
     keys = KeySet(jwks_url)
     server = SmtpServer(host="127.0.0.1", port=smtp_port, security=MailSecurity.NONE, username=None, password=None, timeout=5)
@@ -197,10 +198,11 @@ async def working_desk(
     deliveries = DeliveryActivities(database, server, sender="helpdesk@desk.test", public_url="http://desk.test", signing_key=SIGNING_KEY)
     context = context_of(database, keys, relay)
     relaying = asyncio.create_task(relay.run())
-    workers = workers_of(environment.client, TicketActivities(database, relay), deliveries, across, JobActivities(database, relay))
+    jobs = JobActivities(database, relay, clock.now)
+    workers = workers_of(environment.client, TicketActivities(database, relay), deliveries, across, jobs)
     try:
         async with workers[0], workers[1], workers[2]:
-            yield Desk(environment, database, relay, context, identity, mails)
+            yield Desk(environment, database, relay, context, identity, mails, clock)
     finally:
         relaying.cancel()
         await asyncio.gather(relaying, return_exceptions=True)

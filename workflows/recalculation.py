@@ -5,7 +5,7 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 
-from models.messages.job import ADOPT, RUN_BATCH, WORKFLOW, BatchAt, JobFacts
+from models.messages.job import ADOPT, RUN_BATCH, WORKFLOW, JobFacts, Turn
 
 _UNTIL_IT_WORKS = RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(minutes=1))
 
@@ -47,7 +47,7 @@ class RecalculationWorkflow:
 
     async def _batch(self) -> JobFacts:
         facts = self._facts
-        request = BatchAt(merchant_id=facts.merchant_id, job_id=facts.job_id, at=workflow.now(), request_id=facts.request_id)
+        request = Turn(merchant_id=facts.merchant_id, job_id=facts.job_id, request_id=facts.request_id)
         after: JobFacts = await workflow.execute_activity(
             RUN_BATCH,
             request,

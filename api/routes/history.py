@@ -1,5 +1,7 @@
 """What happened to a ticket and what is promised on it: for those who work on it."""
 
+from datetime import datetime
+
 from fastapi import APIRouter, Response
 
 from api.cursor import Order, Page, Paged
@@ -19,10 +21,11 @@ from api.views import (
 )
 from models.operations.case import clock_of
 from models.operations.rulebook import rules_of
-from models.policy.clock import Clock, used
+from models.policy.calendar import Calendar
+from models.policy.clock import used
 from models.tables.outgoing import Notification
 from models.tables.sla import Escalation, LedgerEntry, SlaClock
-from models.tables.ticket import Event, Ticket
+from models.tables.ticket import Event
 
 router = APIRouter(prefix="/tickets/{ticket_id}", tags=["history"])
 
@@ -62,8 +65,7 @@ async def show_sla(ticket_id: TicketId, unit: InUnit) -> Response:
     async with unit.ticket(ticket_id) as (session, ticket):
         calendar = (await rules_of(session, ticket)).calendar
         rows = (await session.execute(of_ticket(SlaClock, ticket))).scalars().all()
-    clocks = [clock_of(row) for row in rows]
-    cycles = [_cycle(clock, ticket, (used(clock, now, calendar) if calendar else clock.spent).total_seconds()) for clock in clocks]
+    cycles = [_cycle(row, now, calendar) for row in rows]
     return answer(CyclesView(data=sorted(cycles, key=lambda cycle: (cycle.metric, cycle.cycle))))
 
 
@@ -91,13 +93,15 @@ def _event(row: Event) -> EventView:
     return EventView(id=row.id, sequence=row.sequence, at=row.at, actor=actor, kind=row.kind, changes=row.changes)
 
 
-def _cycle(clock: Clock, ticket: Ticket, elapsed: float) -> CycleView:
+def _cycle(row: SlaClock, now: datetime, calendar: Calendar | None) -> CycleView:
+    clock = clock_of(row)
     target = int(clock.target.total_seconds())
+    elapsed = int((used(clock, now, calendar) if calendar else clock.spent).total_seconds())
     return CycleView(
         **clock.model_dump(include={"metric", "cycle", "started_at", "due_at", "paused_at", "breached_at", "stopped_at"}),
         status=clock.status,
-        policy_version=ticket.policy_version,
+        policy_version=row.policy_version,
         target_seconds=target,
-        elapsed_seconds=int(elapsed),
-        remaining_seconds=target - int(elapsed),
+        elapsed_seconds=elapsed,
+        remaining_seconds=target - elapsed,
     )

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from sqlmodel import col
 
 from api.bodies import CheckSla
-from api.caller import LEADING, StaffCaller
+from api.caller import ADMINS, LEADING, StaffCaller
 from api.cursor import Order, Page, Paged
 from api.job_views import JobView
 from api.reading import find
@@ -15,11 +15,12 @@ from api.routes.path import JobId
 from api.unit import InUnit, Work, answer
 from models.operations.change import Change
 from models.operations.errors import NotFound
-from models.operations.job import begin_job, cancel, pause, resume
+from models.operations.job import begin_job, cancel, kind_of, pause, resume
 from models.tables.job import Job, JobKind
 from models.tables.session import TenantSession
 
 router = APIRouter(tags=["jobs"])
+_SHOWN = ("rule", "ruleId", "version", "ticketId")
 Word = Callable[[TenantSession, int, Change], Awaitable[Job]]
 
 
@@ -28,6 +29,8 @@ async def check_sla(unit: InUnit, _staff: StaffCaller, body: CheckSla | None = N
     """Act on every promise that is overdue now: of one ticket, or of all open ones."""
     unit.caller.require(LEADING)
     ticket_id = body.ticket_id if body else None
+    if ticket_id is None:
+        unit.caller.require_whole_merchant()
 
     async def work(work: Work) -> Response:
         if ticket_id is not None:
@@ -40,7 +43,7 @@ async def check_sla(unit: InUnit, _staff: StaffCaller, body: CheckSla | None = N
 @router.get("/jobs", response_model=Page[JobView])
 async def list_jobs(unit: InUnit, _staff: StaffCaller, pager: Paged) -> Response:
     """Newest first."""
-    unit.caller.require(LEADING)
+    _require_overview(unit)
     async with unit.reading() as session:
         mine = sa.select(Job).where(col(Job.merchant_id) == session.merchant_id)
         rows, end = await pager.page(session, mine, Order(Job.created_at, Job.id, is_descending=True))
@@ -49,12 +52,18 @@ async def list_jobs(unit: InUnit, _staff: StaffCaller, pager: Paged) -> Response
 
 @router.get("/jobs/{job_id}", response_model=JobView)
 async def get_job(job_id: JobId, unit: InUnit, _staff: StaffCaller) -> Response:
-    unit.caller.require(LEADING)
+    _require_overview(unit)
     async with unit.reading() as session:
         job = await session.get(Job, (session.merchant_id, job_id))
     if job is None:
         raise NotFound("job")
     return answer(shown(job))
+
+
+def _require_overview(unit: InUnit) -> None:
+    """Jobs name tickets of every organizer."""
+    unit.caller.require(LEADING)
+    unit.caller.require_whole_merchant()
 
 
 async def begun(work: Work, kind: JobKind, request: dict[str, object]) -> Response:
@@ -64,14 +73,16 @@ async def begun(work: Work, kind: JobKind, request: dict[str, object]) -> Respon
 
 def shown(job: Job) -> JobView:
     """Without the definition that a dry run proposes: its author has it."""
-    return JobView.model_validate(job).model_copy(update={"request": {name: v for name, v in job.request.items() if name != "definition"}})
+    return JobView.model_validate(job).model_copy(update={"request": {name: v for name, v in job.request.items() if name in _SHOWN}})
 
 
 def _add(verb: str, word: Word) -> None:
     async def tell_job(job_id: JobId, unit: InUnit, _staff: StaffCaller) -> Response:
-        unit.caller.require(LEADING)
+        _require_overview(unit)
 
         async def work(work: Work) -> Response:
+            if await kind_of(work.session, job_id) is not JobKind.SLA_CHECK:
+                unit.caller.require(ADMINS)  # who may begin it may end it
             return answer(shown(await word(work.session, job_id, work.change)))
 
         return await unit.write(work)

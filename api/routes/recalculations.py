@@ -44,13 +44,15 @@ def _add(of: Kind) -> None:
         _admin: AdminCaller,
         body: body_of | None = None,
     ) -> Response:
+        unit.caller.require_whole_merchant()
+
         async def work(work: Work) -> Response:
             newest = await current(work.session, of.kind, rule_id)
-            proposed = body.definition if body else None
-            if proposed is not None:
-                await require_references(work.session, proposed, "/definition")
-            definition = proposed.model_dump(mode="json", by_alias=True) if proposed else newest.definition
-            return await begun(work, JobKind.PREVIEW, {"rule": of.kind, "ruleId": str(rule_id), "definition": definition})
+            wanted: dict[str, object] = {"rule": of.kind, "ruleId": str(rule_id), "version": newest.version}
+            if body and body.definition:
+                await require_references(work.session, body.definition, "/definition")
+                wanted["definition"] = body.definition.model_dump(mode="json", by_alias=True)
+            return await begun(work, JobKind.PREVIEW, wanted)
 
         return await unit.write(work)
 
@@ -62,6 +64,8 @@ def _add(of: Kind) -> None:
         summary="Move every open ticket that it concerns to the newest version: what was spent stays spent",
     )
     async def recalculate(rule_id: Annotated[int, Depends(rule_id_of)], unit: InUnit, _admin: AdminCaller) -> Response:
+        unit.caller.require_whole_merchant()
+
         async def work(work: Work) -> Response:
             newest = await current(work.session, of.kind, rule_id)
             request = {"rule": of.kind, "ruleId": str(rule_id), "version": newest.version}

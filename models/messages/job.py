@@ -1,7 +1,5 @@
 """Work over many tickets, as its workflow knows it."""
 
-from datetime import datetime
-
 from models.messages.message import Message
 
 WORKFLOW = "Recalculation"
@@ -28,8 +26,9 @@ class JobFacts(Message):
         return f"job-{self.job_id}"
 
 
-class BatchAt(Message):
+class Turn(Message):
+    """An activity's request: go on with this job for a while."""
+
     merchant_id: int
     job_id: int
-    at: datetime
     request_id: str | None = None

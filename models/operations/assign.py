@@ -32,6 +32,12 @@ async def assign_automatically(case: Case) -> Agent | None:
     return agent
 
 
+async def assign_waiting(case: Case) -> None:
+    """At intake. A ticket that a person took out of the queue is left to people, also when its workflow begins again."""
+    if case.ticket.is_queued:
+        await assign_automatically(case)
+
+
 async def assign(case: Case, agent: Agent) -> None:
     """Give the ticket to ``agent``, whatever his load: a person's word overrides the numbers. The old and the new owner are told."""
     require_work(case.ticket)

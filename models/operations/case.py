@@ -133,6 +133,8 @@ class Case:
         for key, clock in self.clocks.by_key.items():
             row = self._rows.get(key)
             columns = clock.model_dump() | decision(clock, self.at, self._traits, row.decided_at if row else None)
+            if row is None or not (row.stopped_at or row.cancelled_at):  # what was over keeps the policy under which it ended
+                columns |= {"policy_id": self.ticket.policy_id, "policy_version": self.ticket.policy_version}
             if row is None:
                 self.session.append(SlaClock, merchant_id=self.ticket.merchant_id, ticket_id=self.ticket.id, **columns)
             else:

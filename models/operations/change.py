@@ -20,6 +20,11 @@ class Actor(Value):
     id: int | None = None
     name: str = ""
 
+    @classmethod
+    def of_text(cls, text: str) -> "Actor":
+        kind, number, name = text.split("/", 2)
+        return cls(kind=ActorKind(kind), id=int(number) if number else None, name=name)
+
     @property
     def as_text(self) -> str:
         """As it is stored beside what he did: kind/id/name."""

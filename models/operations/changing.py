@@ -1,11 +1,13 @@
 """Opening and closing a case: lock one ticket, or two, change it, write all of it in the caller's transaction."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import Select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import col
 
 from models.messages.ticket import TicketFacts
@@ -124,12 +126,12 @@ async def lock_all(session: TenantSession, tickets: Select[Ticket], change: Chan
 
 async def cases_of(session: TenantSession, tickets: Sequence[Ticket], change: Change) -> list[Case]:
     """Their clocks and escalations are read for all of them at once."""
-    clocks = await _rows(session, SlaClock, tickets)
-    escalations = await _rows(session, Escalation, [ticket for ticket in tickets if ticket.escalation_level])
+    clocks = await _newest_clocks(session, tickets)
+    escalations = await _escalations(session, [ticket for ticket in tickets if ticket.escalation_level])
     cases = []
     for ticket in tickets:
         case = Case(session, ticket, await rules_of(session, ticket), _not_before(ticket, change))
-        case.adopt([row for row in clocks if row.ticket_id == ticket.id], [row for row in escalations if row.ticket_id == ticket.id])
+        case.adopt(clocks[ticket.id], escalations[ticket.id])
         cases.append(case)
     return cases
 
@@ -143,10 +145,24 @@ def _not_before(ticket: Ticket, change: Change) -> Change:
     return change if change.at >= ticket.updated_at else change.model_copy(update={"at": ticket.updated_at})
 
 
-async def _rows(session: TenantSession, table: type[_T], tickets: Sequence[Ticket]) -> list[_T]:
-    if not tickets:
-        return []
-    found = sa.select(table).where(
-        col(table.merchant_id) == session.merchant_id, col(table.ticket_id).in_([ticket.id for ticket in tickets])
-    )
-    return list((await session.execute(found)).scalars())
+async def _newest_clocks(session: TenantSession, tickets: Sequence[Ticket]) -> Mapping[int, list[SlaClock]]:
+    """The newest cycle of each metric: the older ones are over, however many they are."""
+    key = (col(SlaClock.ticket_id), col(SlaClock.metric))
+    found = sa.select(SlaClock).where(*_of(session, SlaClock, tickets)).ext(distinct_on(*key)).order_by(*key, col(SlaClock.cycle).desc())
+    return _by_ticket((await session.execute(found)).scalars() if tickets else ())
+
+
+async def _escalations(session: TenantSession, tickets: Sequence[Ticket]) -> Mapping[int, list[Escalation]]:
+    found = sa.select(Escalation).where(*_of(session, Escalation, tickets)).order_by(col(Escalation.id))
+    return _by_ticket((await session.execute(found)).scalars() if tickets else ())
+
+
+def _of(session: TenantSession, table: type[_T], tickets: Sequence[Ticket]) -> tuple[sa.ColumnElement[bool], ...]:
+    return col(table.merchant_id) == session.merchant_id, col(table.ticket_id).in_([ticket.id for ticket in tickets])
+
+
+def _by_ticket(rows: Iterable[_T]) -> Mapping[int, list[_T]]:
+    of_ticket: dict[int, list[_T]] = defaultdict(list)
+    for row in rows:
+        of_ticket[row.ticket_id].append(row)
+    return of_ticket

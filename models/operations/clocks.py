@@ -110,6 +110,7 @@ def _write_ledger(case: Case, turn: Turn) -> None:
         target=clock.target,
         due_at=clock.due_at,
         is_running=clock.is_running,
+        policy_id=ticket.policy_id,
         policy_version=ticket.policy_version,
         calendar_version=ticket.calendar_version,
     )

@@ -135,8 +135,9 @@ def _record(case: Case, escalation: Escalation) -> int:
 
 
 def _rung(case: Case, level: int) -> Rung:
-    rungs = (*(case.rules.ladder.rungs if case.rules.ladder else ()), *DEFAULT_LADDER.rungs)
-    return next(rung for rung in sorted(rungs, key=lambda rung: rung.metric is not Metric.RESOLUTION) if rung.level == level)
+    """Of the ticket's own ladder if it has one of that level, the resolution's first; else of the default one."""
+    own = sorted(case.rules.ladder.rungs if case.rules.ladder else (), key=lambda rung: rung.metric is not Metric.RESOLUTION)
+    return next(rung for rung in (*own, *DEFAULT_LADDER.rungs) if rung.level == level)
 
 
 def _iso(at: datetime | None) -> str | None:

@@ -12,13 +12,12 @@ from models.messages.job import JobFacts
 from models.operations import outbox
 from models.operations.assign import working
 from models.operations.case import Case
-from models.operations.change import SYSTEM, Change
+from models.operations.change import SYSTEM, Actor, Change
 from models.operations.changing import cases_of, lock, lock_all, settle, settle_all
-from models.operations.clocks import standing
 from models.operations.errors import Conflict, NotFound
 from models.operations.meet_deadlines import meet_deadlines
-from models.operations.retime import RuleRef, foresee, retime
-from models.operations.rulebook import Rulebook, pin_of, rulebook, traits_of
+from models.operations.retime import RuleRef, Shift, foresee, retime
+from models.operations.rulebook import Rulebook, rulebook
 from models.policy.deadlines import due
 from models.tables.job import Job, JobKind, JobStatus
 from models.tables.session import TenantSession
@@ -32,14 +31,21 @@ _LIVE = (JobStatus.RUNNING, JobStatus.PAUSED)
 
 
 async def begin_job(session: TenantSession, kind: JobKind, request: dict[str, Any], change: Change) -> Job:
-    """Start work over every open ticket, or over the one that ``request`` names."""
+    """Start work over every ticket that is open now, or over the one that ``request`` names.
+
+    Raises:
+        Conflict: the same work is under way.
+    """
+    await _require_no_other(session, kind, request)
+    last = (await session.execute(sa.select(sa.func.max(Ticket.id)))).scalar_one()
+    request |= {"lastTicketId": str(last or 0)}
     job = Job(
         merchant_id=session.merchant_id,
         id=session.new_id(),
         kind=kind,
         request=request,
         result={},
-        total=(await session.execute(sa.select(sa.func.count()).select_from(_tickets(request, 0).subquery()))).scalar_one(),
+        total=(await session.execute(sa.select(sa.func.count()).select_from(_tickets(session, request, 0).subquery()))).scalar_one(),
         cursor=0,
         created_by=change.by.as_text,
         created_at=change.at,
@@ -49,6 +55,11 @@ async def begin_job(session: TenantSession, kind: JobKind, request: dict[str, An
     outbox.post_job(session, facts_of(job), change)
     await session.write()
     return job
+
+
+async def kind_of(session: TenantSession, job_id: int) -> JobKind:
+    """Raises: NotFound."""
+    return (await _locked(session, job_id)).kind
 
 
 async def pause(session: TenantSession, job_id: int, change: Change) -> Job:
@@ -74,13 +85,13 @@ async def go_on(session: TenantSession, job_id: int, change: Change) -> None:
     await session.write()
 
 
-async def run_batch(session: TenantSession, job_id: int, at: datetime, size: int = BATCH) -> JobFacts:
+async def run_batch(session: TenantSession, job_id: int, at: datetime, size: int = BATCH, request_id: str | None = None) -> JobFacts:
     """Look at the next tickets. A job that a person paused or ended meanwhile is left as it is."""
     job = await _locked(session, job_id)
     if job.status is not JobStatus.RUNNING:
         return facts_of(job)
-    at = max(at, job.updated_at)  # the worker's clock may be behind the API's
-    looked_at = await _WORK[job.kind](session, job, _tickets(job.request, job.cursor).limit(size), Change(by=SYSTEM, at=at))
+    change = Change(by=Actor.of_text(job.created_by), at=at, request_id=request_id)
+    looked_at = await _WORK[job.kind](session, job, _tickets(session, job.request, job.cursor).limit(size), change)
     job.done += len(looked_at)
     job.cursor = max(looked_at, default=job.cursor)
     job.updated_at = at
@@ -92,7 +103,7 @@ async def run_batch(session: TenantSession, job_id: int, at: datetime, size: int
 async def skip_one(session: TenantSession, job_id: int, at: datetime) -> JobFacts:
     """The next ticket can't be worked on: it is counted and named, and the others have their turn."""
     job = await _locked(session, job_id)
-    ticket = (await session.execute(_tickets(job.request, job.cursor).limit(1))).scalar_one_or_none()
+    ticket = (await session.execute(_tickets(session, job.request, job.cursor).limit(1))).scalar_one_or_none()
     if ticket is not None and job.status is JobStatus.RUNNING:
         job.done, job.failed, job.cursor, job.updated_at = job.done + 1, job.failed + 1, ticket.id, at
         _name(job, "failedTicketIds", [ticket.id])
@@ -116,40 +127,40 @@ def facts_of(job: Job) -> JobFacts:
 
 async def _recalculate(session: TenantSession, job: Job, tickets: Select[Ticket], change: Change) -> list[int]:
     book, rule = await rulebook(session), _rule(job)
+    if book.current(rule.id) != job.request["version"]:  # a newer one was published: whoever did so says what becomes of it
+        job.status, job.finished_at, job.result = JobStatus.CANCELLED, change.at, {**job.result, "overtakenBy": book.current(rule.id)}
+        return []
     cases = await lock_all(session, tickets, change)
-    changed = []
-    for case in cases:
-        await session.reserve_ids()
-        if retime(case, book, rule):
-            changed.append(case)
-    await settle_all(session, changed)
-    job.changed += len(changed)
-    at_once = [case.ticket.id for case in changed if due(case.deadlines(), change.at)]
-    job.breached += len(at_once)
-    _name(job, "overdueTicketIds", at_once)
+    shifted = [case for case in cases if await _retime(job, case, book, rule)]
+    await settle_all(session, shifted)
     return [case.ticket.id for case in cases]
+
+
+async def _retime(job: Job, case: Case, book: Rulebook, rule: RuleRef) -> bool:
+    shift = foresee(case, book, rule)
+    if shift is None:
+        return False
+    _count(job, case, shift)
+    await case.session.reserve_ids()
+    retime(case, book, rule, shift, job.id)
+    return True
 
 
 async def _preview(session: TenantSession, job: Job, tickets: Select[Ticket], change: Change) -> list[int]:
     """The dry run: nothing is locked, and nothing but the job is written."""
-    rule = _rule(job)
-    book = (await rulebook(session)).proposing(rule.kind, rule.id, job.request["definition"])
+    rule, book, definition = _rule(job), await rulebook(session), job.request.get("definition")
+    book = book.proposing(rule.kind, rule.id, definition) if definition else book
     found = (await session.execute(tickets)).scalars().all()
-    cases = await cases_of(session, found, change)
-    for case in cases:
-        _foresee(job, case, book, rule)
+    for case in await cases_of(session, found, change):
+        if shift := foresee(case, book, rule):
+            _count(job, case, shift)
     return [ticket.id for ticket in found]
 
 
-def _foresee(job: Job, case: Case, book: Rulebook, rule: RuleRef) -> None:
-    current = pin_of(case.ticket)
-    chosen = book.moved(current, traits_of(case.ticket), rule.kind, rule.id)
-    if chosen == current:
-        return
-    seen = foresee(case.clocks, standing(case), book.rules(chosen))
-    job.changed += seen.is_change
-    job.breached += seen.would_breach
-    if seen.would_breach:
+def _count(job: Job, case: Case, shift: Shift) -> None:
+    job.changed += 1
+    job.breached += shift.would_breach
+    if shift.would_breach:
         _name(job, "overdueTicketIds", [case.ticket.id])
 
 
@@ -166,7 +177,7 @@ async def _check(session: TenantSession, job: Job, tickets: Select[Ticket], chan
 
 
 async def _check_one(session: TenantSession, job: Job, ticket_id: int, change: Change) -> None:
-    case = await lock(session, sa.select(Ticket).where(col(Ticket.id) == ticket_id), change)
+    case = await lock(session, sa.select(Ticket).where(col(Ticket.id) == ticket_id), change.model_copy(update={"by": SYSTEM}))
     if due(case.deadlines(), case.at):
         await meet_deadlines(case)
         job.changed += 1
@@ -177,10 +188,20 @@ async def _check_one(session: TenantSession, job: Job, ticket_id: int, change: C
 _WORK = {JobKind.RECALCULATION: _recalculate, JobKind.PREVIEW: _preview, JobKind.SLA_CHECK: _check}
 
 
-def _tickets(request: dict[str, Any], cursor: int) -> Select[Ticket]:
-    """What is left to look at, by id."""
-    found = sa.select(Ticket).where(working(), col(Ticket.id) > cursor).order_by(col(Ticket.id))
+def _tickets(session: TenantSession, request: dict[str, Any], cursor: int) -> Select[Ticket]:
+    """What is left to look at, by id: of all that were there when the job began."""
+    mine = (col(Ticket.merchant_id) == session.merchant_id) & working()
+    found = sa.select(Ticket).where(mine, col(Ticket.id) > cursor, col(Ticket.id) <= int(request["lastTicketId"])).order_by(col(Ticket.id))
     return found.where(col(Ticket.id) == int(request["ticketId"])) if request.get("ticketId") else found
+
+
+async def _require_no_other(session: TenantSession, kind: JobKind, request: dict[str, Any]) -> None:
+    """One walk for one purpose at a time: a second one would only find the tickets that the first has in hand."""
+    same = (col(Job.kind) == kind) & col(Job.status).in_(_LIVE) & (col(Job.merchant_id) == session.merchant_id)
+    for name in ("ruleId", "ticketId"):
+        same &= col(Job.request)[name].astext.is_not_distinct_from(request.get(name))
+    if kind is not JobKind.PREVIEW and (await session.execute(sa.select(col(Job.id)).where(same).limit(1))).first():
+        raise Conflict("job_is_running", "The same work is under way.")
 
 
 def _rule(job: Job) -> RuleRef:
@@ -188,7 +209,8 @@ def _rule(job: Job) -> RuleRef:
 
 
 async def _end_if_over(session: TenantSession, job: Job, at: datetime) -> None:
-    if (await session.execute(_tickets(job.request, job.cursor).limit(1))).first() is None:
+    is_live = job.status in _LIVE
+    if is_live and (await session.execute(_tickets(session, job.request, job.cursor).limit(1))).first() is None:
         job.status, job.finished_at, job.version = JobStatus.DONE, at, job.version + 1
 
 
@@ -200,7 +222,12 @@ def _name(job: Job, what: str, ids: Sequence[int]) -> None:
 
 
 async def _locked(session: TenantSession, job_id: int) -> Job:
-    found = await session.execute(sa.select(Job).where(col(Job.id) == job_id).with_for_update().execution_options(populate_existing=True))
+    found = await session.execute(
+        sa.select(Job)
+        .where(col(Job.merchant_id) == session.merchant_id, col(Job.id) == job_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
     job = found.scalar_one_or_none()
     if job is None:
         raise NotFound("job")

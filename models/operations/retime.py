@@ -7,8 +7,7 @@ from models.operations import clocks
 from models.operations.case import Case
 from models.operations.rulebook import Pin, Rulebook, pin, pin_of, traits_of
 from models.policy.clock import Clock
-from models.policy.clocks import Clocks, Standing
-from models.policy.rules import Rules
+from models.policy.clocks import Clocks
 from models.policy.sla import Metric
 from models.tables.sla import RuleKind
 
@@ -18,35 +17,31 @@ class RuleRef(NamedTuple):
     id: int
 
 
-class Foresight(NamedTuple):
-    """What a move would do to a ticket: whether a clock is timed anew, and whether one would be breached at once."""
+class Shift(NamedTuple):
+    """Where a ticket is pinned, and where it would be; ``would_breach``: a metric would be overdue at once that is not so now."""
 
-    is_change: bool
+    before: Pin | None
+    after: Pin | None
     would_breach: bool
 
 
-def retime(case: Case, book: Rulebook, rule: RuleRef) -> bool:
-    """Have the newest version of ``rule`` hold for the ticket from now on. Whether anything changed."""
+def foresee(case: Case, book: Rulebook, rule: RuleRef) -> Shift | None:
+    """What it would do to the ticket if the newest version of ``rule`` held for it from now on; None: nothing."""
     current = pin_of(case.ticket)
     chosen = book.moved(current, traits_of(case.ticket), rule.kind, rule.id)
     if chosen == current:
-        return False
-    pin(case.ticket, chosen)
-    case.record("sla.retimed", rule=rule.kind.value, ruleId=str(rule.id), **_versions(current, chosen))
-    clocks.retimed(case, book.rules(chosen), f"new version of a {rule.kind.value}")
-    return True
+        return None
+    now, tried = clocks.standing(case), Clocks(case.clocks.by_key.values(), case.rules)
+    tried.retimed(now, book.rules(chosen), "foreseen")
+    return Shift(current, chosen, would_breach=bool(_overdue(tried, now.at) - _overdue(case.clocks, now.at)))
 
 
-def foresee(before: Clocks, now: Standing, rules: Rules) -> Foresight:
-    """What :func:`retime` would do, without doing it."""
-    after = Clocks(before.by_key.values(), before.rules)
-    after.retimed(now, rules, "preview")
-    is_change = _promises(after) != _promises(before)
-    return Foresight(is_change, would_breach=bool(_overdue(after, now.at) - _overdue(before, now.at)))
-
-
-def _promises(clocks_of_ticket: Clocks) -> dict[tuple[Metric, int], tuple[object, ...]]:
-    return {key: (clock.target, clock.due_at, clock.is_live, clock.is_running) for key, clock in clocks_of_ticket.by_key.items()}
+def retime(case: Case, book: Rulebook, rule: RuleRef, shift: Shift, job_id: int) -> None:
+    """Do what :func:`foresee` has seen."""
+    pin(case.ticket, shift.after)
+    versions = _versions(shift.before, shift.after)
+    case.record("sla.retimed", rule=rule.kind.value, ruleId=str(rule.id), jobId=str(job_id), **versions)
+    clocks.retimed(case, book.rules(shift.after), f"new version of a {rule.kind.value}")
 
 
 def _overdue(clocks_of_ticket: Clocks, at: datetime) -> set[tuple[Metric, int]]:

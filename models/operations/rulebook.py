@@ -60,13 +60,26 @@ class Rulebook:
         """Where a ticket stands once the newest version of one rule holds for it; it keeps its versions of all others."""
         if kind is RuleKind.POLICY:
             chosen = self.choose(traits)
-            return chosen if rule_id in {each.policy_id for each in (pin, chosen) if each} else pin
+            return self._keeping(pin, chosen) if rule_id in {each.policy_id for each in (pin, chosen) if each} else pin
         policy = self._policies[pin.policy_id, pin.policy_version] if pin else None
         if pin and policy and kind is RuleKind.CALENDAR and policy.calendar_id == rule_id:
             return pin._replace(calendar_version=self._current[rule_id])
         if pin and policy and kind is RuleKind.LADDER and policy.ladder_id == rule_id:
             return pin._replace(ladder_version=self._current[rule_id])
         return pin
+
+    def current(self, rule_id: int) -> int:
+        """The newest version of a rule."""
+        return self._current[rule_id]
+
+    def _keeping(self, pin: Pin | None, chosen: Pin | None) -> Pin | None:
+        """The same calendar and the same ladder stay in the versions that they are pinned in."""
+        if pin is None or chosen is None:
+            return chosen
+        was, now = self._policies[pin.policy_id, pin.policy_version], self._policies[chosen.policy_id, chosen.policy_version]
+        calendar = pin.calendar_version if was.calendar_id == now.calendar_id else chosen.calendar_version
+        ladder = pin.ladder_version if was.ladder_id == now.ladder_id else chosen.ladder_version
+        return chosen._replace(calendar_version=calendar, ladder_version=ladder)
 
     def proposing(self, kind: RuleKind, rule_id: int, definition: dict[str, Any]) -> "Rulebook":
         """This book as it would be with one more version of a rule."""

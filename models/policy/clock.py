@@ -27,7 +27,10 @@ class ClockStatus(StrEnum):
 
 
 class Clock(Value):
-    """``warned_fraction`` is the highest warning given so far. A breach, once recorded, is never taken back."""
+    """``warned_fraction`` is the highest warning given so far. A breach, once recorded, is never taken back.
+
+    ``is_withdrawn``: cancelled because the metric is promised no more; should it be promised again, the clock goes on.
+    """
 
     metric: Metric
     cycle: int = 1
@@ -41,6 +44,7 @@ class Clock(Value):
     breached_at: datetime | None = None
     stopped_at: datetime | None = None
     cancelled_at: datetime | None = None
+    is_withdrawn: bool = False
 
     @property
     def status(self) -> ClockStatus:
@@ -91,8 +95,9 @@ def cancel(clock: Clock, at: datetime, calendar: Calendar) -> Clock:
 
 
 def revive(clock: Clock, at: datetime) -> Clock:
-    """Take a stop back. The clock stands still until it is started."""
-    return clock.model_copy(update={"stopped_at": None, "due_at": None, "paused_at": at if clock.started_at else None})
+    """Take a stop, or a withdrawal, back. The clock stands still until it is started."""
+    update = {"stopped_at": None, "cancelled_at": None, "is_withdrawn": False, "due_at": None}
+    return clock.model_copy(update=update | {"paused_at": at if clock.started_at else None})
 
 
 def restart(clock: Clock, at: datetime) -> Clock:

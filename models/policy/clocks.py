@@ -83,6 +83,7 @@ class Clocks:
         """A public reply of an agent meets the first response, then every next one."""
         for metric in (Metric.FIRST_RESPONSE, Metric.NEXT_RESPONSE):
             self._turn_live(now, metric, one.stop, Kind.STOPPED, "public reply")
+            self._settle_withdrawn(metric)
 
     def asked(self, now: Standing) -> None:
         """A message of the reporter: the next response runs from the oldest one that nobody answered."""
@@ -106,6 +107,7 @@ class Clocks:
         """Whatever is still to be met does not apply any more."""
         for metric in Metric:
             self._turn_live(now, metric, one.cancel, Kind.CANCELLED, reason)
+            self._settle_withdrawn(metric)
 
     def reopened(self, now: Standing) -> None:
         """Resolved too early: the policy says whether its clock goes on, begins again, or a new cycle does. The target is today's."""
@@ -130,12 +132,13 @@ class Clocks:
     def retimed(self, now: Standing, rules: Rules, reason: str) -> None:
         """Other rules, or another priority, from now on: what was spent stays spent, a recorded breach stays recorded.
 
-        A metric that is promised no more is cancelled; one that was not promised before starts now.
+        A metric that is promised no more is withdrawn; one that was not promised before starts now, or goes on if it was withdrawn.
         """
         for clock in self.live():
             target = None if rules.policy is None else rules.policy.target(now.priority, clock.metric)
             if target is None:
                 self._turn(now, clock, one.cancel, Kind.CANCELLED, reason)
+                self._put(self.by_key[clock.metric, clock.cycle].model_copy(update={"is_withdrawn": True}))
             elif rules != self.rules or target != clock.target:
                 self._retime(now, clock, target, rules, reason)
         self.rules = rules
@@ -150,12 +153,32 @@ class Clocks:
         return self._note_breach(clock, one.breach(clock))
 
     def _complete(self, now: Standing, reason: str) -> None:
-        """The ticket came under a promise that it had not before: its clock starts now."""
+        """The ticket came under a promise that it had not before: its clock starts now, or goes on with what it had spent."""
         is_owed = {Metric.FIRST_RESPONSE: not now.is_answered, Metric.NEXT_RESPONSE: now.is_asked, Metric.RESOLUTION: True}
         for metric in Metric if now.status in UNFINISHED else ():
             clock = self.latest(metric)
-            if is_owed[metric] and not (clock and clock.is_live) and not self._is_covered(metric):
+            if not is_owed[metric] or (clock and clock.is_live) or self._is_covered(metric):
+                continue
+            if clock and clock.is_withdrawn:
+                self._renew(now, clock, reason)
+            else:
                 self._add(now, metric, reason)
+
+    def _renew(self, now: Standing, withdrawn: Clock, reason: str) -> None:
+        target = self._target(now, withdrawn.metric)
+        if target is None or self.rules.policy is None:
+            return
+        clock = self._put(one.aim(one.revive(withdrawn, now.at), target, self.rules.policy.warn_at_fractions))
+        if self._runs_in(clock.metric, now.status):
+            self._turn(now, clock, one.start, Kind.RESUMED if clock.started_at else Kind.STARTED, reason)
+        elif clock.started_at:
+            self._notes.append(Turn(clock, Kind.PAUSED, reason))
+
+    def _settle_withdrawn(self, metric: Metric) -> None:
+        """What was promised is over, met or not: a later promise is a new one."""
+        clock = self.latest(metric)
+        if clock is not None and clock.is_withdrawn:
+            self._put(clock.model_copy(update={"is_withdrawn": False}))
 
     def _is_covered(self, metric: Metric) -> bool:
         """As long as the first response is owed, it is the next one too."""

@@ -20,6 +20,7 @@ RESERVE = 48
 """How many ids a transaction may take unless it reserves more: enough for any change of one ticket."""
 _LEASE_SECONDS = 5.0  # an id tells its millisecond: an old block would tell an old one
 _SET_MERCHANT = sa.text("SELECT set_config('app.merchant_id', :merchant_id, true)")
+_PASSING = ("08", "57", "53", "40")  # connection, operator intervention, resources, rollback
 _LEASE = sa.text("SELECT lease_slots(:count)")
 
 
@@ -149,6 +150,18 @@ class Database:
 
     async def aclose(self) -> None:
         await self.engine.dispose()
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the database was away, restarted or busy, or chose this transaction as a deadlock's victim: the same may come again.
+
+    By SQLSTATE class, or no connection at all.
+    """
+    if isinstance(error, sa.exc.DBAPIError):
+        state = getattr(error.orig, "sqlstate", None)
+        return error.connection_invalidated or not state or state[:2] in _PASSING
+    state = getattr(error, "sqlstate", None)  # the driver's own, when there was no connection yet
+    return state[:2] in _PASSING if state else isinstance(error, (sa.exc.TimeoutError, OSError, TimeoutError))
 
 
 def engine_of(url: str, *, pool_size: int) -> AsyncEngine:

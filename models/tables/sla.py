@@ -73,6 +73,9 @@ class SlaClock(SQLModel, table=True):
     breached_at: datetime | None = instant(nullable=True)
     stopped_at: datetime | None = instant(nullable=True)
     cancelled_at: datetime | None = instant(nullable=True)
+    is_withdrawn: bool = False
+    policy_id: int | None = big(nullable=True)
+    policy_version: int | None = None
     decided_at: datetime | None = instant(nullable=True)
     decided_priority: Priority | None = choice(Priority, nullable=True)
     decided_team_id: int | None = big(nullable=True)
@@ -98,6 +101,7 @@ class LedgerEntry(Row, table=True):
     target: timedelta = duration()
     due_at: datetime | None = instant(nullable=True)
     is_running: bool
+    policy_id: int | None = big(nullable=True)
     policy_version: int | None = None
     calendar_version: int | None = None
 

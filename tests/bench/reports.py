@@ -49,9 +49,10 @@ _FILL = """
     CROSS JOIN LATERAL (SELECT now() - n * interval '90 days' / {tickets} AS at) AS opened
     JOIN agent ON agent.merchant_id = {merchant} AND agent.id = 1 + n % 60;
 
-    INSERT INTO slaclock (merchant_id, ticket_id, metric, cycle, target, spent, warned_fraction, started_at, breached_at, stopped_at,
-        decided_at, decided_priority, decided_team_id, decided_agent_id, decided_organizer_id, used_seconds)
-    SELECT merchant_id, id, metric, 1, interval '14 hours', make_interval(secs => used), 0.75, created_at, breached_at, stopped_at,
+    INSERT INTO slaclock (merchant_id, ticket_id, metric, cycle, target, spent, warned_fraction, is_withdrawn, started_at, breached_at,
+        stopped_at, decided_at, decided_priority, decided_team_id, decided_agent_id, decided_organizer_id, used_seconds)
+    SELECT merchant_id, id, metric, 1, interval '14 hours', make_interval(secs => used), 0.75, false, created_at, breached_at,
+        stopped_at,
         coalesce(breached_at, stopped_at), priority, team_id, assignee_id, organizer_id, CASE WHEN stopped_at IS NOT NULL THEN used END
     FROM ticket
     CROSS JOIN (VALUES ('first_response', 1), ('resolution', 1), ('next_response', 5)) AS promised (metric, every)

@@ -3,15 +3,17 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
 import sqlalchemy as sa
 from sqlmodel import col
 
+from deploy.local.identity import Wanted
 from models.tables.sla import LedgerEntry
 from models.tables.ticket import Ticket
 from tests.auditor import audit, facts_of, rows
 from tests.desk import Desk, Merchant
 from tests.life.jobs import HOUR, begun, over, policy_of_billing, proposal, publish, resolution
-from tests.life.verbs import do, known
+from tests.life.verbs import do, known, say
 
 
 async def test_a_new_version_moves_the_open_tickets_of_its_policy_and_no_others(desk: Desk, acme: Merchant) -> None:
@@ -104,6 +106,60 @@ async def test_a_check_acts_on_what_is_overdue(desk: Desk, acme: Merchant) -> No
     assert [(await acme.get(each["id"]))["slaStatus"] for each in (ticket, other)] == ["breached", "running"]
     job = await over(desk, acme, await begun(acme, "/sla/checks"))
     assert (job["total"], job["done"], job["changed"]) == (2, 2, 1)
+
+
+async def test_what_a_dry_run_foresees_is_what_the_recalculation_does(desk: Desk, acme: Merchant) -> None:
+    policy = await policy_of_billing(acme, 10 * HOUR)
+    early, late = await acme.opened_and_assigned(category="billing"), await acme.opened_and_assigned(category="billing")
+    await do(acme.ana, late, "pending")
+    desk.clock.ahead += timedelta(hours=2)
+    seen = await over(desk, acme, await begun(acme, f"/sla-policies/{policy['id']}/preview", {"definition": proposal(policy, HOUR)}))
+    done = await over(desk, acme, await begun(acme, await publish(acme, policy, HOUR)))
+    assert [job["result"] for job in (seen, done)] == [{"overdueTicketIds": [early["id"]]}] * 2
+    assert [(job["changed"], job["breached"]) for job in (seen, done)] == [(2, 1)] * 2
+
+
+async def test_a_recalculation_names_who_began_it(desk: Desk, acme: Merchant) -> None:
+    policy = await policy_of_billing(acme, HOUR)
+    ticket = await acme.opened_and_assigned(category="billing")
+    job_id = await begun(acme, await publish(acme, policy, 2 * HOUR))
+    await over(desk, acme, job_id)
+    event = next(event for event in (await acme.get(ticket["id"], "/events"))["data"] if event["kind"] == "sla.retimed")
+    assert (event["actor"]["name"], event["changes"]["jobId"], event["changes"]["policyVersion"]) == ("Adam", job_id, [1, 2])
+
+
+async def test_what_is_over_keeps_the_version_under_which_it_ended(desk: Desk, acme: Merchant) -> None:
+    ticket = await acme.opened_and_assigned(category="general")
+    await say(acme.ana, ticket)
+    desk_policy = next(each for each in (await acme.lars.get("/sla-policies")).json()["data"] if each["name"] == "Desk")
+    await over(desk, acme, await begun(acme, await publish(acme, desk_policy, 100 * HOUR)))
+    cycles = {cycle["metric"]: cycle["policyVersion"] for cycle in (await acme.get(ticket["id"], "/sla"))["data"]}
+    assert cycles == {"first_response": 1, "resolution": 2}
+
+
+async def test_a_new_version_of_a_policy_leaves_the_version_of_its_calendar(desk: Desk, acme: Merchant) -> None:
+    policy = await policy_of_billing(acme, HOUR)
+    await acme.opened_and_assigned(category="billing")
+    always = {"name": "Always", "timeZone": "UTC", "weekly": {day: [["00:00", "24:00"]] for day in ("mon", "tue", "wed")}}
+    assert (await acme.adam.post(f"/calendars/{policy['calendarId']}/versions", json=always)).status_code == 201
+    await over(desk, acme, await begun(acme, await publish(acme, policy, 2 * HOUR)))
+    (row,) = await rows(desk, acme, Ticket)
+    assert (row.policy_version, row.calendar_version) == (2, 1)
+
+
+@pytest.mark.parametrize("path", ["/sla/checks", "/jobs", "/calendars"])
+async def test_a_token_of_some_organizers_decides_nothing_for_all(path: str, desk: Desk, acme: Merchant) -> None:
+    claims = Wanted(sub="adam-narrow", merchant_ids=[str(acme.id)], roles=["admin"], organizer_ids=["11"])
+    client = desk.client_with(desk.identity.token(claims))
+    body = {"name": "A", "timeZone": "UTC", "weekly": {"mon": [["00:00", "24:00"]]}} if path == "/calendars" else None
+    answer = await (client.get(path) if path == "/jobs" else client.post(path, json=body))
+    assert answer.status_code == 403, answer.text
+
+
+async def test_a_lead_does_not_hold_up_what_an_admin_began(desk: Desk, acme: Merchant) -> None:
+    policy = await policy_of_billing(acme, HOUR)
+    job_id = await begun(acme, await publish(acme, policy, 2 * HOUR))
+    assert (await acme.lars.post(f"/jobs/{job_id}/cancel")).status_code == 403
 
 
 async def test_a_check_of_somebody_elses_ticket_is_of_nothing(acme: Merchant, globex: Merchant) -> None:

@@ -1,5 +1,6 @@
 """A job moves on with its batches: what is held up goes on where it was, and what was lost is done again and not twice."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -26,13 +27,13 @@ async def test_a_paused_job_waits_and_goes_on_where_it_was(quiet: tuple[Apart, D
         await acme.open(category="billing")
     job_id = int(await begun(acme, await publish(acme, policy, 2 * HOUR)))
     assert (await batch(desk, acme, job_id, 2)).done == 2
-    assert (await acme.lars.post(f"/jobs/{job_id}/pause")).json()["status"] == "paused"
+    assert (await acme.adam.post(f"/jobs/{job_id}/pause")).json()["status"] == "paused"
     assert (await batch(desk, acme, job_id, 2)).done == 2
-    assert (await acme.lars.post(f"/jobs/{job_id}/resume")).json()["status"] == "running"
+    assert (await acme.adam.post(f"/jobs/{job_id}/resume")).json()["status"] == "running"
     assert (await batch(desk, acme, job_id, 2)).done == 4
     assert (await batch(desk, acme, job_id, 2)).has_ended
     assert {ticket.policy_version for ticket in await rows(desk, acme, Ticket)} == {2}
-    assert (await acme.lars.post(f"/jobs/{job_id}/pause")).json()["code"] == "job_is_over"
+    assert (await acme.adam.post(f"/jobs/{job_id}/pause")).json()["code"] == "job_is_over"
 
 
 async def test_a_cancelled_job_leaves_what_it_has_not_reached(quiet: tuple[Apart, Desk]) -> None:
@@ -43,7 +44,7 @@ async def test_a_cancelled_job_leaves_what_it_has_not_reached(quiet: tuple[Apart
         await acme.open(category="billing")
     job_id = int(await begun(acme, await publish(acme, policy, 2 * HOUR)))
     await batch(desk, acme, job_id, 1)
-    assert (await acme.lars.post(f"/jobs/{job_id}/cancel")).json()["status"] == "cancelled"
+    assert (await acme.adam.post(f"/jobs/{job_id}/cancel")).json()["status"] == "cancelled"
     assert (await batch(desk, acme, job_id, 9)).has_ended
     assert [ticket.policy_version for ticket in await rows(desk, acme, Ticket)] == [2, 1, 1]
 
@@ -61,6 +62,52 @@ async def test_a_batch_that_is_lost_before_its_commit_is_done_again_and_not_twic
     assert (await batch(desk, acme, job_id, 9)).done == 3
     retimed = [row for row in await rows(desk, acme, LedgerEntry) if row.kind == "retimed"]
     assert len(retimed) == len({(row.ticket_id, row.metric) for row in retimed})
+
+
+async def test_a_recalculation_ends_when_a_newer_version_overtakes_it(quiet: tuple[Apart, Desk]) -> None:
+    _, desk = quiet
+    acme = await desk.merchant()
+    policy = await policy_of_billing(acme, HOUR)
+    for _ in range(2):
+        await acme.open(category="billing")
+    job_id = int(await begun(acme, await publish(acme, policy, 2 * HOUR)))
+    await batch(desk, acme, job_id, 1)
+    await publish(acme, policy, 3 * HOUR)
+    assert (await batch(desk, acme, job_id, 1)).has_ended
+    (job,) = await rows(desk, acme, Job)
+    assert (job.status, job.done, job.result) == ("cancelled", 1, {"overtakenBy": 3})
+
+
+async def test_what_was_opened_after_the_job_began_is_none_of_its_business(quiet: tuple[Apart, Desk]) -> None:
+    _, desk = quiet
+    acme = await desk.merchant()
+    await acme.open(category="general")
+    job_id = int(await begun(acme, "/sla/checks"))
+    await acme.open(category="general")
+    assert (await batch(desk, acme, job_id, 9)).done == 1
+
+
+async def test_the_same_work_is_begun_once_at_a_time(quiet: tuple[Apart, Desk]) -> None:
+    _, desk = quiet
+    acme = await desk.merchant()
+    await begun(acme, "/sla/checks")
+    assert (await acme.lars.post("/sla/checks")).json()["code"] == "job_is_running"
+
+
+async def test_one_that_can_not_be_healed_holds_up_no_other(quiet: tuple[Apart, Desk]) -> None:
+    apart, desk = quiet
+    acme = await desk.merchant()
+    tickets = [await acme.open(category="general") for _ in range(2)]
+    script = f"DELETE FROM outbox; UPDATE ticket SET policy_version = 77 WHERE id = {tickets[0]['id']}"  # noqa: S608 - a number of ours
+    await asyncio.to_thread(apart.postgres.psql, script, apart.database)
+    maintenance = MaintenanceActivities(desk.database, apart.urls[1])
+    await maintenance.reconcile(ReconciliationAt(at=desk.clock.now() + timedelta(days=9)))
+    await maintenance.aclose()
+    told = {row.workflow_id for row in await rows(desk, acme, Outbox)}
+    assert f"ticket-{tickets[1]['id']}" in told
+    assert f"ticket-{tickets[0]['id']}" not in told
+    script = f"UPDATE ticket SET wake_at = NULL WHERE id = {tickets[0]['id']}"  # noqa: S608 - the tests after this one have no such ticket
+    await asyncio.to_thread(apart.postgres.psql, script, apart.database)
 
 
 async def test_a_job_whose_word_was_lost_is_told_again(quiet: tuple[Apart, Desk]) -> None:

@@ -276,6 +276,7 @@ def upgrade() -> None:
         sa.Column("target", sa.Interval(), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("is_running", sa.Boolean(), nullable=False),
+        sa.Column("policy_id", sa.BigInteger(), nullable=True),
         sa.Column("policy_version", sa.Integer(), nullable=True),
         sa.Column("calendar_version", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(
@@ -349,6 +350,9 @@ def upgrade() -> None:
         sa.Column("breached_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("stopped_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("cancelled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("is_withdrawn", sa.Boolean(), nullable=False),
+        sa.Column("policy_id", sa.BigInteger(), nullable=True),
+        sa.Column("policy_version", sa.Integer(), nullable=True),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("decided_priority", sa.String(length=40), nullable=True),
         sa.Column("decided_team_id", sa.BigInteger(), nullable=True),

@@ -1,8 +1,5 @@
-"""The SLA rules a second time, as naively as possible: open time is counted second by second, and after each it is asked what is due.
-
-It is written from the rules (DESIGN.md section 4, API.md) and shares nothing with `models.policy`. Instants are whole seconds since 1970.
-Seconds that cannot differ from the one before are counted together: all until the calendar opens or closes, or until something is due.
-"""
+"""The SLA rules a second time, as naively as possible, from DESIGN.md and API.md: open time is counted second by second (seconds that
+can't differ from the one before together), and after each it is asked what is due. Instants are whole seconds since 1970."""
 
 from tests.models.policy.plain_sla import Cycle, PlainRules, TakenRung
 
@@ -18,6 +15,7 @@ class NaiveSla:
         self.cycles: list[Cycle] = []
         self.rungs: list[TakenRung] = []
         self.warnings: list[tuple[str, int, float, int]] = []
+        self.withdrawn: set[str] = set()
         self.is_down = self.is_answered = self.is_asked = False
         self.begin_what_is_promised()
 
@@ -51,18 +49,14 @@ class NaiveSla:
 
     def escalate(self) -> None:
         """Of all rungs that are due only the highest is taken; of equal ones the one that is due last, then the last metric by name."""
-        due = sorted((lv, at, c.metric, c.number) for c in self.running() for lv, at in c.reached.items() if self.is_to_be_taken(c, lv))
+        reached = sorted((level, at, c.metric, c.number) for c in self.running() for level, at in c.reached.items())
+        due = [rung for rung in reached if not any(taken.holds_off(rung[2], rung[3], rung[0]) for taken in self.rungs)]
         for place, (level, at, metric, number) in enumerate(due, 1):
             self.rungs.append(TakenRung(metric, number, level, at, self.now, is_superseded=place < len(due)))
 
-    def is_to_be_taken(self, cycle: Cycle, level: int) -> bool:
-        before = [rung for rung in self.rungs if (rung.metric, rung.cycle) == (cycle.metric, cycle.number)]
-        return not any(rung.level >= level or rung.is_acknowledged for rung in before)
-
     def acknowledge(self) -> None:
-        taken = [rung for rung in self.rungs if not rung.is_superseded]
-        if taken:
-            max(taken, key=lambda rung: (rung.at, rung.level)).is_acknowledged = True
+        for rung in sorted((r for r in self.rungs if not r.is_superseded), key=lambda r: (r.at, r.level))[-1:]:
+            rung.is_acknowledged = True
 
     def enter(self, status: str) -> None:
         """Resolving is also the end of every wait for an answer."""
@@ -72,10 +66,12 @@ class NaiveSla:
             self.end("stopped", RESOLUTION)
         if status in OVER:
             self.end("cancelled", *METRICS)
+            self.withdrawn.clear()
         self.run_or_stand_still()
 
     def answer(self) -> None:
         self.is_answered, self.is_asked = True, False
+        self.withdrawn -= {FIRST, NEXT}
         self.end("stopped", FIRST, NEXT)
 
     def ask(self) -> None:
@@ -98,6 +94,7 @@ class NaiveSla:
             target = rules.target(priority, cycle.metric)
             if target is None:
                 self.end("cancelled", cycle.metric)
+                self.withdrawn.add(cycle.metric)
             elif rules != before or target != cycle.target:
                 self.aim(cycle, target)
                 if cycle.runs:
@@ -115,10 +112,15 @@ class NaiveSla:
         is_owed = {FIRST: not self.is_answered, NEXT: self.is_asked and FIRST not in live, RESOLUTION: True}
         for metric in metrics or METRICS:
             target, last = self.rules.target(self.priority, metric), self.last(metric)
-            if target is not None and is_owed[metric] and metric not in live and self.status not in OVER:
+            if target is None or not is_owed[metric] or metric in live or self.status in OVER:
+                continue
+            if last and metric in self.withdrawn:
+                last.cancelled, last.due = None, None
+                self.aim(last, target)
+            else:
                 self.cycles.append(Cycle(metric, last.number + 1 if last else 1, target))
-                live.append(metric)
-                is_owed[NEXT] &= metric != FIRST
+            self.withdrawn.discard(metric)
+            is_owed[NEXT] &= metric != FIRST
         self.run_or_stand_still()
 
     def run_or_stand_still(self) -> None:

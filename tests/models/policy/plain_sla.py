@@ -68,3 +68,7 @@ class TakenRung:
     at: int
     is_superseded: bool
     is_acknowledged: bool = False
+
+    def holds_off(self, metric: str, cycle: int, level: int) -> bool:
+        """At most once a cycle, never below one that was taken, and none after one that somebody cares for."""
+        return (self.metric, self.cycle) == (metric, cycle) and (self.level >= level or self.is_acknowledged)
