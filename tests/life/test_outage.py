@@ -20,7 +20,7 @@ from tests.auditor import audit, facts_of, rows
 from tests.desk import Desk, Merchant
 from tests.life.jobs import HOUR, begun, over, policy_of_billing, publish
 
-TICKETS = 60
+TICKETS = 40
 APART = timedelta(seconds=1)
 """Between two rungs."""
 A_STOP = timedelta(seconds=3)

@@ -8,8 +8,8 @@ from models.policy.clocks import Kind
 from tests.models.policy.sla_histories import History, histories
 from tests.models.policy.sla_proof import prove
 
-SLICE = 2500
-"""About forty seconds of an idle machine."""
+SLICE = 1500
+"""About half a minute of an idle machine."""
 
 
 @pytest.mark.slow
