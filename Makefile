@@ -2,7 +2,7 @@
 #
 #   make up      the whole system on this machine; Ctrl-C stops it, the next `make up` resumes it
 #   make fresh   forget what the local system holds (./var)
-#   make test    all tests, on two processes          make test ARGS="tests/api -k stranger"
+#   make test    all tests, on three processes        make test ARGS="tests/api -k stranger"
 #   make lint    ruff, mypy --strict, import contracts
 #   make check   lint + test
 #   make prove   the SLA engine against a naive model: 100,000 random histories, and some hundred through the real stack (an hour)
@@ -29,7 +29,7 @@ fresh: $(STAMP)
 	@exec $(BIN)/python -m deploy.local.fresh
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check

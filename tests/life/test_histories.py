@@ -16,7 +16,7 @@ from tests.models.policy.naive_sla import NaiveSla
 from tests.models.policy.plain_sla import PlainRules
 from tests.models.policy.sla_histories import History, histories
 
-COUNT = int(os.environ.get("HISTORIES", "8"))
+COUNT = int(os.environ.get("HISTORIES", "4"))
 SEED = int(os.environ.get("HISTORIES_SEED", "1"))
 LATE = timedelta(seconds=30)
 """How long after a deadline a busy machine may act on it, at most."""
