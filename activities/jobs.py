@@ -7,7 +7,7 @@ from datetime import datetime
 import structlog
 from temporalio import activity
 
-from models.messages.job import RUN_BATCH, JobFacts, Turn
+from models.messages.job import RUN_BATCH, JobFacts, JobRef
 from models.operations.job import BATCH, run_batch, skip_one
 from models.relay import Relay
 from models.tables.session import Database, is_passing
@@ -31,14 +31,14 @@ class JobActivities:
         self._now = now
 
     @activity.defn(name=RUN_BATCH)
-    async def run_batch(self, request: Turn) -> JobFacts:
+    async def run_batch(self, request: JobRef) -> JobFacts:
         until = time.monotonic() + TURN_SECONDS
         facts = await self._batch(request)
-        while not (facts.is_paused or facts.has_ended) and time.monotonic() < until:
+        while facts.goes_on and time.monotonic() < until:
             facts = await self._batch(request)
         return facts
 
-    async def _batch(self, request: Turn) -> JobFacts:
+    async def _batch(self, request: JobRef) -> JobFacts:
         about = {"merchant_id": request.merchant_id, "job_id": request.job_id, "request_id": request.request_id}
         try:
             facts = await self._run(request, BATCH)
@@ -51,16 +51,15 @@ class JobActivities:
         log.info("job.batch", **about, done=facts.done, total=facts.total)
         return facts
 
-    async def _one_by_one(self, request: Turn) -> JobFacts:
+    async def _one_by_one(self, request: JobRef) -> JobFacts:
         """As many as a batch has: the one that spoils it is among them."""
         facts = await self._one(request)
         for _ in range(BATCH - 1):
-            if facts.is_paused or facts.has_ended:
-                break
-            facts = await self._one(request)
+            if facts.goes_on:
+                facts = await self._one(request)
         return facts
 
-    async def _one(self, request: Turn) -> JobFacts:
+    async def _one(self, request: JobRef) -> JobFacts:
         try:
             return await self._run(request, 1)
         except Exception as error:
@@ -69,6 +68,6 @@ class JobActivities:
             async with self._database.reading(request.merchant_id) as session:
                 return await skip_one(session, request.job_id, self._now())
 
-    async def _run(self, request: Turn, size: int) -> JobFacts:
+    async def _run(self, request: JobRef, size: int) -> JobFacts:
         async with self._database.writing(request.merchant_id) as session:
             return await run_batch(session, request.job_id, self._now(), size, request.request_id)

@@ -83,7 +83,9 @@ async def staff(found: Annotated[Caller, Depends(caller)]) -> Caller:
 
 
 async def admin(found: Annotated[Caller, Depends(caller)]) -> Caller:
+    """Who decides for all of the merchant."""
     found.require(ADMINS)
+    found.require_whole_merchant()
     return found
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from api.views import Id, View
-from models.operations.change import ActorKind
+from models.operations.change import Actor, ActorKind
 from models.policy.calendar import Holiday, Weekly
 from models.policy.ladder import Rung
 from models.policy.lifecycle import Priority
@@ -67,6 +67,5 @@ class ElapsedView(View):
 
 
 def shown(rule: Rule, view: type[RuleView]) -> RuleView:
-    kind, id_, name = rule.created_by.split("/", 2)
-    by = ActorView(kind=ActorKind(kind), id=int(id_) if id_ else None, name=name)
+    by = ActorView.model_validate(Actor.of_text(rule.created_by))
     return view.model_validate({**rule.definition, "id": rule.id, "version": rule.version, "createdAt": rule.created_at, "createdBy": by})

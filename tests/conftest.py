@@ -18,6 +18,7 @@ from deploy.local.postgres import FAST_AND_LOSABLE, EmbeddedPostgres
 from deploy.local.temporal import free_port, temporal_binary
 from models.messages import search_attributes
 from models.migrations import upgrade
+from tests.apart import Apart, empty_database, engine, migrated, still_desk
 from tests.desk import Desk, Merchant, working_desk
 
 
@@ -111,3 +112,20 @@ async def acme(desk: Desk) -> Merchant:
 async def globex(desk: Desk) -> Merchant:
     """Another merchant, with people of the same names."""
     return await desk.merchant("globex")
+
+
+@pytest.fixture(scope="module")
+async def quiet(
+    postgres: EmbeddedPostgres,
+    identity: DevelopmentIdentity,
+    jwks_url: str,
+    mailbox: tuple[int, Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[tuple[Apart, Desk]]:
+    """A desk on which nothing moves by itself: no worker, no relay."""
+    folder = tmp_path_factory.mktemp("quiet")
+    with empty_database(postgres, "quiet") as database, engine(folder / "engine") as server:
+        await migrated(postgres, database)
+        apart = Apart(postgres, database, server, identity, jwks_url, *mailbox)
+        async with still_desk(apart) as desk:
+            yield apart, desk

@@ -4,10 +4,9 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import FailureError, is_cancelled_exception
 
 from models.messages.delivery import BURY, DELIVER, MAXIMUM_TRIES, WORKFLOW, Burial, Delivery
-from workflows.act import act
+from workflows.act import NotDone, act, local
 
 WAITED_ON_THE_WORKER = timedelta(seconds=2)
 """A longer pause between two tries is a timer of the engine."""
@@ -21,26 +20,23 @@ class DeliveryWorkflow:
     async def run(self, delivery: Delivery) -> str:
         """Return the outcome: sent, unknown or dead."""
         try:
-            outcome: str = await workflow.execute_local_activity(
+            return await local(
                 DELIVER,
                 delivery,
-                result_type=str,
-                start_to_close_timeout=timedelta(minutes=2),
-                retry_policy=_five_tries(delivery),
-                local_retry_threshold=WAITED_ON_THE_WORKER,
-                summary="one conversation with the mail server",
+                str,
+                "one conversation with the mail server",
+                one_try=timedelta(minutes=2),
+                tries=_five_tries(delivery),
+                waited_here=WAITED_ON_THE_WORKER,
             )
-        except FailureError as failure:
-            if is_cancelled_exception(failure):
-                raise
+        except NotDone:
             burial = Burial(
                 merchant_id=delivery.merchant_id,
                 notification_id=delivery.notification_id,
                 round=delivery.round,
                 at=workflow.now(),
             )
-            outcome = await act(BURY, burial, str, "all tries failed: make it a dead letter")
-        return outcome
+            return await act(BURY, burial, str, "all tries failed: make it a dead letter")
 
 
 def _five_tries(delivery: Delivery) -> RetryPolicy:

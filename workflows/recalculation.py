@@ -3,11 +3,9 @@
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
 
-from models.messages.job import ADOPT, RUN_BATCH, WORKFLOW, JobFacts, Turn
-
-_UNTIL_IT_WORKS = RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(minutes=1))
+from models.messages.job import ADOPT, RUN_BATCH, WORKFLOW, JobFacts, JobRef
+from workflows.act import until_it_works
 
 
 @workflow.defn(name=WORKFLOW)
@@ -47,16 +45,9 @@ class RecalculationWorkflow:
 
     async def _batch(self) -> JobFacts:
         facts = self._facts
-        request = Turn(merchant_id=facts.merchant_id, job_id=facts.job_id, request_id=facts.request_id)
-        after: JobFacts = await workflow.execute_activity(
-            RUN_BATCH,
-            request,
-            result_type=JobFacts,
-            start_to_close_timeout=timedelta(minutes=2),
-            retry_policy=_UNTIL_IT_WORKS,
-            summary=f"{facts.kind}: {facts.done} of {facts.total}",
-        )
-        return after
+        job = JobRef(merchant_id=facts.merchant_id, job_id=facts.job_id, request_id=facts.request_id)
+        summary = f"{facts.kind}: {facts.done} of {facts.total}"
+        return await until_it_works(RUN_BATCH, job, JobFacts, summary, one_try=timedelta(minutes=2))
 
     def _show(self) -> None:
         facts = self._facts

@@ -4,11 +4,10 @@ import asyncio
 from datetime import datetime, timedelta
 
 from temporalio import workflow
-from temporalio.exceptions import FailureError, is_cancelled_exception
 
 from models.messages.search_attributes import LEVEL, SLA, STATUS
 from models.messages.ticket import ADOPT, ASSIGN, ENRICH, MEET_DEADLINES, WORKFLOW, At, TicketFacts, TicketLife
-from workflows.act import act, local
+from workflows.act import NotDone, act, local
 from workflows.card import card
 
 LOOK_AGAIN = timedelta(seconds=30)
@@ -60,9 +59,7 @@ class TicketWorkflow:
         """Nice to have: what can't be gathered at once is left out."""
         try:
             await local(ENRICH, self._as_of_now(), type(None), "gather the reporter's earlier tickets")
-        except FailureError as failure:
-            if is_cancelled_exception(failure):
-                raise
+        except NotDone:
             workflow.logger.warning("the ticket's context could not be gathered")
 
     async def _news_or_next_deadline(self) -> None:

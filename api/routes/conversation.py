@@ -1,7 +1,8 @@
 """What is said on a ticket. A note exists for nobody but those who work on it."""
 
-from collections.abc import Awaitable
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 
 from fastapi import APIRouter, Response
 from sqlmodel import col
@@ -22,6 +23,7 @@ from models.operations.open_ticket import open_follow_up
 from models.tables.ticket import Message, MessageKind, Ticket
 
 router = APIRouter(prefix="/tickets/{ticket_id}", tags=["conversation"])
+Opening = Callable[[Work, int], AbstractAsyncContextManager[Case]]
 
 
 @router.post("/messages", status_code=201, response_model=MessageView)
@@ -34,10 +36,12 @@ async def write_reply(ticket_id: TicketId, body: Reply, unit: InUnit) -> Respons
     if body.status is not None and not unit.caller.is_staff:
         raise Forbidden("A reporter's reply moves the ticket by itself.")
 
-    try:
-        return await unit.write(lambda work: _say(work, work.case(ticket_id), body))
-    except GoesOn as merged:
-        return await _say_there(unit, merged.ticket_id, body)
+    opening: Opening = Work.case
+    while True:  # once more for each merge: a ticket is merged into another one once, so this has an end
+        try:
+            return await unit.write(partial(_say, opening=opening, ticket_id=ticket_id, body=body))
+        except GoesOn as merged:
+            opening, ticket_id = _there, merged.ticket_id
 
 
 @router.get("/messages", response_model=Page[MessageView])
@@ -65,20 +69,13 @@ async def list_notes(ticket_id: TicketId, unit: InUnit, pager: Paged) -> Respons
     return await _list(unit, ticket_id, [MessageKind.NOTE], pager)
 
 
-async def _say_there(unit: InUnit, ticket_id: int, body: Reply) -> Response:
-    """On the ticket that goes on, or the one that this was merged into meanwhile. If-Match was about the one that the client named."""
-
-    def work(work: Work) -> Awaitable[Response]:
-        return _say(work, changing(work.session, readable(work.caller).where(col(Ticket.id) == ticket_id), work.change), body)
-
-    try:
-        return await unit.write(work)
-    except GoesOn as merged:
-        return await _say_there(unit, merged.ticket_id, body)
+def _there(work: Work, ticket_id: int) -> AbstractAsyncContextManager[Case]:
+    """The ticket that goes on, or the one that this was merged into meanwhile. If-Match was about the one that the client named."""
+    return changing(work.session, readable(work.caller).where(col(Ticket.id) == ticket_id), work.change)
 
 
-async def _say(work: Work, opening: AbstractAsyncContextManager[Case], body: Reply) -> Response:
-    async with opening as case:
+async def _say(work: Work, opening: Opening, ticket_id: int, body: Reply) -> Response:
+    async with opening(work, ticket_id) as case:
         if work.change.by.is_reporter:
             await require_home(work, case.ticket)
         message = None if needs_follow_up(case) else await reply(case, body.body, body.status)

@@ -10,7 +10,7 @@ from api.job_views import JobView
 from api.routes.jobs import begun
 from api.routes.rules import KINDS, Kind, id_of
 from api.unit import InUnit, Work
-from models.operations.publish import current, require_references
+from models.operations.publish import Definition, current, require_references
 from models.policy.value import Value
 from models.tables.job import JobKind
 
@@ -44,17 +44,7 @@ def _add(of: Kind) -> None:
         _admin: AdminCaller,
         body: body_of | None = None,
     ) -> Response:
-        unit.caller.require_whole_merchant()
-
-        async def work(work: Work) -> Response:
-            newest = await current(work.session, of.kind, rule_id)
-            wanted: dict[str, object] = {"rule": of.kind, "ruleId": str(rule_id), "version": newest.version}
-            if body and body.definition:
-                await require_references(work.session, body.definition, "/definition")
-                wanted["definition"] = body.definition.model_dump(mode="json", by_alias=True)
-            return await begun(work, JobKind.PREVIEW, wanted)
-
-        return await unit.write(work)
+        return await _begin(unit, of, rule_id, JobKind.PREVIEW, body.definition if body else None)
 
     @router.post(
         f"{one}/recalculations",
@@ -64,14 +54,19 @@ def _add(of: Kind) -> None:
         summary="Move every open ticket that it concerns to the newest version: what was spent stays spent",
     )
     async def recalculate(rule_id: Annotated[int, Depends(rule_id_of)], unit: InUnit, _admin: AdminCaller) -> Response:
-        unit.caller.require_whole_merchant()
+        return await _begin(unit, of, rule_id, JobKind.RECALCULATION)
 
-        async def work(work: Work) -> Response:
-            newest = await current(work.session, of.kind, rule_id)
-            request = {"rule": of.kind, "ruleId": str(rule_id), "version": newest.version}
-            return await begun(work, JobKind.RECALCULATION, request)
 
-        return await unit.write(work)
+async def _begin(unit: InUnit, of: Kind, rule_id: int, job: JobKind, proposed: Definition | None = None) -> Response:
+    async def work(work: Work) -> Response:
+        newest = await current(work.session, of.kind, rule_id)
+        request: dict[str, object] = {"rule": of.kind, "ruleId": str(rule_id), "version": newest.version}
+        if proposed is not None:
+            await require_references(work.session, proposed, "/definition")
+            request["definition"] = proposed.model_dump(mode="json", by_alias=True)
+        return await begun(work, job, request)
+
+    return await unit.write(work)
 
 
 for each in KINDS:

@@ -8,17 +8,9 @@ TASK_QUEUE = "maintenance"
 RUN_BATCH = "job.run_batch"
 
 
-class JobFacts(Message):
-    """``version`` grows with every word of a person (pause, resume, cancel); the newer one wins. The counts are for the operator's eye."""
-
+class JobRef(Message):
     merchant_id: int
     job_id: int
-    version: int
-    is_paused: bool = False
-    has_ended: bool = False
-    kind: str = ""
-    total: int = 0
-    done: int = 0
     request_id: str | None = None
 
     @property
@@ -26,9 +18,16 @@ class JobFacts(Message):
         return f"job-{self.job_id}"
 
 
-class Turn(Message):
-    """An activity's request: go on with this job for a while."""
+class JobFacts(JobRef):
+    """``version`` grows with every word of a person (pause, resume, cancel); the newer one wins. The counts are for the operator's eye."""
 
-    merchant_id: int
-    job_id: int
-    request_id: str | None = None
+    version: int
+    is_paused: bool = False
+    has_ended: bool = False
+    kind: str = ""
+    total: int = 0
+    done: int = 0
+
+    @property
+    def goes_on(self) -> bool:
+        return not (self.is_paused or self.has_ended)

@@ -59,14 +59,6 @@ async def settle(*cases: Case) -> None:
     await _write(*cases)
 
 
-async def settle_all(session: TenantSession, cases: Sequence[Case]) -> None:
-    """The same for cases of which none frees an agent, in as few round trips as for one."""
-    for case in cases:
-        _post_news(case)
-        await tell_of_breaches(case)
-    await session.write()
-
-
 def _post_news(case: Case) -> None:
     facts = case.summarise()
     if case.has_news:

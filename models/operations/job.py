@@ -13,7 +13,7 @@ from models.operations import outbox
 from models.operations.assign import working
 from models.operations.case import Case
 from models.operations.change import SYSTEM, Actor, Change
-from models.operations.changing import cases_of, lock, lock_all, settle, settle_all
+from models.operations.changing import cases_of, lock, lock_all, settle
 from models.operations.errors import Conflict, NotFound
 from models.operations.meet_deadlines import meet_deadlines
 from models.operations.retime import RuleRef, Shift, foresee, retime
@@ -38,7 +38,7 @@ async def begin_job(session: TenantSession, kind: JobKind, request: dict[str, An
     """
     await _require_no_other(session, kind, request)
     last = (await session.execute(sa.select(sa.func.max(Ticket.id)))).scalar_one()
-    request |= {"lastTicketId": str(last or 0)}
+    request = request | {"lastTicketId": str(last or 0)}
     job = Job(
         merchant_id=session.merchant_id,
         id=session.new_id(),
@@ -132,7 +132,8 @@ async def _recalculate(session: TenantSession, job: Job, tickets: Select[Ticket]
         return []
     cases = await lock_all(session, tickets, change)
     shifted = [case for case in cases if await _retime(job, case, book, rule)]
-    await settle_all(session, shifted)
+    if shifted:
+        await settle(*shifted)
     return [case.ticket.id for case in cases]
 
 

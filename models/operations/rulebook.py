@@ -61,10 +61,12 @@ class Rulebook:
         if kind is RuleKind.POLICY:
             chosen = self.choose(traits)
             return self._keeping(pin, chosen) if rule_id in {each.policy_id for each in (pin, chosen) if each} else pin
-        policy = self._policies[pin.policy_id, pin.policy_version] if pin else None
-        if pin and policy and kind is RuleKind.CALENDAR and policy.calendar_id == rule_id:
+        if pin is None:
+            return None
+        policy = self._policies[pin.policy_id, pin.policy_version]
+        if kind is RuleKind.CALENDAR and policy.calendar_id == rule_id:
             return pin._replace(calendar_version=self._current[rule_id])
-        if pin and policy and kind is RuleKind.LADDER and policy.ladder_id == rule_id:
+        if kind is RuleKind.LADDER and policy.ladder_id == rule_id:
             return pin._replace(ladder_version=self._current[rule_id])
         return pin
 

@@ -1,39 +1,21 @@
 """The SLA report: what counts, when, and for whom."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from api.report_query import SlaQuery
-from deploy.local.identity import DevelopmentIdentity
-from deploy.local.postgres import EmbeddedPostgres
-from tests.apart import Apart, empty_database, engine, migrated, still_desk
+from tests.apart import Apart
 from tests.api.test_hostile_queries import HOSTILE
 from tests.desk import Desk
 from tests.standing import NOON, Standing
 
 
-@pytest.fixture(scope="module")
-async def still(
-    postgres: EmbeddedPostgres,
-    identity: DevelopmentIdentity,
-    jwks_url: str,
-    mailbox: tuple[int, Path],
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator[Desk]:
-    folder = tmp_path_factory.mktemp("reports")
-    with empty_database(postgres, "reports") as database, engine(folder / "engine") as server:
-        await migrated(postgres, database)
-        async with still_desk(Apart(postgres, database, server, identity, jwks_url, *mailbox)) as desk:
-            yield desk
-
-
 @pytest.fixture
-async def noon(still: Desk) -> Standing:
-    return Standing(still, await still.merchant())
+async def noon(quiet: tuple[Apart, Desk]) -> Standing:
+    _, desk = quiet
+    return Standing(desk, await desk.merchant())
 
 
 async def _met(noon: Standing) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -21,11 +22,7 @@ from tests.life.jobs import HOUR, begun, policy_of_billing, publish
 
 async def test_a_paused_job_waits_and_goes_on_where_it_was(quiet: tuple[Apart, Desk]) -> None:
     _, desk = quiet
-    acme = await desk.merchant()
-    policy = await policy_of_billing(acme, HOUR)
-    for _ in range(5):
-        await acme.open(category="billing")
-    job_id = int(await begun(acme, await publish(acme, policy, 2 * HOUR)))
+    acme, _policy, job_id = await recalculating(desk, 5)
     assert (await batch(desk, acme, job_id, 2)).done == 2
     assert (await acme.adam.post(f"/jobs/{job_id}/pause")).json()["status"] == "paused"
     assert (await batch(desk, acme, job_id, 2)).done == 2
@@ -38,11 +35,7 @@ async def test_a_paused_job_waits_and_goes_on_where_it_was(quiet: tuple[Apart, D
 
 async def test_a_cancelled_job_leaves_what_it_has_not_reached(quiet: tuple[Apart, Desk]) -> None:
     _, desk = quiet
-    acme = await desk.merchant()
-    policy = await policy_of_billing(acme, HOUR)
-    for _ in range(3):
-        await acme.open(category="billing")
-    job_id = int(await begun(acme, await publish(acme, policy, 2 * HOUR)))
+    acme, _policy, job_id = await recalculating(desk, 3)
     await batch(desk, acme, job_id, 1)
     assert (await acme.adam.post(f"/jobs/{job_id}/cancel")).json()["status"] == "cancelled"
     assert (await batch(desk, acme, job_id, 9)).has_ended
@@ -51,11 +44,7 @@ async def test_a_cancelled_job_leaves_what_it_has_not_reached(quiet: tuple[Apart
 
 async def test_a_batch_that_is_lost_before_its_commit_is_done_again_and_not_twice(quiet: tuple[Apart, Desk]) -> None:
     _, desk = quiet
-    acme = await desk.merchant()
-    policy = await policy_of_billing(acme, HOUR)
-    for _ in range(3):
-        await acme.open(category="billing")
-    job_id = int(await begun(acme, await publish(acme, policy, 2 * HOUR)))
+    acme, _policy, job_id = await recalculating(desk, 3)
     with pytest.raises(ConnectionError):
         await lose_batch(desk, acme, job_id)
     assert (await rows(desk, acme, Job))[0].done == 0
@@ -66,11 +55,7 @@ async def test_a_batch_that_is_lost_before_its_commit_is_done_again_and_not_twic
 
 async def test_a_recalculation_ends_when_a_newer_version_overtakes_it(quiet: tuple[Apart, Desk]) -> None:
     _, desk = quiet
-    acme = await desk.merchant()
-    policy = await policy_of_billing(acme, HOUR)
-    for _ in range(2):
-        await acme.open(category="billing")
-    job_id = int(await begun(acme, await publish(acme, policy, 2 * HOUR)))
+    acme, policy, job_id = await recalculating(desk, 2)
     await batch(desk, acme, job_id, 1)
     await publish(acme, policy, 3 * HOUR)
     assert (await batch(desk, acme, job_id, 1)).has_ended
@@ -122,6 +107,15 @@ async def test_a_job_whose_word_was_lost_is_told_again(quiet: tuple[Apart, Desk]
     await maintenance.aclose()
     assert healed.jobs >= 1
     assert f"job-{job_id}" in [row.workflow_id for row in await rows(desk, acme, Outbox)]
+
+
+async def recalculating(desk: Desk, number: int) -> tuple[Merchant, dict[str, Any], int]:
+    """A merchant with so many tickets under version 1 of a policy, and the job that is to bring version 2 to them."""
+    acme = await desk.merchant()
+    policy = await policy_of_billing(acme, HOUR)
+    for _ in range(number):
+        await acme.open(category="billing")
+    return acme, policy, int(await begun(acme, await publish(acme, policy, 2 * HOUR)))
 
 
 async def batch(desk: Desk, acme: Merchant, job_id: int, size: int) -> JobFacts:
