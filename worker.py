@@ -9,6 +9,7 @@ import signal
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import structlog
 import uvicorn
@@ -31,6 +32,7 @@ from activities.maintenance import MaintenanceActivities
 from activities.smtp import SmtpServer
 from activities.tickets import TicketActivities
 from models import engine, logs
+from models.carriers import LetterCarrier, NewsCarrier
 from models.messages import delivery, maintenance, ticket
 from models.relay import Relay
 from models.settings import Settings
@@ -55,8 +57,10 @@ async def run(settings: Settings) -> None:
     logs.configure(settings.log_level)
     client = await _patiently(settings)
     database = Database(str(settings.database_url), pool_size=settings.database_pool_size)
-    relay = Relay(str(settings.database_relay_url), client, retry_seconds=settings.mail_retry_seconds)
-    across = MaintenanceActivities(database, str(settings.database_relay_url))
+    relay_url = str(settings.database_relay_url)
+    relay = Relay(relay_url, NewsCarrier(client))
+    post = Relay(relay_url, LetterCarrier(client, retry_seconds=settings.mail_retry_seconds))
+    across = MaintenanceActivities(database, relay_url)
     jobs = JobActivities(database, relay)
     workers = workers_of(client, TicketActivities(database, relay), deliveries_of(settings, database), across, jobs)
     async with contextlib.AsyncExitStack() as stack:
@@ -66,7 +70,7 @@ async def run(settings: Settings) -> None:
             await stack.enter_async_context(worker)
         await schedule_reconciliation(client)
         log.info("worker.ready", task_queues=[worker.task_queue for worker in workers])
-        await _until_told(relay, probes(settings, client))
+        await _until_told([relay, post], probes(settings, client))
 
 
 def workers_of(
@@ -90,7 +94,7 @@ def workers_of(
         worker(
             task_queue=delivery.TASK_QUEUE,
             workflows=[DeliveryWorkflow],
-            activities=[deliveries.deliver, deliveries.bury],
+            activities=[deliveries.deliver],
             max_concurrent_activities=LETTERS_AT_ONCE,
             max_concurrent_local_activities=LETTERS_AT_ONCE,
             max_concurrent_workflow_tasks=LETTERS_AT_ONCE,
@@ -170,16 +174,18 @@ async def _patiently(settings: Settings) -> Client:
             await asyncio.sleep(1)
 
 
-async def _until_told(relay: Relay, server: uvicorn.Server) -> None:
+async def _until_told(relays: Sequence[Relay], server: uvicorn.Server) -> None:
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told.set)
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment] # signals are ours
-    tasks = [asyncio.create_task(relay.run()), asyncio.create_task(server.serve())]
+    relaying = [asyncio.create_task(relay.run()) for relay in relays]
+    tasks: list[asyncio.Task[Any]] = [*relaying, asyncio.create_task(server.serve())]
     done, _ = await asyncio.wait([*tasks, asyncio.create_task(told.wait())], return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
-    tasks[0].cancel()
+    for task in relaying:
+        task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
     for task in done & set(tasks):
         task.result()

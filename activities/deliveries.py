@@ -1,6 +1,5 @@
 """One letter, one conversation with the mail server, and the log of both."""
 
-from datetime import UTC, datetime
 from email.message import EmailMessage
 
 import structlog
@@ -11,13 +10,12 @@ from activities.errors import AmbiguousFailure, DeliveryFailed, PermanentFailure
 from activities.letters import compose, render
 from activities.smtp import SmtpServer, converse
 from models.links import sign
-from models.messages.delivery import BURY, DELIVER, Burial, Delivery, NotificationStatus
-from models.operations.deliver import Letter, begin_attempt, end_attempt, read_letter, settle_notification
+from models.messages.delivery import DELIVER, DeliveryRef, NotificationStatus
+from models.operations.deliver import Ending, Letter, begin_attempt, end_attempt, read_letter, settle, status_after
 from models.tables.outgoing import AttemptOutcome
 from models.tables.session import Database
 
 log = structlog.get_logger()
-_FINAL = {AttemptOutcome.SENT: NotificationStatus.SENT, AttemptOutcome.UNKNOWN: NotificationStatus.UNKNOWN}
 
 
 class DeliveryActivities:
@@ -31,62 +29,51 @@ class DeliveryActivities:
         self._signing_key = signing_key
 
     @activity.defn(name=DELIVER)
-    async def deliver(self, request: Delivery) -> str:
-        """Return how the letter stands; raise to be tried again. After an ambiguous end nobody sends it twice by himself."""
-        async with self._database.reading(request.merchant_id) as session:
-            letter = await read_letter(session, request)
-        if letter is None:
-            return await self._settle(request, NotificationStatus.UNKNOWN)
-        outcome, failure = await self._try(request, letter)
-        if failure is None or outcome is AttemptOutcome.UNKNOWN:
-            return _FINAL[outcome]
-        raise ApplicationError(str(failure), type=outcome.value, non_retryable=outcome is AttemptOutcome.PERMANENT)
+    async def deliver(self, ref: DeliveryRef) -> str:
+        """Return how the letter ended; raise to be asked again. After an ambiguous end nobody sends it twice by himself."""
+        async with self._database.reading(ref.merchant_id) as session:
+            letter = await read_letter(session, ref)
+            if letter.notification.round != ref.round or letter.notification.status is not NotificationStatus.PENDING:
+                return letter.notification.status
+            if letter.may_have_been_sent:
+                await settle(session, ref, NotificationStatus.UNKNOWN)
+                return NotificationStatus.UNKNOWN
+        if letter.is_under_way:
+            raise _later("somebody else has this letter")
+        ending, status = await self._try(ref, letter)
+        if status is NotificationStatus.PENDING:
+            raise _later(ending.detail)
+        return status
 
-    @activity.defn(name=BURY)
-    async def bury(self, request: Burial) -> str:
-        async with self._database.reading(request.merchant_id) as session:
-            return await settle_notification(session, request, NotificationStatus.DEAD, request.at)
-
-    async def _try(self, request: Delivery, letter: Letter) -> tuple[AttemptOutcome, DeliveryFailed | None]:
-        attempts: list[int] = []
+    async def _try(self, ref: DeliveryRef, letter: Letter) -> tuple[Ending, NotificationStatus]:
+        begun: list[tuple[int, int]] = []
 
         async def commit_attempt() -> None:
-            attempts.append(await self._begin(request))
+            async with self._database.writing(ref.merchant_id) as session:
+                begun.append(await begin_attempt(session, ref, _workflow_id()) or _nobody())
 
         mail = letter.notification
-        outcome, code, detail, failure = AttemptOutcome.SENT, None, "", None
         try:
             receipt = await converse(self._server, self._compose(letter), self._sender, mail.address, before_data=commit_attempt)
-            code, detail = receipt.code, receipt.text
+            ending = Ending(AttemptOutcome.SENT, receipt.code, receipt.text)
         except DeliveryFailed as failed:
-            outcome, code, detail, failure = _outcome(failed), failed.code, failed.text, failed
-        await self._end(request, attempts, outcome, code, detail)
-        log.info(
-            "notification.deliver",
-            merchant_id=request.merchant_id,
-            ticket_id=mail.ticket_id,
-            workflow_id=request.workflow_id,
-            attempt=activity.info().attempt,
-            outcome=outcome,
-            code=code,
-        )
-        return outcome, failure
+            ending = Ending(_outcome(failed), failed.code, failed.text)
+        attempt, status = await self._end(ref, begun, ending)
+        about = {"merchant_id": ref.merchant_id, "ticket_id": mail.ticket_id, "notification_id": mail.id, "workflow_id": _workflow_id()}
+        log.info("notification.deliver", **about, attempt=attempt, outcome=ending.outcome, code=ending.code)
+        return ending, status
 
-    async def _begin(self, request: Delivery) -> int:
-        async with self._database.writing(request.merchant_id) as session:
-            return await begin_attempt(session, request, activity.info().attempt, datetime.now(UTC))
-
-    async def _end(self, request: Delivery, attempts: list[int], outcome: AttemptOutcome, code: int | None, detail: str) -> None:
-        attempt = attempts[0] if attempts else await self._begin(request)  # one that ended before any text was sent
-        now = datetime.now(UTC)
-        async with self._database.reading(request.merchant_id) as session:
-            await end_attempt(session, attempt, outcome, now, code, detail)
-            if outcome in _FINAL:
-                await settle_notification(session, request, _FINAL[outcome], now)
-
-    async def _settle(self, request: Delivery, status: NotificationStatus) -> str:
-        async with self._database.reading(request.merchant_id) as session:
-            return await settle_notification(session, request, status, datetime.now(UTC))
+    async def _end(self, ref: DeliveryRef, begun: list[tuple[int, int]], ending: Ending) -> tuple[int, NotificationStatus]:
+        """The attempt and, at the end of its tries, the letter: in one transaction."""
+        async with self._database.writing(ref.merchant_id) as session:
+            if begun:
+                await end_attempt(session, begun[0][0], ending)
+            else:  # no text was sent
+                begun.append(await begin_attempt(session, ref, _workflow_id(), ending) or _nobody())
+            status = status_after(ending, begun[0][1])
+            if status is not NotificationStatus.PENDING:
+                await settle(session, ref, status)
+        return begun[0][1], status
 
     def _compose(self, letter: Letter) -> EmailMessage:
         mail = letter.notification
@@ -113,15 +100,15 @@ class DeliveryActivities:
             "recipient": {"name": mail.recipient_name},
             "actor_name": context.get("actorName"),
             "link": f"{self._base}/tickets/{ticket.id}",
-            "message": letter.message.body if letter.message else None,
+            "message": letter.message,
             "level": context.get("level"),
             "metric": context.get("metric"),
             "due_at": context.get("dueAt"),
-            "from_agent_name": letter.agents.get(context.get("fromAgentId") or 0),
-            "to_agent_name": letter.agents.get(context.get("toAgentId") or 0),
+            "from_agent_name": letter.from_agent,
+            "to_agent_name": letter.to_agent,
             "reason": context.get("reason"),
             "survey_url": f"{self._base}/surveys/{token}",
-            "merchant_name": letter.merchant.name,
+            "merchant_name": letter.merchant_name,
         }
 
 
@@ -129,3 +116,16 @@ def _outcome(failure: DeliveryFailed) -> AttemptOutcome:
     if isinstance(failure, AmbiguousFailure):
         return AttemptOutcome.UNKNOWN
     return AttemptOutcome.PERMANENT if isinstance(failure, PermanentFailure) else AttemptOutcome.TRANSIENT
+
+
+def _later(why: str) -> ApplicationError:
+    return ApplicationError(why, type="NotYet")
+
+
+def _nobody() -> tuple[int, int]:
+    """Between our look and our try somebody else took the letter, or settled it: it is not ours to send."""
+    raise _later("somebody else has this letter")
+
+
+def _workflow_id() -> str:
+    return activity.info().workflow_id or activity.info().activity_id

@@ -19,18 +19,17 @@ KEYS_KEPT = timedelta(hours=24)
 AT_ONCE = 500
 _LOST_TICKETS = sa.text("""
     SELECT merchant_id, id FROM ticket
-    WHERE wake_at < :overdue AND (merchant_id, 'ticket-' || id) NOT IN (SELECT merchant_id, workflow_id FROM outbox)
+    WHERE wake_at < :overdue AND (merchant_id, 'ticket-' || id) NOT IN (SELECT merchant_id, key FROM outbox)
     ORDER BY wake_at LIMIT :at_once
 """)
 _LOST_LETTERS = sa.text("""
     SELECT merchant_id, id FROM notification
-    WHERE status = 'pending' AND created_at < :overdue
-      AND (merchant_id, 'delivery-' || id || '-' || round) NOT IN (SELECT merchant_id, workflow_id FROM outbox)
+    WHERE status = 'pending' AND posted_at < :overdue AND (merchant_id, 'letter-' || id) NOT IN (SELECT merchant_id, key FROM outbox)
     ORDER BY id LIMIT :at_once
 """)
 _LOST_JOBS = sa.text("""
     SELECT merchant_id, id FROM job
-    WHERE status = 'running' AND updated_at < :overdue AND (merchant_id, 'job-' || id) NOT IN (SELECT merchant_id, workflow_id FROM outbox)
+    WHERE status = 'running' AND updated_at < :overdue AND (merchant_id, 'job-' || id) NOT IN (SELECT merchant_id, key FROM outbox)
     ORDER BY updated_at LIMIT :at_once
 """)
 # Whoever comes or gets room picks up what waits; this finds whom an absence that ended by itself brought back.

@@ -13,6 +13,7 @@ from api.context import Context
 from api.identity.jwks import KeySet
 from api.identity.tokens import TokenVerifier
 from models import engine, logs
+from models.carriers import NewsCarrier
 from models.relay import Relay
 from models.settings import Settings
 from models.tables.session import Database
@@ -46,7 +47,7 @@ async def composed(settings: Settings) -> AsyncIterator[FastAPI]:
     client = await engine.connect(settings, engine.Connection.WHEN_USED)
     database = Database(str(settings.database_url), pool_size=settings.database_pool_size)
     keys = KeySet(str(settings.identity_jwks_url))
-    relay = Relay(str(settings.database_relay_url), client, retry_seconds=settings.mail_retry_seconds, at_once=RELAYED_AT_ONCE)
+    relay = Relay(str(settings.database_relay_url), NewsCarrier(client), at_once=RELAYED_AT_ONCE)
     context = Context(
         database=database,
         keys=keys,

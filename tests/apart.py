@@ -18,9 +18,8 @@ from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.temporal import TemporalServer, free_port
 from models.messages import search_attributes
 from models.migrations import upgrade
-from models.relay import Relay
 from models.tables.session import Database
-from tests.desk import SIGNING_KEY, Desk, context_of
+from tests.desk import SIGNING_KEY, Desk, context_of, relays_of
 
 ROOT = Path(__file__).parents[1]
 
@@ -115,13 +114,14 @@ async def still_desk(apart: Apart) -> AsyncIterator[Desk]:
     """The API without a relay: nothing moves by itself."""
     environment, (app_url, relay_url) = await apart.environment(), apart.urls
     database = Database(app_url, pool_size=5)
-    relay = Relay(relay_url, environment.client, retry_seconds=0.05)
+    relays = relays_of(relay_url, environment.client)
     keys = KeySet(apart.jwks_url)
-    context = context_of(database, keys, relay)
+    context = context_of(database, keys, relays[0])
     try:
-        yield Desk(environment, database, relay, context, apart.identity, apart.mails)
+        yield Desk(environment, database, relays, context, apart.identity, apart.mails)
     finally:
-        await relay._database.dispose()
+        for relay in relays:
+            await relay._database.dispose()
         await keys.aclose()
         await database.aclose()
 

@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 import httpx
 import sqlalchemy as sa
 from fastapi import FastAPI
+from sqlmodel import col
+from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
 
@@ -31,10 +33,12 @@ from api.identity.tokens import TokenVerifier
 from deploy.local import mail
 from deploy.local.identity import DevelopmentIdentity, Wanted
 from deploy.local.seed import Person, World, write_world
+from models.carriers import LetterCarrier, NewsCarrier
 from models.links import sign
 from models.policy.roles import Role
 from models.relay import Relay
 from models.settings import MailSecurity
+from models.tables.outgoing import DeliveryAttempt
 from models.tables.people import Agent
 from models.tables.session import Database
 from worker import workers_of
@@ -117,7 +121,7 @@ class Desk:
         self,
         environment: WorkflowEnvironment,
         database: Database,
-        relay: Relay,
+        relays: tuple[Relay, Relay],
         context: Context,
         identity: DevelopmentIdentity,
         mails: Path,
@@ -126,7 +130,7 @@ class Desk:
         self.environment = environment
         self.client = environment.client
         self.database = database
-        self.relay = relay
+        self.relay, self.post = relays
         self.identity = identity
         self.mails = mails
         self.clock = clock or MovableClock()
@@ -171,9 +175,19 @@ class Desk:
                 raise
             return []
 
+    async def relay_once(self) -> None:
+        """For a desk on which no relay runs: bring what waits now, news and letters."""
+        await asyncio.gather(self.relay.relay_once(), self.post.relay_once())
+
     def letters(self) -> list[mail.CaughtMail]:
         """Every mail that was caught, newest first."""
         return mail.received(self.mails, limit=100_000)
+
+    async def delivery_of(self, merchant: Merchant, letter_id: str) -> str:
+        """The id of the workflow that last tried to deliver a letter."""
+        attempts = sa.select(col(DeliveryAttempt.workflow_id)).where(col(DeliveryAttempt.notification_id) == int(letter_id))
+        async with self.database.reading(merchant.id) as session:
+            return (await session.execute(attempts.order_by(col(DeliveryAttempt.id).desc()).limit(1))).scalar_one()
 
     def survey_token(self, merchant_id: int, survey_id: str) -> str:
         return sign(SIGNING_KEY, "survey", [merchant_id, int(survey_id)])
@@ -191,24 +205,30 @@ async def working_desk(
     """The API's parts and a worker, running until the end of the block."""
     app_url, relay_url = urls
     clock, database = MovableClock(), Database(app_url, pool_size=10)
-    relay = Relay(relay_url, environment.client, retry_seconds=0.05)
+    relays = relays_of(relay_url, environment.client)
     keys = KeySet(jwks_url)
     server = SmtpServer(host="127.0.0.1", port=smtp_port, security=MailSecurity.NONE, username=None, password=None, timeout=5)
     across = MaintenanceActivities(database, relay_url)
     deliveries = DeliveryActivities(database, server, sender="helpdesk@desk.test", public_url="http://desk.test", signing_key=SIGNING_KEY)
-    context = context_of(database, keys, relay)
-    relaying = asyncio.create_task(relay.run())
-    jobs = JobActivities(database, relay, clock.now)
-    workers = workers_of(environment.client, TicketActivities(database, relay), deliveries, across, jobs)
+    context = context_of(database, keys, relays[0])
+    relaying = [asyncio.create_task(relay.run()) for relay in relays]
+    jobs = JobActivities(database, relays[0], clock.now)
+    workers = workers_of(environment.client, TicketActivities(database, relays[0]), deliveries, across, jobs)
     try:
         async with workers[0], workers[1], workers[2]:
-            yield Desk(environment, database, relay, context, identity, mails, clock)
+            yield Desk(environment, database, relays, context, identity, mails, clock)
     finally:
-        relaying.cancel()
-        await asyncio.gather(relaying, return_exceptions=True)
+        for task in relaying:
+            task.cancel()
+        await asyncio.gather(*relaying, return_exceptions=True)
         await across.aclose()
         await keys.aclose()
         await database.aclose()
+
+
+def relays_of(url: str, client: Client) -> tuple[Relay, Relay]:
+    """For news and for letters."""
+    return Relay(url, NewsCarrier(client)), Relay(url, LetterCarrier(client, retry_seconds=0.05))
 
 
 def context_of(database: Database, keys: KeySet, relay: Relay) -> Context:

@@ -1,6 +1,5 @@
-"""One notification to one recipient on one channel, on its way out."""
+"""Letters on their way out: each is one notification to one recipient on one channel."""
 
-from datetime import datetime
 from enum import StrEnum
 
 from models.messages.message import Message
@@ -8,8 +7,9 @@ from models.messages.message import Message
 WORKFLOW = "Delivery"
 TASK_QUEUE = "notifications"
 DELIVER = "notification.deliver"
-BURY = "notification.bury"
 MAXIMUM_TRIES = 5
+TRY_SECONDS = 120.0
+"""How long one try may take: a conversation with the mail server and what is written about it."""
 
 
 class NotificationStatus(StrEnum):
@@ -20,24 +20,19 @@ class NotificationStatus(StrEnum):
 
 
 class DeliveryRef(Message):
-    """``round`` counts the replays of a dead letter: each is a workflow of its own."""
+    """``round`` counts the replays of a dead letter: each has its own five tries."""
 
     merchant_id: int
     notification_id: int
     round: int = 0
 
-    @property
-    def workflow_id(self) -> str:
-        return f"delivery-{self.notification_id}-{self.round}"
 
+class Mailbag(Message):
+    """The letters of one merchant that one workflow delivers, side by side.
 
-class Delivery(DeliveryRef):
-    """``retry_seconds`` is the pause before the second try; each further one is four times as long."""
+    ``retry_seconds`` is the pause before a letter's second try; each further one is four times as long.
+    """
 
+    merchant_id: int
+    letters: tuple[DeliveryRef, ...]
     retry_seconds: float
-
-
-class Burial(DeliveryRef):
-    """All tries failed: the notification becomes a dead letter as of ``at``."""
-
-    at: datetime

@@ -45,6 +45,7 @@ def tell(case: Case, kind: NotificationKind, cause: int, people: Iterable[Recipi
             status=NotificationStatus.PENDING,
             round=ref.round,
             created_at=case.at,
+            posted_at=case.at,
         )
         outbox.post_delivery(case.session, ref, case.change)
 

@@ -1,7 +1,7 @@
 """What the engine has to hear, written in the transaction of the change that it is about.
 
-One row for each workflow: a newer message takes the place of one that still waits. A relay (see :mod:`models.relay`) delivers it at
-least once.
+One row for each workflow, and for each letter: a newer message takes the place of one that still waits. A relay (see
+:mod:`models.relay`) delivers it at least once.
 """
 
 from models.messages.delivery import DeliveryRef
@@ -18,7 +18,7 @@ def post_facts(session: TenantSession, facts: TicketFacts, change: Change) -> No
 
 
 def post_delivery(session: TenantSession, delivery: DeliveryRef, change: Change) -> None:
-    _post(session, delivery, delivery.workflow_id, Topic.DELIVERY, 1, change)
+    _post(session, delivery, f"letter-{delivery.notification_id}", Topic.DELIVERY, delivery.round, change)
 
 
 def post_job(session: TenantSession, facts: JobFacts, change: Change) -> None:
@@ -29,7 +29,7 @@ def post_job(session: TenantSession, facts: JobFacts, change: Change) -> None:
 def _post(  # noqa: PLR0913, PLR0917 - one a column
     session: TenantSession,
     message: TicketFacts | DeliveryRef | JobFacts,
-    workflow_id: str,
+    key: str,
     topic: Topic,
     version: int,
     change: Change,
@@ -37,7 +37,7 @@ def _post(  # noqa: PLR0913, PLR0917 - one a column
     session.append(
         Outbox,
         merchant_id=message.merchant_id,
-        workflow_id=workflow_id,
+        key=key,
         topic=topic,
         version=version,
         payload=message.model_dump(mode="json"),

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlmodel import col
 
-from models.messages.delivery import DeliveryRef, NotificationStatus
+from models.messages.delivery import NotificationStatus
 from models.operations import outbox
 from models.operations.change import SYSTEM, Change
 from models.operations.changing import lock
-from models.operations.deliver import lock_notification
+from models.operations.deliver import lock_notification, post_again
 from models.tables.session import TenantSession
 from models.tables.ticket import Ticket
 
@@ -23,12 +23,10 @@ async def tell_again(session: TenantSession, ticket_id: int, at: datetime) -> No
 
 
 async def deliver_again(session: TenantSession, notification_id: int, at: datetime) -> None:
-    """Its workflow is started if it never was; one that runs or ran refuses to be started twice."""
+    """Its workflow was lost; should it be there after all, the delivery log keeps the two from having the letter both."""
     letter = await lock_notification(session, notification_id)
     if letter.status is NotificationStatus.PENDING:
-        ref = DeliveryRef(merchant_id=letter.merchant_id, notification_id=letter.id, round=letter.round)
-        outbox.post_delivery(session, ref, Change(by=SYSTEM, at=at))
-        await session.write()
+        await post_again(session, letter, Change(by=SYSTEM, at=at))
 
 
 OVERDUE = timedelta(minutes=2)

@@ -20,7 +20,9 @@ class Topic(StrEnum):
 
 
 class Outbox(SQLModel, table=True):
-    """One row for each workflow that has news to hear: the newest message replaces an older one that is still waiting.
+    """One row for each workflow that has news to hear, and for each letter to be delivered; ``key`` names it.
+
+    The newest message replaces an older one that is still waiting.
 
     ``leased_until`` keeps two relays from delivering the same row; a lease that runs out (its relay died) is taken over.
     """
@@ -28,7 +30,7 @@ class Outbox(SQLModel, table=True):
     __table_args__ = (Index("ix_outbox_waiting", "leased_until", "written_at"), {"info": {"replaces": True}})
 
     merchant_id: int = Field(sa_type=BigInteger, primary_key=True)
-    workflow_id: str = Field(sa_type=Text, primary_key=True)
+    key: str = Field(sa_type=Text, primary_key=True)
     topic: Topic = choice(Topic)
     version: int = big()
     payload: dict[str, Any] = document()
@@ -64,6 +66,7 @@ class Notification(Row, table=True):
     status: NotificationStatus = choice(NotificationStatus, NotificationStatus.PENDING)
     round: int = 0
     created_at: datetime = instant()
+    posted_at: datetime = instant()  # for delivery, the last time
     settled_at: datetime | None = instant(nullable=True)
 
 
@@ -79,12 +82,13 @@ class DeliveryAttempt(Row, table=True):
 
     __table_args__ = (
         ForeignKeyConstraint(["merchant_id", "notification_id"], ["notification.merchant_id", "notification.id"]),
-        Index("ix_deliveryattempt_notification", "merchant_id", "notification_id", "id"),
+        UniqueConstraint("merchant_id", "notification_id", "round", "attempt"),
     )
 
     notification_id: int = big()
     round: int = 0
     attempt: int
+    workflow_id: str = text()
     started_at: datetime = instant()
     finished_at: datetime | None = instant(nullable=True)
     outcome: AttemptOutcome = choice(AttemptOutcome)

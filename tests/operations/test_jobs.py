@@ -88,7 +88,7 @@ async def test_one_that_can_not_be_healed_holds_up_no_other(quiet: tuple[Apart, 
     maintenance = MaintenanceActivities(desk.database, apart.urls[1])
     await maintenance.reconcile(ReconciliationAt(at=desk.clock.now() + timedelta(days=9)))
     await maintenance.aclose()
-    told = {row.workflow_id for row in await rows(desk, acme, Outbox)}
+    told = {row.key for row in await rows(desk, acme, Outbox)}
     assert f"ticket-{tickets[1]['id']}" in told
     assert f"ticket-{tickets[0]['id']}" not in told
     script = f"UPDATE ticket SET wake_at = NULL WHERE id = {tickets[0]['id']}"  # noqa: S608 - the tests after this one have no such ticket
@@ -106,7 +106,7 @@ async def test_a_job_whose_word_was_lost_is_told_again(quiet: tuple[Apart, Desk]
     healed = await maintenance.reconcile(ReconciliationAt(at=desk.clock.now() + timedelta(minutes=20)))
     await maintenance.aclose()
     assert healed.jobs >= 1
-    assert f"job-{job_id}" in [row.workflow_id for row in await rows(desk, acme, Outbox)]
+    assert f"job-{job_id}" in [row.key for row in await rows(desk, acme, Outbox)]
 
 
 async def recalculating(desk: Desk, number: int) -> tuple[Merchant, dict[str, Any], int]:

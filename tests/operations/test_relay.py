@@ -7,25 +7,27 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlmodel import col
 
-from models.relay import Parcel, Relay
-from models.tables.outgoing import Outbox
+from models.carriers import LetterCarrier, Load, NewsCarrier
+from models.relay import Relay
+from models.tables.outgoing import Outbox, Topic
 from tests.apart import Apart
 from tests.auditor import rows
 from tests.desk import Desk
 
 
 class WatchedRelay(Relay):
-    """Notes what it takes and what it brings; ``dies`` is the death between the engine's acknowledgement and the deletion."""
+    """Notes what it brings; ``dies`` is the death between the engine's acknowledgement and the deletion."""
 
     def __init__(self, *args: Any, dies: str = "never", **options: Any) -> None:
         super().__init__(*args, **options)
         self.brought: list[str] = []
         self._dies = dies
 
-    async def _deliver(self, parcel: Parcel) -> None:
-        self.brought.append(parcel.workflow_id)
-        await super()._deliver(parcel)
+    async def _deliver_safely(self, load: Load) -> bool:
+        self.brought += [parcel.key for parcel in load]
+        return await super()._deliver_safely(load)
 
     async def _settle(self, *settled: Any) -> None:
         if self._dies == "never":
@@ -37,11 +39,13 @@ NewRelay = Callable[..., WatchedRelay]
 
 @pytest.fixture
 async def new_relay(quiet: tuple[Apart, Desk]) -> AsyncIterator[NewRelay]:
+    """A relay for news, or for letters."""
     apart, desk = quiet
+    carriers = {"news": NewsCarrier(desk.client), "letters": LetterCarrier(desk.client, retry_seconds=0.05)}
     relays: list[WatchedRelay] = []
 
-    def make(**options: Any) -> WatchedRelay:
-        relays.append(WatchedRelay(apart.urls[1], desk.client, retry_seconds=0.05, **options))
+    def make(what: str, **options: Any) -> WatchedRelay:
+        relays.append(WatchedRelay(apart.urls[1], carriers[what], **options))
         return relays[-1]
 
     yield make
@@ -54,10 +58,10 @@ async def test_two_relays_never_bring_the_same_row(quiet: tuple[Apart, Desk], ne
     acme = await desk.merchant()
     for _ in range(20):
         await acme.open(category="general")
-    relays = [new_relay() for _ in range(3)]
+    relays = [new_relay(what) for what in ("news", "letters") for _ in range(3)]
     while await rows(desk, acme, Outbox):
         await asyncio.gather(*(each.relay_once() for each in relays))
-    brought = [workflow_id for each in relays for workflow_id in each.brought]
+    brought = [key for each in relays for key in each.brought]
     assert len(brought) == len(set(brought)) == 40  # twenty tickets, twenty acknowledgements
 
 
@@ -65,15 +69,52 @@ async def test_a_relay_that_dies_before_it_deletes_has_its_rows_brought_again(qu
     _, desk = quiet
     acme = await desk.merchant()
     ticket = await acme.open(category="general")
-    await new_relay(dies="before it deletes").relay_once()
-    assert len(await rows(desk, acme, Outbox)) == 2
-    successor = new_relay()
+    await new_relay("news", dies="before it deletes").relay_once()
+    successor = new_relay("news")
     assert await successor.relay_once() == 0  # the lease still holds
     await run_out(desk, acme.id)
-    assert await successor.relay_once() == 2
-    assert await rows(desk, acme, Outbox) == []
+    assert await successor.relay_once() == 1
+    assert [row.topic for row in await rows(desk, acme, Outbox)] == [Topic.DELIVERY]
     started = [event async for event in desk.client.get_workflow_handle(f"ticket-{ticket['id']}").fetch_history_events()]
     assert len([event for event in started if event.HasField("workflow_execution_started_event_attributes")]) == 1
+
+
+async def test_a_merchants_letters_travel_together(quiet: tuple[Apart, Desk], new_relay: NewRelay) -> None:
+    _, desk = quiet
+    acme, globex = await desk.merchant(), await desk.merchant("globex")
+    for merchant in (acme, acme, globex):
+        await merchant.open(category="general")
+    relay = new_relay("letters")
+    parcels = await relay._claim()
+    bags = [{parcel.merchant_id for parcel in load} for load in relay._carrier.loads(parcels)]
+    assert {acme.id} in bags
+    assert {globex.id} in bags
+    assert all(len(merchants) == 1 for merchants in bags)
+    await run_out(desk, acme.id)
+    await run_out(desk, globex.id)
+
+
+async def test_what_cannot_be_brought_holds_up_nothing_else(quiet: tuple[Apart, Desk], new_relay: NewRelay) -> None:
+    _, desk = quiet
+    acme = await desk.merchant()
+    spoilt, sound = await acme.open(category="general"), await acme.open(category="general")
+    async with desk.database.reading(acme.id) as session:
+        await session.execute(sa.update(Outbox).where(col(Outbox.key) == f"ticket-{spoilt['id']}").values(payload={"none": "of ours"}))
+    await new_relay("news").relay_once()
+    left = [row.key for row in await rows(desk, acme, Outbox, col(Outbox.topic) == Topic.TICKET)]
+    assert left == [f"ticket-{spoilt['id']}"]
+    assert (await desk.client.get_workflow_handle(f"ticket-{sound['id']}").describe()).workflow_type == "Ticket"
+
+
+async def test_a_topic_that_this_release_does_not_know_is_left_to_the_next(quiet: tuple[Apart, Desk], new_relay: NewRelay) -> None:
+    _, desk = quiet
+    acme = await desk.merchant()
+    await acme.open(category="general")
+    async with desk.database.reading(acme.id) as session:
+        await session.execute(sa.text("UPDATE outbox SET topic = 'pigeons'"))
+    await new_relay("news").relay_once()
+    async with desk.database.reading(acme.id) as session:
+        assert (await session.execute(sa.text("SELECT count(*) FROM outbox WHERE leased_until IS NULL"))).scalar_one() == 2
 
 
 async def run_out(desk: Desk, merchant_id: int) -> None:

@@ -59,14 +59,14 @@ def upgrade() -> None:
     op.create_table(
         "outbox",
         sa.Column("merchant_id", sa.BigInteger(), nullable=False),
-        sa.Column("workflow_id", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
         sa.Column("topic", sa.String(length=40), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("payload", postgresql.JSONB(), nullable=False),
         sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("request_id", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("merchant_id", "workflow_id", name="pk_outbox"),
+        sa.PrimaryKeyConstraint("merchant_id", "key", name="pk_outbox"),
     )
     op.create_index("ix_outbox_waiting", "outbox", ["leased_until", "written_at"], unique=False)
     op.create_table(
@@ -316,6 +316,7 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=40), nullable=False),
         sa.Column("round", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("posted_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["merchant_id", "ticket_id"], ["ticket.merchant_id", "ticket.id"], name="fk_notification_merchant_id_ticket_id"
@@ -406,6 +407,7 @@ def upgrade() -> None:
         sa.Column("notification_id", sa.BigInteger(), nullable=False),
         sa.Column("round", sa.Integer(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("workflow_id", sa.Text(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("outcome", sa.String(length=40), nullable=False),
@@ -417,5 +419,7 @@ def upgrade() -> None:
             name="fk_deliveryattempt_merchant_id_notification_id",
         ),
         sa.PrimaryKeyConstraint("merchant_id", "id", name="pk_deliveryattempt"),
+        sa.UniqueConstraint(
+            "merchant_id", "notification_id", "round", "attempt", name="uq_deliveryattempt_merchant_id_notification_id_round_attempt"
+        ),
     )
-    op.create_index("ix_deliveryattempt_notification", "deliveryattempt", ["merchant_id", "notification_id", "id"], unique=False)
