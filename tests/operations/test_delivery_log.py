@@ -112,36 +112,36 @@ def test_how_a_letter_stands_after_a_try(outcome: AttemptOutcome, attempt: int, 
 
 
 @pytest.fixture
-async def mailbox() -> AsyncIterator[Mailbox]:
+async def post() -> AsyncIterator[Mailbox]:
     async with serving() as mailbox:
         yield mailbox
 
 
-async def delivered(acme: Merchant, letter: DeliveryRef, mailbox: Mailbox) -> str:
+async def delivered(acme: Merchant, letter: DeliveryRef, post: Mailbox) -> str:
     """What the activity answers, on a worker of its own."""
-    server = SmtpServer(host="127.0.0.1", port=mailbox.port, security=MailSecurity.NONE, timeout=5)
+    server = SmtpServer(host="127.0.0.1", port=post.port, security=MailSecurity.NONE, timeout=5)
     worker = DeliveryActivities(acme.desk.database, server, sender="a@desk.test", public_url="http://desk.test", signing_key="k" * 32)
     return str(await ActivityEnvironment().run(worker.deliver, letter))
 
 
-async def test_a_letter_that_somebody_else_has_is_asked_for_later(acme: Merchant, letter: DeliveryRef, mailbox: Mailbox) -> None:
+async def test_a_letter_that_somebody_else_has_is_asked_for_later(acme: Merchant, letter: DeliveryRef, post: Mailbox) -> None:
     await begun(acme, letter)
     with pytest.raises(ApplicationError, match="somebody else has this letter"):
-        await delivered(acme, letter, mailbox)
-    assert mailbox.letters == []
+        await delivered(acme, letter, post)
+    assert post.letters == []
 
 
-async def test_after_the_death_of_a_worker_its_letter_is_unknown(acme: Merchant, letter: DeliveryRef, mailbox: Mailbox) -> None:
+async def test_after_the_death_of_a_worker_its_letter_is_unknown(acme: Merchant, letter: DeliveryRef, post: Mailbox) -> None:
     await begun(acme, letter)
     async with acme.desk.database.reading(acme.id) as session:
         await session.execute(sa.update(DeliveryAttempt).values(started_at=col(DeliveryAttempt.started_at) - 2 * LOST_AFTER))
-    assert await delivered(acme, letter, mailbox) == "unknown"
+    assert await delivered(acme, letter, post) == "unknown"
     assert (await rows(acme.desk, acme, Notification))[0].status is NotificationStatus.UNKNOWN
-    assert mailbox.letters == []
+    assert post.letters == []
 
 
-async def test_two_workers_that_have_the_same_letter_send_it_once(acme: Merchant, letter: DeliveryRef, mailbox: Mailbox) -> None:
-    answers = await asyncio.gather(*(delivered(acme, letter, mailbox) for _ in range(3)), return_exceptions=True)
-    assert len(mailbox.letters) == 1
+async def test_two_workers_that_have_the_same_letter_send_it_once(acme: Merchant, letter: DeliveryRef, post: Mailbox) -> None:
+    answers = await asyncio.gather(*(delivered(acme, letter, post) for _ in range(3)), return_exceptions=True)
+    assert len(post.letters) == 1
     assert "sent" in answers
-    assert await delivered(acme, letter, mailbox) == "sent"
+    assert await delivered(acme, letter, post) == "sent"
