@@ -24,7 +24,7 @@ from temporalio.client import (
     SchedulePolicy,
     ScheduleSpec,
 )
-from temporalio.worker import Worker
+from temporalio.worker import Worker, WorkflowRunner
 
 from activities.deliveries import DeliveryActivities
 from activities.jobs import JobActivities
@@ -40,7 +40,7 @@ from models.tables.session import Database
 from workflows.delivery import DeliveryWorkflow
 from workflows.recalculation import RecalculationWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
-from workflows.runner import RUNNER
+from workflows.runner import FREE
 from workflows.ticket import TicketWorkflow
 
 GRACE = timedelta(seconds=20)
@@ -62,7 +62,7 @@ async def run(settings: Settings) -> None:
     post = Relay(relay_url, LetterCarrier(client, retry_seconds=settings.mail_retry_seconds))
     across = MaintenanceActivities(database, relay_url)
     jobs = JobActivities(database, relay)
-    workers = workers_of(client, TicketActivities(database, relay), deliveries_of(settings, database), across, jobs)
+    workers = workers_of(client, FREE, TicketActivities(database, relay), deliveries_of(settings, database), across, jobs)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(database.aclose)
         stack.push_async_callback(across.aclose)
@@ -73,15 +73,16 @@ async def run(settings: Settings) -> None:
         await _until_told([relay, post], probes(settings, client))
 
 
-def workers_of(
+def workers_of(  # noqa: PLR0913, PLR0917 - what the three queues need
     client: Client,
+    runner: WorkflowRunner,
     tickets: TicketActivities,
     deliveries: DeliveryActivities,
     across: MaintenanceActivities,
     jobs: JobActivities,
 ) -> Sequence[Worker]:
     """Three queues, so that a slow mail server can't hold up an escalation."""
-    worker = partial(Worker, client, workflow_runner=RUNNER, graceful_shutdown_timeout=GRACE)
+    worker = partial(Worker, client, workflow_runner=runner, graceful_shutdown_timeout=GRACE)
     return (
         worker(
             task_queue=ticket.TASK_QUEUE,

@@ -42,6 +42,7 @@ from models.tables.outgoing import DeliveryAttempt
 from models.tables.people import Agent
 from models.tables.session import Database
 from worker import workers_of
+from workflows.runner import WATCHED
 
 BASE = "/v1/api/helpdesk"
 SIGNING_KEY = "a key of tests, longer than 32 characters"
@@ -213,7 +214,7 @@ async def working_desk(
     context = context_of(database, keys, relays[0])
     relaying = [asyncio.create_task(relay.run()) for relay in relays]
     jobs = JobActivities(database, relays[0], clock.now)
-    workers = workers_of(environment.client, TicketActivities(database, relays[0]), deliveries, across, jobs)
+    workers = workers_of(environment.client, WATCHED, TicketActivities(database, relays[0]), deliveries, across, jobs)
     try:
         async with workers[0], workers[1], workers[2]:
             yield Desk(environment, database, relays, context, identity, mails, clock)

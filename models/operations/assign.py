@@ -12,7 +12,7 @@ from sqlmodel import col
 from models.operations import clocks
 from models.operations.case import Case, id_text
 from models.operations.errors import Conflict, Invalid
-from models.operations.notify import agents, tell
+from models.operations.notify import agents, as_recipient, others, tell
 from models.policy.assignment import Candidate, choose_for_intake
 from models.policy.lifecycle import UNFINISHED, Status
 from models.policy.notification import NotificationKind
@@ -49,7 +49,7 @@ async def assign(case: Case, agent: Agent) -> None:
     owner = {"fromAgentId": id_text(old), "toAgentId": id_text(agent.id), "teamId": id_text(agent.team_id)}
     moved = {} if before is case.ticket.status else {"status": [before, case.ticket.status]}
     cause = case.record("ticket.assigned", **owner, **moved)
-    tell(case, NotificationKind.TICKET_ASSIGNED, cause, await agents(case, agent.id), fromAgentId=old, toAgentId=agent.id)
+    tell(case, NotificationKind.TICKET_ASSIGNED, cause, others(case, [as_recipient(agent)]), fromAgentId=old, toAgentId=agent.id)
     tell(case, NotificationKind.TICKET_UNASSIGNED, cause, await agents(case, old), fromAgentId=old, toAgentId=agent.id)
 
 

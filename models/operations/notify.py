@@ -75,11 +75,18 @@ async def audience(case: Case, whom: Sequence[Audience], *agent_ids: int | None)
 
 
 async def agents(case: Case, *ids: int | None) -> list[Recipient]:
-    """These agents, but not the one who acts: nobody is told of his own deed."""
-    by = case.change.by
-    own = by.id if by.kind is ActorKind.AGENT else None
-    wanted = set(ids) - {None, own}
+    """These agents, but not the one who acts."""
+    wanted = set(ids) - {None, _own_id(case)}
     return await audience(case, (), *wanted) if wanted else []
+
+
+def others(case: Case, people: Iterable[Recipient]) -> list[Recipient]:
+    """Of these agents all but the one who acts: nobody is told of his own deed."""
+    return [person for person in people if person.id != _own_id(case)]
+
+
+def _own_id(case: Case) -> int | None:
+    return case.change.by.id if case.change.by.kind is ActorKind.AGENT else None
 
 
 async def responsible(case: Case) -> list[Recipient]:

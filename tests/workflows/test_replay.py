@@ -17,7 +17,7 @@ from models.messages.ticket import WORKFLOW, TicketLife
 from workflows.delivery import DeliveryWorkflow
 from workflows.recalculation import RecalculationWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
-from workflows.runner import RUNNER
+from workflows.runner import WATCHED
 from workflows.ticket import TicketWorkflow
 
 HISTORIES = sorted(Path(__file__).with_name("histories").glob("*.json"))
@@ -48,7 +48,7 @@ def recorded(file: Path) -> WorkflowHistory:
 async def test_the_history_replays(file: Path) -> None:
     replayer = Replayer(
         workflows=[TicketWorkflow, DeliveryWorkflow, RecalculationWorkflow, ReconciliationWorkflow],
-        workflow_runner=RUNNER,
+        workflow_runner=WATCHED,
         data_converter=pydantic_data_converter,
     )
     await replayer.replay_workflow(recorded(file))
