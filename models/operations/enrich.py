@@ -1,7 +1,6 @@
 """Context: what the agent should know before he answers. It never blocks or fails a ticket."""
 
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
@@ -12,7 +11,7 @@ from models.tables.ticket import Ticket
 
 EARLIER_SHOWN = 5
 _this, _earlier = aliased(Ticket), aliased(Ticket)
-_EARLIER: sa.Select[Any] = (
+_EARLIER = (
     sa.select(col(_earlier.id), col(_earlier.number), col(_earlier.subject), col(_earlier.status), col(_earlier.created_at))
     .join(_this, (col(_this.merchant_id) == col(_earlier.merchant_id)) & (col(_this.reporter_id) == col(_earlier.reporter_id)))
     .where(col(_this.id) == sa.bindparam("ticket_id"), col(_earlier.created_at) < col(_this.created_at), col(_earlier.deleted_at).is_(None))

@@ -122,7 +122,7 @@ class _TenantSyncSession(Session):
     pass
 
 
-class _TenantConnection(asyncpg.Connection):
+class _TenantConnection(asyncpg.Connection):  # type: ignore[misc] # no types in the wheel
     """Says for whom a transaction is in the message that begins it: no round trip of its own."""
 
     merchant_id: int | None = None
