@@ -32,6 +32,8 @@ class Account:
 
 
 OUR_OWN = Account()
+BACKGROUND = 10
+"""The niceness of what catches up behind the API: on one machine, whoever waits for an answer goes first."""
 
 
 def launch(  # noqa: PLR0913 - each says another thing about the child
@@ -39,12 +41,14 @@ def launch(  # noqa: PLR0913 - each says another thing about the child
     *,
     log: Path,
     account: Account = OUR_OWN,
+    niceness: int = 0,
     death_signal: signal.Signals = signal.SIGTERM,
     environment: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start ``command`` (its program as an absolute path) in a session of its own, so that a terminal's Ctrl-C reaches only us."""
-    tether = [sys.executable, "-I", "-S", str(_TETHER), str(os.getpid()), str(int(death_signal)), str(account.uid), str(account.gid)]
+    words = (os.getpid(), int(death_signal), account.uid, account.gid, niceness)
+    tether = [sys.executable, "-I", "-S", str(_TETHER), *map(str, words)]
     with log.open("ab") as sink:
         start = _launcher.submit(
             subprocess.Popen,

@@ -14,7 +14,7 @@ from deploy.local.layout import CannotStartError, Layout, check_ports, read_layo
 from deploy.local.mail import MailCatcher
 from deploy.local.ownership import end_leftovers, owning, remember
 from deploy.local.postgres import EmbeddedPostgres
-from deploy.local.processes import ChildFailedError, end, launch, tail, wait_until
+from deploy.local.processes import BACKGROUND, ChildFailedError, end, launch, tail, wait_until
 from deploy.local.refusal import refuse_production
 from deploy.local.temporal import TemporalServer, answers
 
@@ -133,8 +133,9 @@ def _finish_preparing(layout: Layout, process: subprocess.Popen[bytes]) -> None:
 
 def _start_process(layout: Layout, name: str, environment: dict[str, str], started: ExitStack) -> _Child:
     say(f"starting the {name}")
-    module, mode = {"worker": ("deploy", "worker"), "api": ("deploy.local.api", "local")}[name]
-    process = launch([sys.executable, "-m", module], log=layout.log(name), environment={**environment, "RUN_MODE": mode})
+    module, mode, niceness = {"worker": ("deploy", "worker", BACKGROUND), "api": ("deploy.local.api", "local", 0)}[name]
+    environment = {**environment, "RUN_MODE": mode}
+    process = launch([sys.executable, "-m", module], log=layout.log(name), environment=environment, niceness=niceness)
     started.callback(end, process, seconds=20)
     remember(layout.var, name, process.pid)
     return _Child(name, process)

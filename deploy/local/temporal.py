@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploy.local.processes import ChildFailedError, end, launch, wait_until
+from deploy.local.processes import BACKGROUND, ChildFailedError, end, launch, wait_until
 
 
 class TemporalServer:
@@ -46,7 +46,7 @@ class TemporalServer:
         if self._file:
             self._file.parent.mkdir(parents=True, exist_ok=True)
         http_port = free_port()
-        self._process = launch([temporal_binary(), *self._options(http_port)], log=self.log)
+        self._process = launch([temporal_binary(), *self._options(http_port)], log=self.log, niceness=BACKGROUND)
         namespace = f"http://127.0.0.1:{http_port}/api/v1/namespaces/default"
         wait_until(lambda: answers(namespace), self._process, log=self.log, seconds=seconds)
 

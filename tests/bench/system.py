@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from deploy.local.postgres import SUPERUSER, EmbeddedPostgres
-from deploy.local.processes import end, launch, wait_until
+from deploy.local.processes import BACKGROUND, end, launch, wait_until
 from deploy.local.temporal import answers, free_port
 from models.settings import PREFIX
 from tests.bench.worker_process import WorkerProcess
@@ -95,7 +95,7 @@ def _working(worker: WorkerProcess) -> Iterator[WorkerProcess]:
 def bare_worker(system: System) -> Iterator[None]:
     """A worker process of the bare workflows, on the same engine."""
     command = [sys.executable, "-m", "tests.bench.bare_worker", system.temporal_address, str(system.notes)]
-    worker = launch(command, log=system.var.parent / "bare.log", cwd=ROOT)
+    worker = launch(command, log=system.var.parent / "bare.log", niceness=BACKGROUND, cwd=ROOT)
     try:
         yield
     finally:

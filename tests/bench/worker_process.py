@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from deploy.local.processes import end, launch, wait_until
+from deploy.local.processes import BACKGROUND, end, launch, wait_until
 from deploy.local.temporal import answers
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +36,9 @@ class WorkerProcess:
             ChildFailedError: it does not start.
         """
         launched_at = time.time()
-        self._process = launch([sys.executable, "-m", "deploy"], log=self._log, environment=self._environment, cwd=ROOT)
+        self._process = launch(
+            [sys.executable, "-m", "deploy"], log=self._log, environment=self._environment, niceness=BACKGROUND, cwd=ROOT
+        )
         wait_until(lambda: answers(f"http://127.0.0.1:{self._port}/healthz"), self._process, log=self._log, seconds=_A_BOOT)
         return launched_at
 
