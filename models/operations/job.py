@@ -16,6 +16,7 @@ from models.operations.change import SYSTEM, Actor, Change
 from models.operations.changing import cases_of, lock, lock_all, settle
 from models.operations.errors import Conflict, NotFound
 from models.operations.meet_deadlines import meet_deadlines
+from models.operations.publish import hold_rules
 from models.operations.retime import RuleRef, Shift, foresee, retime
 from models.operations.rulebook import Rulebook, rulebook
 from models.policy.deadlines import due
@@ -33,10 +34,12 @@ _LIVE = (JobStatus.RUNNING, JobStatus.PAUSED)
 async def begin_job(session: TenantSession, kind: JobKind, request: dict[str, Any], change: Change) -> Job:
     """Start work over every ticket that is open now, or over the one that ``request`` names.
 
+    A recalculation for an older version of the rule ends.
+
     Raises:
         Conflict: the same work is under way.
     """
-    await _require_no_other(session, kind, request)
+    await _require_no_other(session, kind, request, change)
     last = (await session.execute(sa.select(sa.func.max(Ticket.id)))).scalar_one()
     request = request | {"lastTicketId": str(last or 0)}
     job = Job(
@@ -127,8 +130,8 @@ def facts_of(job: Job) -> JobFacts:
 
 async def _recalculate(session: TenantSession, job: Job, tickets: Select[Ticket], change: Change) -> list[int]:
     book, rule = await rulebook(session), _rule(job)
-    if book.current(rule.id) != job.request["version"]:  # a newer one was published: whoever did so says what becomes of it
-        job.status, job.finished_at, job.result = JobStatus.CANCELLED, change.at, {**job.result, "overtakenBy": book.current(rule.id)}
+    if book.current(rule.id) != job.request["version"]:
+        _overtake(job, book.current(rule.id), change.at)
         return []
     cases = await lock_all(session, tickets, change)
     shifted = [case for case in cases if await _retime(job, case, book, rule)]
@@ -196,13 +199,32 @@ def _tickets(session: TenantSession, request: dict[str, Any], cursor: int) -> Se
     return found.where(col(Ticket.id) == int(request["ticketId"])) if request.get("ticketId") else found
 
 
-async def _require_no_other(session: TenantSession, kind: JobKind, request: dict[str, Any]) -> None:
-    """One walk for one purpose at a time: a second one would only find the tickets that the first has in hand."""
+async def _require_no_other(session: TenantSession, kind: JobKind, request: dict[str, Any], change: Change) -> None:
+    """One walk for one purpose at a time: a second one would only find the tickets that the first has in hand.
+
+    Who begins holds the merchant's rules: of two at once the second sees the first, and no newer version comes in between.
+    """
+    if kind is JobKind.PREVIEW:
+        return
+    await hold_rules(session)
+    for job in await _same(session, kind, request):
+        if job.request.get("version") == request.get("version"):
+            raise Conflict("job_is_running", "The same work is under way.")
+        _overtake(job, request["version"], change.at)
+        outbox.post_job(session, facts_of(job), change)
+
+
+async def _same(session: TenantSession, kind: JobKind, request: dict[str, Any]) -> Sequence[Job]:
     same = (col(Job.kind) == kind) & col(Job.status).in_(_LIVE) & (col(Job.merchant_id) == session.merchant_id)
     for name in ("ruleId", "ticketId"):
         same &= col(Job.request)[name].astext.is_not_distinct_from(request.get(name))
-    if kind is not JobKind.PREVIEW and (await session.execute(sa.select(col(Job.id)).where(same).limit(1))).first():
-        raise Conflict("job_is_running", "The same work is under way.")
+    return (await session.execute(sa.select(Job).where(same).with_for_update())).scalars().all()
+
+
+def _overtake(job: Job, newest: int, at: datetime) -> None:
+    """A newer version was published: whoever did so says what becomes of the tickets that this job has not reached."""
+    job.status, job.version, job.finished_at, job.updated_at = JobStatus.CANCELLED, job.version + 1, at, at
+    job.result = {**job.result, "overtakenBy": newest}
 
 
 def _rule(job: Job) -> RuleRef:
