@@ -60,11 +60,6 @@ async def begin_job(session: TenantSession, kind: JobKind, request: dict[str, An
     return job
 
 
-async def kind_of(session: TenantSession, job_id: int) -> JobKind:
-    """Raises: NotFound."""
-    return (await _locked(session, job_id)).kind
-
-
 async def pause(session: TenantSession, job_id: int, change: Change) -> Job:
     """Raises: NotFound. Conflict: it is over."""
     return await _say(session, job_id, JobStatus.PAUSED, change)
