@@ -10,7 +10,7 @@ from api.job_views import JobView
 from api.routes.jobs import begun
 from api.routes.rules import KINDS, Kind, id_of
 from api.unit import InUnit, Work
-from models.operations.publish import Definition, current, held, require_references
+from models.operations.publish import Definition, current, held, require_sound
 from models.policy.value import Value
 from models.tables.job import JobKind
 
@@ -62,7 +62,7 @@ async def _begin(unit: InUnit, of: Kind, rule_id: int, job: JobKind, proposed: D
         newest = await (held if job is JobKind.RECALCULATION else current)(work.session, of.kind, rule_id)
         request: dict[str, object] = {"rule": of.kind, "ruleId": str(rule_id), "version": newest.version}
         if proposed is not None:
-            await require_references(work.session, proposed, "/definition")
+            await require_sound(work.session, proposed, work.change.at, rule_id=rule_id, place="/definition")
             request["definition"] = proposed.model_dump(mode="json", by_alias=True)
         return await begun(work, job, request)
 
