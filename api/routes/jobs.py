@@ -20,7 +20,7 @@ from models.tables.job import Job, JobKind
 from models.tables.session import TenantSession
 
 router = APIRouter(tags=["jobs"])
-_SHOWN = ("rule", "ruleId", "version", "ticketId")
+_SHOWN = ("rule", "ruleId", "version", "ticketId", "filter")
 Word = Callable[[TenantSession, int, Change], Awaitable[Job]]
 
 

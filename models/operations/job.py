@@ -10,7 +10,6 @@ from sqlmodel import col
 
 from models.messages.job import JobFacts
 from models.operations import outbox
-from models.operations.assign import working
 from models.operations.case import Case
 from models.operations.change import SYSTEM, Actor, Change
 from models.operations.changing import cases_of, lock, lock_all, settle
@@ -18,7 +17,8 @@ from models.operations.errors import Conflict, NotFound
 from models.operations.meet_deadlines import meet_deadlines
 from models.operations.publish import hold_rules
 from models.operations.retime import RuleRef, Shift, foresee, retime
-from models.operations.rulebook import Rulebook, rulebook
+from models.operations.rulebook import UNBORN, Rulebook, rulebook
+from models.operations.scope import tickets_of
 from models.policy.deadlines import due
 from models.tables.job import Job, JobKind, JobStatus
 from models.tables.session import TenantSession
@@ -48,7 +48,7 @@ async def begin_job(session: TenantSession, kind: JobKind, request: dict[str, An
         kind=kind,
         request=request,
         result={},
-        total=(await session.execute(sa.select(sa.func.count()).select_from(_tickets(session, request, 0).subquery()))).scalar_one(),
+        total=(await session.execute(sa.select(sa.func.count()).select_from(tickets_of(session, request, 0).subquery()))).scalar_one(),
         cursor=0,
         created_by=change.by.as_text,
         created_at=change.at,
@@ -89,7 +89,7 @@ async def run_batch(session: TenantSession, job_id: int, at: datetime, size: int
     if job.status is not JobStatus.RUNNING:
         return facts_of(job)
     change = Change(by=Actor.of_text(job.created_by), at=at, request_id=request_id)
-    looked_at = await _WORK[job.kind](session, job, _tickets(session, job.request, job.cursor).limit(size), change)
+    looked_at = await _WORK[job.kind](session, job, tickets_of(session, job.request, job.cursor).limit(size), change)
     job.done += len(looked_at)
     job.cursor = max(looked_at, default=job.cursor)
     job.updated_at = at
@@ -101,7 +101,7 @@ async def run_batch(session: TenantSession, job_id: int, at: datetime, size: int
 async def skip_one(session: TenantSession, job_id: int, at: datetime) -> JobFacts:
     """The next ticket can't be worked on: it is counted and named, and the others have their turn."""
     job = await _locked(session, job_id)
-    ticket = (await session.execute(_tickets(session, job.request, job.cursor).limit(1))).scalar_one_or_none()
+    ticket = (await session.execute(tickets_of(session, job.request, job.cursor).limit(1))).scalar_one_or_none()
     if ticket is not None and job.status is JobStatus.RUNNING:
         job.done, job.failed, job.cursor, job.updated_at = job.done + 1, job.failed + 1, ticket.id, at
         _name(job, "failedTicketIds", [ticket.id])
@@ -187,13 +187,6 @@ async def _check_one(session: TenantSession, job: Job, ticket_id: int, change: C
 _WORK = {JobKind.RECALCULATION: _recalculate, JobKind.PREVIEW: _preview, JobKind.SLA_CHECK: _check}
 
 
-def _tickets(session: TenantSession, request: dict[str, Any], cursor: int) -> Select[Ticket]:
-    """What is left to look at, by id: of all that were there when the job began."""
-    mine = (col(Ticket.merchant_id) == session.merchant_id) & working()
-    found = sa.select(Ticket).where(mine, col(Ticket.id) > cursor, col(Ticket.id) <= int(request["lastTicketId"])).order_by(col(Ticket.id))
-    return found.where(col(Ticket.id) == int(request["ticketId"])) if request.get("ticketId") else found
-
-
 async def _require_no_other(session: TenantSession, kind: JobKind, request: dict[str, Any], change: Change) -> None:
     """One walk for one purpose at a time: a second one would only find the tickets that the first has in hand.
 
@@ -223,12 +216,12 @@ def _overtake(job: Job, newest: int, at: datetime) -> None:
 
 
 def _rule(job: Job) -> RuleRef:
-    return RuleRef(RuleKind(job.request["rule"]), int(job.request["ruleId"]))
+    return RuleRef(RuleKind(job.request["rule"]), int(job.request.get("ruleId", UNBORN)))
 
 
 async def _end_if_over(session: TenantSession, job: Job, at: datetime) -> None:
     is_live = job.status in _LIVE
-    if is_live and (await session.execute(_tickets(session, job.request, job.cursor).limit(1))).first() is None:
+    if is_live and (await session.execute(tickets_of(session, job.request, job.cursor).limit(1))).first() is None:
         job.status, job.finished_at, job.version = JobStatus.DONE, at, job.version + 1
 
 
