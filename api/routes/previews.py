@@ -1,7 +1,6 @@
 """A definition is tried before it is published: over open tickets, which is a job, or on a ticket that is only thought of."""
 
 import asyncio
-from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
@@ -18,7 +17,6 @@ from models.operations.publish import Definition, current, require_sound
 from models.operations.rulebook import UNBORN, Rulebook, rulebook
 from models.operations.sample import prospect
 from models.tables.job import JobKind
-from models.tables.session import TenantSession
 from models.tables.sla import RuleKind
 
 router = APIRouter(tags=["rules"])
@@ -60,11 +58,10 @@ async def preview_new_policy(body: ProposedPolicy, unit: InUnit, _admin: AdminCa
 
 
 async def _tried(unit: InUnit, kind: RuleKind, rule_id: int, body: Preview, proposed: Definition | None) -> Response:
-    if body.ticket_sample is not None:
-        return await _foretold(unit, kind, rule_id, body.ticket_sample, proposed)
-
     async def work(work: Work) -> Response:
-        request = await _request(work.session, kind, rule_id, proposed, work.change.at)
+        if body.ticket_sample is not None:
+            return await _foretold(work, kind, rule_id, body.ticket_sample, proposed)
+        request = await _request(work, kind, rule_id, proposed)
         if body.filter is not None:
             request["filter"] = body.filter.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         return await begun(work, JobKind.PREVIEW, request)
@@ -72,37 +69,32 @@ async def _tried(unit: InUnit, kind: RuleKind, rule_id: int, body: Preview, prop
     return await unit.write(work)
 
 
-async def _request(session: TenantSession, kind: RuleKind, rule_id: int, proposed: Definition | None, at: datetime) -> dict[str, object]:
+async def _request(work: Work, kind: RuleKind, rule_id: int, proposed: Definition | None) -> dict[str, object]:
     request: dict[str, object] = {"rule": kind}
     if rule_id != UNBORN:
-        request |= {"ruleId": str(rule_id), "version": (await current(session, kind, rule_id)).version}
+        request |= {"ruleId": str(rule_id), "version": (await current(work.session, kind, rule_id)).version}
     if proposed is not None:
-        await require_sound(session, proposed, at, rule_id=rule_id, place="/definition")
-        request["definition"] = _written(proposed)
+        request["definition"] = await _sound(work, rule_id, proposed)
     return request
 
 
-async def _foretold(unit: InUnit, kind: RuleKind, rule_id: int, sample: SampleBody, proposed: Definition | None) -> Response:
-    """Nothing is written. A proposed calendar is laid out beside the event loop."""
-    now = unit.context.now()
-    async with unit.reading() as session:
-        book = await _book(session, kind, rule_id, proposed, now)
-    opened_at = sample.created_at or now
+async def _foretold(work: Work, kind: RuleKind, rule_id: int, sample: SampleBody, proposed: Definition | None) -> Response:
+    """A proposed calendar is laid out beside the event loop."""
+    book, opened_at = await _book(work, kind, rule_id, proposed), sample.created_at or work.change.at
     return answer(prospect_view(await asyncio.to_thread(prospect, book, sample, opened_at), opened_at))
 
 
-async def _book(session: TenantSession, kind: RuleKind, rule_id: int, proposed: Definition | None, now: datetime) -> Rulebook:
+async def _book(work: Work, kind: RuleKind, rule_id: int, proposed: Definition | None) -> Rulebook:
     if rule_id != UNBORN:
-        await current(session, kind, rule_id)
-    book = await rulebook(session)
-    if proposed is None:
-        return book
-    await require_sound(session, proposed, now, rule_id=rule_id, place="/definition")
-    return book.proposing(kind, rule_id, _written(proposed))
+        await current(work.session, kind, rule_id)
+    book = await rulebook(work.session)
+    return book if proposed is None else book.proposing(kind, rule_id, await _sound(work, rule_id, proposed))
 
 
-def _written(definition: Definition) -> dict[str, Any]:
-    return definition.model_dump(mode="json", by_alias=True)
+async def _sound(work: Work, rule_id: int, proposed: Definition) -> dict[str, Any]:
+    """What may be published, as it would be stored."""
+    await require_sound(work.session, proposed, work.change.at, rule_id=rule_id, place="/definition")
+    return proposed.model_dump(mode="json", by_alias=True)
 
 
 for each in KINDS:

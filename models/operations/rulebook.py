@@ -168,6 +168,8 @@ def traits_of(ticket: Ticket) -> Traits:
 async def _read(session: TenantSession, merchant: Merchant) -> Rulebook:
     categories = (await session.execute(sa.select(Category).order_by(col(Category.position), col(Category.id)))).scalars()
     rules = (await session.execute(sa.select(Rule))).scalars().all()
+    for rule in rules:
+        session.expunge(rule)  # as the merchant: a proposal is made of them long after this transaction
     book = Rulebook(merchant, {category.name: category.team_id for category in categories}, list(rules))
     _kept[merchant.id] = book
     _kept.move_to_end(merchant.id)

@@ -83,6 +83,22 @@ async def test_a_sample_that_no_policy_is_for_is_promised_nothing(acme: Merchant
     assert (told["policy"], told["promised"]) == (None, [])
 
 
+async def test_a_key_is_told_the_same_again(acme: Merchant) -> None:
+    path, key = f"/sla-policies/{await id_of(acme, '/sla-policies')}/preview", {"Idempotency-Key": "k"}
+    first, again, other = [
+        await acme.adam.post(path, json={"ticketSample": {"priority": priority}}, headers=key) for priority in ("low", "low", "high")
+    ]
+    assert (again.content, again.headers["Idempotent-Replayed"]) == (first.content, "true")
+    assert (first.status_code, again.status_code, other.status_code) == (200, 200, 422)
+
+
+async def test_who_read_the_rules_first_may_fail_and_they_are_still_there(acme: Merchant) -> None:
+    made = await published(acme, "/sla-policies", await policy(acme))
+    refused_first = await acme.rita.post("/tickets", json={"subject": "The till", "description": "It is stuck.", "category": "nope"})
+    assert refused_first.status_code == 422
+    assert (await foretold(acme, f"/sla-policies/{made['id']}", SAMPLE, await policy(acme)))["policy"]["version"] == 2
+
+
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"filter": {}, "ticketSample": {}}, ""),
     ({"ticketSample": {"category": "nope"}}, "/ticketSample/category"),

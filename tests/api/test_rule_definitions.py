@@ -235,7 +235,7 @@ HOSTILE = [b"", b"[]", b"null", b"1", b'"x"', b"{}", b'{"name":"a\\u0000b"}', b'
 
 
 @pytest.mark.parametrize("content", HOSTILE, ids=[content[:20].decode() for content in HOSTILE])
-@pytest.mark.parametrize("path", [*PATHS, "/calendars/9/versions", "/calendars/preview"])
+@pytest.mark.parametrize("path", [*PATHS, "/calendars/9/versions", "/calendars/preview", "/sla-policies/preview"])
 async def test_what_is_no_definition_is_refused(path: str, content: bytes, shop: Merchant) -> None:
     answer = await shop.adam.post(path, content=content, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
