@@ -121,16 +121,16 @@ async def require_sound(session: TenantSession, definition: Definition, at: date
 
 
 async def _require_reach(policy: SlaPolicy, calendar: Calendar, at: datetime, place: str) -> None:
-    """Beside the event loop: a calendar that is hardly ever open is laid out for ten years."""
+    """Beside the event loop: a calendar that is hardly ever open is laid out for two years."""
     target = await asyncio.to_thread(longest_out_of_reach, policy, calendar, at)
     if target is not None:
         pointer = f"{place}/targets/{target.priority}/{to_camel(target.metric)}Seconds"
-        raise Invalid("target_out_of_reach", "The calendar has less open time than that within ten years.", pointer)
+        raise Invalid("target_out_of_reach", "The calendar has less open time than that within two years.", pointer)
 
 
 async def _require_reach_of(policy: SlaPolicy, calendar: Calendar, at: datetime, place: str) -> None:
     if await asyncio.to_thread(longest_out_of_reach, policy, calendar, at):
-        detail = f"The policy {policy.name} promises more than the open time of ten years."
+        detail = f"The policy {policy.name} promises more than the open time of two years."
         raise Invalid("target_out_of_reach", detail, f"{place}/weekly")
 
 

@@ -8,6 +8,9 @@ from models.policy.calendar import Calendar, HorizonExceeded, advance
 from models.policy.lifecycle import Priority
 from models.policy.sla import Metric, SlaPolicy
 
+IN_SIGHT = timedelta(days=2 * 366)
+"""How far ahead a promise may lie. Whoever opens a ticket lays the calendar out as far as its targets: on the loop of all others."""
+
 
 class Target(NamedTuple):
     amount: timedelta
@@ -16,7 +19,7 @@ class Target(NamedTuple):
 
 
 def longest_out_of_reach(policy: SlaPolicy, calendar: Calendar, start: datetime) -> Target | None:
-    """The longest target, if the calendar has less open time than that before its horizon. It may take a quarter of a second."""
+    """The longest target, if the calendar has less open time than that within sight of ``start``."""
     longest = max(_targets(policy), default=None)
     return None if longest is None or _is_reached(longest.amount, calendar, start) else longest
 
@@ -30,7 +33,7 @@ def _targets(policy: SlaPolicy) -> Iterator[Target]:
 
 def _is_reached(amount: timedelta, calendar: Calendar, start: datetime) -> bool:
     try:
-        advance(calendar, start, amount)
+        advance(calendar, start, amount, within=IN_SIGHT)
     except HorizonExceeded:
         return False
     return True

@@ -90,7 +90,7 @@ async def test_a_new_calendar_keeps_what_was_spent_under_the_old_one(desk: Desk,
     policy = await policy_of_billing(acme, 10 * HOUR)
     ticket = await acme.opened_and_assigned(category="billing")
     desk.clock.ahead += timedelta(hours=3)
-    hardly_ever = {"name": "Hardly ever", "timeZone": "UTC", "weekly": {"mon": [["03:00", "03:02"]]}}
+    hardly_ever = {"name": "Hardly ever", "timeZone": "UTC", "weekly": {"mon": [["03:00", "03:10"]]}}
     path = f"/calendars/{policy['calendarId']}"
     assert (await acme.adam.post(f"{path}/versions", json=hardly_ever)).status_code == 201
     assert (await over(desk, acme, await begun(acme, f"{path}/recalculations")))["changed"] == 1
