@@ -14,6 +14,7 @@ from api.caller import ADMINS, Caller
 from api.cursor import Order
 from api.errors import Forbidden, Unprocessable
 from api.reading import readable, readable_with_deleted
+from models.operations.scope import having
 from models.policy.clock import ClockStatus
 from models.policy.lifecycle import Priority, Status
 from models.tables.people import Agent
@@ -73,16 +74,8 @@ class TicketFilter(BaseModel):
 
     def _conditions(self, caller: Caller) -> list[Any]:
         ticket: Any = Ticket
-        one = {
-            "team_id": self.team_id,
-            "reporter_id": self.reporter_id,
-            "organizer_id": self.organizer_id,
-            "escalation_level": self.escalation_level,
-        }
-        several = {"status": self.status, "priority": self.priority, "category": self.category}
-        conditions = [getattr(ticket, name) == value for name, value in one.items() if value is not None]
-        conditions += [getattr(ticket, name).in_(values) for name, values in several.items() if values]
-        conditions += [ticket.tags.contains([tag]) for tag in self.tag]
+        one = {"reporter_id": self.reporter_id, "escalation_level": self.escalation_level}
+        conditions = having(self) + [getattr(ticket, name) == value for name, value in one.items() if value is not None]
         conditions += [ticket.created_at >= self.created_since] if self.created_since else []
         conditions += [ticket.updated_at >= self.updated_since] if self.updated_since else []
         conditions += [ticket.search.op("@@")(sa.func.websearch_to_tsquery("simple", self.q))] if self.q else []

@@ -14,7 +14,7 @@ from models.operations.report import Dimension, Question
 from models.policy.lifecycle import Priority
 from models.policy.sla import Metric
 
-USUAL, LONGEST = timedelta(days=30), timedelta(days=366)
+USUAL = timedelta(days=30)
 
 
 def _dimensions(value: Any) -> Any:
@@ -45,14 +45,12 @@ class SlaQuery(BaseModel):
         """What to ask for this caller: he sees figures of his token's organizers only.
 
         Raises:
-            Unprocessable: the range is empty, or too long.
+            Unprocessable: the range is empty.
         """
         until = self.to or now
         since = self.from_ or until - USUAL
         if since >= until:
             raise _wrong("from", "empty_range", "`from` has to be before `to`.")
-        if until - since > LONGEST:
-            raise _wrong("from", "range_too_long", f"A report covers at most {LONGEST.days} days.")
         filters = self.model_dump(exclude={"from_", "to"})
         return Question(since=since, until=until, allowed_organizer_ids=caller.claims.organizer_ids, **filters)
 

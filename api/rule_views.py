@@ -7,7 +7,7 @@ from models.operations.change import Actor, ActorKind
 from models.policy.calendar import Holiday, Weekly
 from models.policy.ladder import Rung
 from models.policy.lifecycle import Priority
-from models.policy.sla import OnReopen, PauseOn, Targets
+from models.policy.sla import Metric, OnReopen, PauseOn, Targets
 from models.tables.sla import Rule
 
 
@@ -64,6 +64,41 @@ class DueView(View):
 
 class ElapsedView(View):
     elapsed_seconds: int
+
+
+class ChosenView(View):
+    """``id`` is null if it is a policy that is only proposed."""
+
+    id: Id | None
+    version: int
+    name: str
+    calendar_id: Id
+    calendar_version: int
+    ladder_id: Id | None
+    ladder_version: int | None
+
+
+class RungDueView(View):
+    level: int
+    due_at: datetime
+
+
+class PromisedView(View):
+    """Counted from `createdAt`, also the next response; ``dueAt`` is null if the clock stands still in a new ticket."""
+
+    metric: Metric
+    target_seconds: int
+    due_at: datetime | None
+    warnings_at: list[datetime]
+    rungs: list[RungDueView]
+
+
+class ProspectView(View):
+    """What a ticket like the sample would be promised; without a policy nothing."""
+
+    created_at: datetime
+    policy: ChosenView | None
+    promised: list[PromisedView]
 
 
 def shown(rule: Rule, view: type[RuleView]) -> RuleView:

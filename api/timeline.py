@@ -1,28 +1,51 @@
-"""The ledger of a ticket's clocks, read as segments of time."""
+"""The ledger of a ticket's clocks, read as segments of time, a page of its rows at a time."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from itertools import groupby, pairwise
 
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
+from sqlmodel import col
+
+from api.cursor import Order
+from api.reading import of_ticket
 from api.views import SegmentView
 from models.policy.calendar import Calendar, elapsed
+from models.tables.session import TenantSession
 from models.tables.sla import LedgerEntry
+from models.tables.ticket import Ticket
+
+IN_ORDER = Order(LedgerEntry.at, LedgerEntry.id)
+"""Not by id alone: each process has its own block of ids, and the later row may have the smaller one."""
 
 
-def segments(entries: Sequence[LedgerEntry], calendar: Calendar | None, now: datetime) -> list[SegmentView]:
-    """Between two entries of a clock lies a segment, in which it ran or stood still; the last one of a live clock reaches to ``now``."""
-    ordered = sorted(entries, key=lambda entry: (entry.metric, entry.cycle, entry.at, entry.id))
-    clocks = [list(clock) for _, clock in groupby(ordered, key=lambda entry: (entry.metric, entry.cycle))]
-    return [segment for clock in clocks for segment in _of_clock(clock, calendar, now)]
+async def next_of_each_clock(session: TenantSession, ticket: Ticket, page: Sequence[LedgerEntry]) -> Sequence[LedgerEntry]:
+    """Where the segments end that a page of rows leaves open: the first row after it of each of its clocks."""
+    if not page:
+        return ()
+    clock, place = (col(LedgerEntry.metric), col(LedgerEntry.cycle)), (col(LedgerEntry.at), col(LedgerEntry.id))
+    is_later = sa.tuple_(*place) > sa.tuple_(sa.literal(page[-1].at, sa.DateTime(timezone=True)), sa.literal(page[-1].id, sa.BigInteger()))
+    of_page = sa.tuple_(*clock).in_({(entry.metric, entry.cycle) for entry in page})
+    later = of_ticket(LedgerEntry, ticket).where(is_later, of_page).ext(distinct_on(*clock)).order_by(*clock, *place)
+    return (await session.execute(later)).scalars().all()
 
 
-def _of_clock(entries: list[LedgerEntry], calendar: Calendar | None, now: datetime) -> list[SegmentView]:
-    shown = [_segment(before, after.at, _spent_between(before, after)) for before, after in pairwise(entries)]
-    last = entries[-1]
-    if last.kind in ("stopped", "cancelled"):
-        return shown
-    business = elapsed(calendar, last.at, now) if last.is_running and calendar else timedelta()
-    return [*shown, _segment(last, None, business)]
+def segments(page: Sequence[LedgerEntry], later: Sequence[LedgerEntry], calendar: Calendar | None, now: datetime) -> list[SegmentView]:
+    """With each row begins a segment, in which its clock ran or stood still up to the clock's next row, or to ``now`` if it is live."""
+    following = {(entry.metric, entry.cycle): entry for entry in later}
+    found = []
+    for entry in reversed(page):
+        found.append(_begun_with(entry, following.get((entry.metric, entry.cycle)), calendar, now))
+        following[entry.metric, entry.cycle] = entry
+    return [segment for segment in reversed(found) if segment is not None]
+
+
+def _begun_with(entry: LedgerEntry, after: LedgerEntry | None, calendar: Calendar | None, now: datetime) -> SegmentView | None:
+    if after is not None:
+        return _segment(entry, after.at, _spent_between(entry, after))
+    if entry.kind in ("stopped", "cancelled"):
+        return None
+    return _segment(entry, None, elapsed(calendar, entry.at, now) if entry.is_running and calendar else timedelta())
 
 
 def _spent_between(before: LedgerEntry, after: LedgerEntry) -> timedelta:
@@ -32,7 +55,7 @@ def _spent_between(before: LedgerEntry, after: LedgerEntry) -> timedelta:
 
 def _segment(entry: LedgerEntry, to: datetime | None, business: timedelta) -> SegmentView:
     return SegmentView(
-        **entry.model_dump(include={"metric", "cycle", "kind", "reason", "due_at", "policy_version", "calendar_version"}),
+        **entry.model_dump(include={"metric", "cycle", "kind", "reason", "due_at", "policy_id", "policy_version", "calendar_version"}),
         state="running" if entry.is_running else "paused",
         actor={"kind": entry.actor_kind, "id": str(entry.actor_id) if entry.actor_id else None},
         from_=entry.at,

@@ -96,6 +96,7 @@ class CycleView(View):
     metric: Metric
     cycle: int
     status: ClockStatus
+    policy_id: Id | None
     policy_version: int | None
     target_seconds: int
     elapsed_seconds: int
@@ -107,12 +108,9 @@ class CycleView(View):
     stopped_at: datetime | None
 
 
-class CyclesView(View):
-    data: list[CycleView]
-
-
 class SegmentView(View):
-    """A stretch of the ledger. ``seconds`` is business time; the segments of a cycle sum to its elapsed time."""
+    """A stretch of the ledger. ``seconds`` is business time. The segments of a cycle sum to its elapsed time: those from its last
+    `restarted` on, if a reopen began it again with nothing spent."""
 
     metric: Metric
     cycle: int
@@ -125,14 +123,11 @@ class SegmentView(View):
     seconds: float
     target_seconds: int
     due_at: datetime | None
+    policy_id: Id | None
     policy_version: int | None
     calendar_version: int | None
 
     model_config = ConfigDict(alias_generator=lambda name: to_camel(name.rstrip("_")))
-
-
-class SegmentsView(View):
-    data: list[SegmentView]
 
 
 class EscalationView(View):

@@ -112,6 +112,19 @@ class Merchant:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    async def pages(self, ticket_id: str, part: str, limit: int = 100) -> list[list[Any]]:
+        """What Lars sees of a list about a ticket, by following its links."""
+        found, link = [], f"{BASE}/tickets/{ticket_id}{part}?limit={limit}"
+        while link:
+            answer = await self.lars.get(link.removeprefix(BASE))
+            assert answer.status_code == 200, answer.text
+            found.append(answer.json()["data"])
+            link = answer.links.get("next", {}).get("url", "")
+        return found
+
+    async def whole(self, ticket_id: str, part: str) -> list[Any]:
+        return [row for page in await self.pages(ticket_id, part) for row in page]
+
     async def opened_and_assigned(self, **fields: Any) -> dict[str, Any]:
         ticket = await self.open(**fields)
         return await self.desk.until(lambda: self.get(ticket["id"]), lambda seen: seen["assigneeId"] is not None)

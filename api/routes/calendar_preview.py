@@ -14,10 +14,11 @@ from api.unit import InUnit, answer
 from models.operations.errors import Invalid, NotFound
 from models.operations.publish import current
 from models.policy.calendar import Calendar, HorizonExceeded, advance, elapsed
+from models.policy.reach import IN_SIGHT
 from models.tables.sla import RuleKind
 
 router = APIRouter(tags=["rules"])
-RANGE = timedelta(days=2 * 366)
+RANGE = IN_SIGHT
 _SECOND = timedelta(seconds=1)
 
 

@@ -1,28 +1,23 @@
 """What happened to a ticket and what is promised on it: for those who work on it."""
 
 from datetime import datetime
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
+from sqlmodel import col
 
 from api.cursor import Order, Page, Paged
 from api.letters import letter_views
 from api.reading import of_ticket
 from api.routes.path import TicketId
-from api.timeline import segments
+from api.timeline import IN_ORDER, next_of_each_clock, segments
 from api.unit import InUnit, answer
-from api.views import (
-    ContextView,
-    CyclesView,
-    CycleView,
-    EscalationView,
-    EventView,
-    NotificationView,
-    SegmentsView,
-)
+from api.views import ContextView, CycleView, EscalationView, EventView, NotificationView, SegmentView
 from models.operations.case import clock_of
 from models.operations.rulebook import rules_of
 from models.policy.calendar import Calendar
 from models.policy.clock import used
+from models.policy.sla import Metric
 from models.tables.outgoing import Notification
 from models.tables.sla import Escalation, LedgerEntry, SlaClock
 from models.tables.ticket import Event
@@ -57,27 +52,36 @@ async def list_notifications(ticket_id: TicketId, unit: InUnit, pager: Paged) ->
     return pager.answer(views, end)
 
 
-@router.get("/sla", response_model=CyclesView)
-async def show_sla(ticket_id: TicketId, unit: InUnit) -> Response:
-    """Current and past cycles of each metric, as of now."""
+@router.get("/sla", response_model=Page[CycleView])
+async def show_sla(
+    ticket_id: TicketId,
+    unit: InUnit,
+    pager: Paged,
+    metric: Annotated[Metric | None, Query(description="only the cycles of this one")] = None,
+) -> Response:
+    """Current and past cycles of each metric, as of now, in their order."""
     await unit.require_staff(ticket_id)
     now = unit.context.now()
     async with unit.ticket(ticket_id) as (session, ticket):
         calendar = (await rules_of(session, ticket)).calendar
-        rows = (await session.execute(of_ticket(SlaClock, ticket))).scalars().all()
-    cycles = [_cycle(row, now, calendar) for row in rows]
-    return answer(CyclesView(data=sorted(cycles, key=lambda cycle: (cycle.metric, cycle.cycle))))
+        clocks = of_ticket(SlaClock, ticket).where(*([] if metric is None else [col(SlaClock.metric) == metric]))
+        rows, end = await pager.page(session, clocks, Order(SlaClock.metric, SlaClock.cycle))
+    return pager.answer([_cycle(row, now, calendar) for row in rows], end)
 
 
-@router.get("/sla/timeline", response_model=SegmentsView)
-async def show_timeline(ticket_id: TicketId, unit: InUnit) -> Response:
-    """The ledger as segments: why did this breach?"""
+@router.get("/sla/timeline", response_model=Page[SegmentView])
+async def show_timeline(ticket_id: TicketId, unit: InUnit, pager: Paged) -> Response:
+    """The ledger as segments, in the order in which they began: why did this breach?
+
+    A page is of so many rows of the ledger, and the row that ends a clock begins no segment: it may show fewer than `limit`.
+    """
     await unit.require_staff(ticket_id)
     now = unit.context.now()
     async with unit.ticket(ticket_id) as (session, ticket):
         calendar = (await rules_of(session, ticket)).calendar
-        entries = (await session.execute(of_ticket(LedgerEntry, ticket))).scalars().all()
-    return answer(SegmentsView(data=segments(entries, calendar, now)))
+        rows, end = await pager.page(session, of_ticket(LedgerEntry, ticket), IN_ORDER)
+        later = await next_of_each_clock(session, ticket, rows)
+    return pager.answer(segments(rows, later, calendar, now), end)
 
 
 @router.get("/context", response_model=ContextView)
@@ -100,6 +104,7 @@ def _cycle(row: SlaClock, now: datetime, calendar: Calendar | None) -> CycleView
     return CycleView(
         **clock.model_dump(include={"metric", "cycle", "started_at", "due_at", "paused_at", "breached_at", "stopped_at"}),
         status=clock.status,
+        policy_id=row.policy_id,
         policy_version=row.policy_version,
         target_seconds=target,
         elapsed_seconds=elapsed,

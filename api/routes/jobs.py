@@ -7,7 +7,7 @@ from fastapi import APIRouter, Response
 from sqlmodel import col
 
 from api.bodies import CheckSla
-from api.caller import ADMINS, LEADING, StaffCaller
+from api.caller import ADMINS, LEADING, Caller, StaffCaller
 from api.cursor import Order, Page, Paged
 from api.job_views import JobView
 from api.reading import find
@@ -15,12 +15,12 @@ from api.routes.path import JobId
 from api.unit import InUnit, Work, answer
 from models.operations.change import Change
 from models.operations.errors import NotFound
-from models.operations.job import begin_job, cancel, kind_of, pause, resume
+from models.operations.job import begin_job, cancel, pause, resume
 from models.tables.job import Job, JobKind
 from models.tables.session import TenantSession
 
 router = APIRouter(tags=["jobs"])
-_SHOWN = ("rule", "ruleId", "version", "ticketId")
+_SHOWN = ("rule", "ruleId", "version", "ticketId", "filter")
 Word = Callable[[TenantSession, int, Change], Awaitable[Job]]
 
 
@@ -43,7 +43,8 @@ async def check_sla(unit: InUnit, _staff: StaffCaller, body: CheckSla | None = N
 @router.get("/jobs", response_model=Page[JobView])
 async def list_jobs(unit: InUnit, _staff: StaffCaller, pager: Paged) -> Response:
     """Newest first."""
-    _require_overview(unit)
+    unit.caller.require(LEADING)
+    unit.caller.require_whole_merchant()
     async with unit.reading() as session:
         mine = sa.select(Job).where(col(Job.merchant_id) == session.merchant_id)
         rows, end = await pager.page(session, mine, Order(Job.created_at, Job.id, is_descending=True))
@@ -52,18 +53,21 @@ async def list_jobs(unit: InUnit, _staff: StaffCaller, pager: Paged) -> Response
 
 @router.get("/jobs/{job_id}", response_model=JobView)
 async def get_job(job_id: JobId, unit: InUnit, _staff: StaffCaller) -> Response:
-    _require_overview(unit)
+    unit.caller.require(LEADING)
     async with unit.reading() as session:
-        job = await session.get(Job, (session.merchant_id, job_id))
+        return answer(shown(await _visible(session, unit.caller, job_id)))
+
+
+async def _visible(session: TenantSession, caller: Caller, job_id: int) -> Job:
+    """A job about one ticket is for whoever may see the ticket; any other names tickets of every organizer."""
+    job = await session.get(Job, (session.merchant_id, job_id))
+    if caller.claims.organizer_ids is not None and job is not None and "ticketId" in job.request:
+        await find(session, caller, int(job.request["ticketId"]))
+    else:
+        caller.require_whole_merchant()
     if job is None:
         raise NotFound("job")
-    return answer(shown(job))
-
-
-def _require_overview(unit: InUnit) -> None:
-    """Jobs name tickets of every organizer."""
-    unit.caller.require(LEADING)
-    unit.caller.require_whole_merchant()
+    return job
 
 
 async def begun(work: Work, kind: JobKind, request: dict[str, object]) -> Response:
@@ -78,10 +82,10 @@ def shown(job: Job) -> JobView:
 
 def _add(verb: str, word: Word) -> None:
     async def tell_job(job_id: JobId, unit: InUnit, _staff: StaffCaller) -> Response:
-        _require_overview(unit)
+        unit.caller.require(LEADING)
 
         async def work(work: Work) -> Response:
-            if await kind_of(work.session, job_id) is not JobKind.SLA_CHECK:
+            if (await _visible(work.session, work.caller, job_id)).kind is not JobKind.SLA_CHECK:
                 unit.caller.require(ADMINS)  # who may begin it may end it
             return answer(shown(await word(work.session, job_id, work.change)))
 

@@ -16,7 +16,7 @@ router = APIRouter(prefix="/reports", tags=["reports"])
 
 @router.get("/sla", response_model=SlaReportView)
 async def report_on_sla(query: Annotated[SlaQuery, Query()], unit: InUnit) -> Response:
-    """Cycles met and breached in a range of at most 366 days, and the business time that those which ended in it had used."""
+    """Cycles met and breached in a range of any length, and the business time that those which ended in it had used."""
     unit.caller.require(LEADING)
     question = query.question(unit.caller, unit.context.now())
     async with unit.reading() as session:

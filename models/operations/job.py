@@ -10,14 +10,15 @@ from sqlmodel import col
 
 from models.messages.job import JobFacts
 from models.operations import outbox
-from models.operations.assign import working
 from models.operations.case import Case
 from models.operations.change import SYSTEM, Actor, Change
 from models.operations.changing import cases_of, lock, lock_all, settle
 from models.operations.errors import Conflict, NotFound
 from models.operations.meet_deadlines import meet_deadlines
+from models.operations.publish import hold_rules
 from models.operations.retime import RuleRef, Shift, foresee, retime
-from models.operations.rulebook import Rulebook, rulebook
+from models.operations.rulebook import UNBORN, Rulebook, rulebook
+from models.operations.scope import tickets_of
 from models.policy.deadlines import due
 from models.tables.job import Job, JobKind, JobStatus
 from models.tables.session import TenantSession
@@ -33,10 +34,12 @@ _LIVE = (JobStatus.RUNNING, JobStatus.PAUSED)
 async def begin_job(session: TenantSession, kind: JobKind, request: dict[str, Any], change: Change) -> Job:
     """Start work over every ticket that is open now, or over the one that ``request`` names.
 
+    A recalculation for an older version of the rule ends.
+
     Raises:
         Conflict: the same work is under way.
     """
-    await _require_no_other(session, kind, request)
+    await _require_no_other(session, kind, request, change)
     last = (await session.execute(sa.select(sa.func.max(Ticket.id)))).scalar_one()
     request = request | {"lastTicketId": str(last or 0)}
     job = Job(
@@ -45,7 +48,7 @@ async def begin_job(session: TenantSession, kind: JobKind, request: dict[str, An
         kind=kind,
         request=request,
         result={},
-        total=(await session.execute(sa.select(sa.func.count()).select_from(_tickets(session, request, 0).subquery()))).scalar_one(),
+        total=(await session.execute(sa.select(sa.func.count()).select_from(tickets_of(session, request, 0).subquery()))).scalar_one(),
         cursor=0,
         created_by=change.by.as_text,
         created_at=change.at,
@@ -55,11 +58,6 @@ async def begin_job(session: TenantSession, kind: JobKind, request: dict[str, An
     outbox.post_job(session, facts_of(job), change)
     await session.write()
     return job
-
-
-async def kind_of(session: TenantSession, job_id: int) -> JobKind:
-    """Raises: NotFound."""
-    return (await _locked(session, job_id)).kind
 
 
 async def pause(session: TenantSession, job_id: int, change: Change) -> Job:
@@ -91,7 +89,7 @@ async def run_batch(session: TenantSession, job_id: int, at: datetime, size: int
     if job.status is not JobStatus.RUNNING:
         return facts_of(job)
     change = Change(by=Actor.of_text(job.created_by), at=at, request_id=request_id)
-    looked_at = await _WORK[job.kind](session, job, _tickets(session, job.request, job.cursor).limit(size), change)
+    looked_at = await _WORK[job.kind](session, job, tickets_of(session, job.request, job.cursor).limit(size), change)
     job.done += len(looked_at)
     job.cursor = max(looked_at, default=job.cursor)
     job.updated_at = at
@@ -103,7 +101,7 @@ async def run_batch(session: TenantSession, job_id: int, at: datetime, size: int
 async def skip_one(session: TenantSession, job_id: int, at: datetime) -> JobFacts:
     """The next ticket can't be worked on: it is counted and named, and the others have their turn."""
     job = await _locked(session, job_id)
-    ticket = (await session.execute(_tickets(session, job.request, job.cursor).limit(1))).scalar_one_or_none()
+    ticket = (await session.execute(tickets_of(session, job.request, job.cursor).limit(1))).scalar_one_or_none()
     if ticket is not None and job.status is JobStatus.RUNNING:
         job.done, job.failed, job.cursor, job.updated_at = job.done + 1, job.failed + 1, ticket.id, at
         _name(job, "failedTicketIds", [ticket.id])
@@ -127,8 +125,8 @@ def facts_of(job: Job) -> JobFacts:
 
 async def _recalculate(session: TenantSession, job: Job, tickets: Select[Ticket], change: Change) -> list[int]:
     book, rule = await rulebook(session), _rule(job)
-    if book.current(rule.id) != job.request["version"]:  # a newer one was published: whoever did so says what becomes of it
-        job.status, job.finished_at, job.result = JobStatus.CANCELLED, change.at, {**job.result, "overtakenBy": book.current(rule.id)}
+    if book.current(rule.id) != job.request["version"]:
+        _overtake(job, book.current(rule.id), change.at)
         return []
     cases = await lock_all(session, tickets, change)
     shifted = [case for case in cases if await _retime(job, case, book, rule)]
@@ -189,29 +187,44 @@ async def _check_one(session: TenantSession, job: Job, ticket_id: int, change: C
 _WORK = {JobKind.RECALCULATION: _recalculate, JobKind.PREVIEW: _preview, JobKind.SLA_CHECK: _check}
 
 
-def _tickets(session: TenantSession, request: dict[str, Any], cursor: int) -> Select[Ticket]:
-    """What is left to look at, by id: of all that were there when the job began."""
-    mine = (col(Ticket.merchant_id) == session.merchant_id) & working()
-    found = sa.select(Ticket).where(mine, col(Ticket.id) > cursor, col(Ticket.id) <= int(request["lastTicketId"])).order_by(col(Ticket.id))
-    return found.where(col(Ticket.id) == int(request["ticketId"])) if request.get("ticketId") else found
+async def _require_no_other(session: TenantSession, kind: JobKind, request: dict[str, Any], change: Change) -> None:
+    """One walk for one purpose at a time: a second one would only find the tickets that the first has in hand.
+
+    Who begins holds the merchant's rules: of two at once the second sees the first, and no newer version comes in between.
+    """
+    if kind is JobKind.PREVIEW:
+        return
+    await hold_rules(session)
+    for job_id, version in await _same(session, kind, request):
+        if version == request.get("version"):
+            raise Conflict("job_is_running", "The same work is under way.")
+        older = await _locked(session, job_id)
+        if older.status in _LIVE:
+            _overtake(older, request["version"], change.at)
+            outbox.post_job(session, facts_of(older), change)
 
 
-async def _require_no_other(session: TenantSession, kind: JobKind, request: dict[str, Any]) -> None:
-    """One walk for one purpose at a time: a second one would only find the tickets that the first has in hand."""
+async def _same(session: TenantSession, kind: JobKind, request: dict[str, Any]) -> Sequence[tuple[int, int | None]]:
+    """Id and version of what is under way. Not locked: a batch that runs keeps nobody waiting for his answer."""
     same = (col(Job.kind) == kind) & col(Job.status).in_(_LIVE) & (col(Job.merchant_id) == session.merchant_id)
     for name in ("ruleId", "ticketId"):
         same &= col(Job.request)[name].astext.is_not_distinct_from(request.get(name))
-    if kind is not JobKind.PREVIEW and (await session.execute(sa.select(col(Job.id)).where(same).limit(1))).first():
-        raise Conflict("job_is_running", "The same work is under way.")
+    return [(job_id, version) for job_id, version in await session.execute(sa.select(col(Job.id), col(Job.request)["version"]).where(same))]
+
+
+def _overtake(job: Job, newest: int, at: datetime) -> None:
+    """A newer version was published: whoever did so says what becomes of the tickets that this job has not reached."""
+    job.status, job.version, job.finished_at, job.updated_at = JobStatus.CANCELLED, job.version + 1, at, at
+    job.result = {**job.result, "overtakenBy": newest}
 
 
 def _rule(job: Job) -> RuleRef:
-    return RuleRef(RuleKind(job.request["rule"]), int(job.request["ruleId"]))
+    return RuleRef(RuleKind(job.request["rule"]), int(job.request.get("ruleId", UNBORN)))
 
 
 async def _end_if_over(session: TenantSession, job: Job, at: datetime) -> None:
     is_live = job.status in _LIVE
-    if is_live and (await session.execute(_tickets(session, job.request, job.cursor).limit(1))).first() is None:
+    if is_live and (await session.execute(tickets_of(session, job.request, job.cursor).limit(1))).first() is None:
         job.status, job.finished_at, job.version = JobStatus.DONE, at, job.version + 1
 
 

@@ -1,8 +1,11 @@
 """A merchant's rules are published: a first version, or the next one. Tickets keep the versions that they were opened under."""
 
+import asyncio
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from pydantic.alias_generators import to_camel
 from sqlalchemy import Select
 from sqlalchemy.orm import aliased
 from sqlmodel import col
@@ -11,6 +14,7 @@ from models.operations.change import Change
 from models.operations.errors import Conflict, Invalid, NotFound
 from models.policy.calendar import Calendar
 from models.policy.ladder import Ladder
+from models.policy.reach import longest_out_of_reach
 from models.policy.sla import SlaPolicy
 from models.tables.people import Category, Merchant
 from models.tables.session import TenantSession
@@ -18,7 +22,8 @@ from models.tables.sla import Rule, RuleKind
 
 Definition = Calendar | SlaPolicy | Ladder
 MAX_RULES = 200
-"""Of a kind: each process that opens tickets keeps them all."""
+MAX_VERSIONS = 2_000
+"""Both of a kind: each process that opens tickets keeps them all, and reads them all again after each that is published."""
 
 
 def versions(session: TenantSession, kind: RuleKind, rule_id: int) -> Select[Rule]:
@@ -59,7 +64,7 @@ async def publish_first(session: TenantSession, kind: RuleKind, definition: Defi
     """Publish a new rule.
 
     Raises:
-        Invalid: it refers to what the merchant has not. Conflict: there are enough.
+        Invalid: see :func:`require_sound`. Conflict: there are enough.
     """
     await hold_rules(session)
     count = sa.select(sa.func.count()).select_from(newest(session, kind).subquery())
@@ -72,7 +77,7 @@ async def publish_next(session: TenantSession, before: Rule, definition: Definit
     """Publish the version after ``before``, which is :func:`held`.
 
     Raises:
-        Invalid: it refers to what the merchant has not.
+        Invalid: see :func:`require_sound`. Conflict: there are enough.
     """
     return await _publish(session, definition, change, id=before.id, version=before.version + 1, kind=before.kind)
 
@@ -82,7 +87,8 @@ def _of_kind(session: TenantSession, kind: RuleKind) -> Select[Rule]:
 
 
 async def _publish(session: TenantSession, definition: Definition, change: Change, **key: Any) -> Rule:
-    await require_references(session, definition)
+    await _require_room(session, key["kind"])
+    await require_sound(session, definition, change.at, rule_id=key["id"])
     written = definition.model_dump(mode="json", by_alias=True)
     by = change.by.as_text
     rule = Rule(merchant_id=session.merchant_id, **key, definition=written, created_at=change.at, created_by=by)
@@ -93,13 +99,47 @@ async def _publish(session: TenantSession, definition: Definition, change: Chang
     return rule
 
 
-async def require_references(session: TenantSession, definition: Definition, place: str = "") -> None:
-    """What a policy names is there. ``place`` is where the definition stands in the body, as a JSON pointer.
+async def _require_room(session: TenantSession, kind: RuleKind) -> None:
+    count = sa.select(sa.func.count()).select_from(_of_kind(session, kind).subquery())
+    if (await session.execute(count)).scalar_one() >= MAX_VERSIONS:
+        raise Conflict("too_many_versions", f"There may be {MAX_VERSIONS} versions of all rules of this kind.")
+
+
+async def require_sound(session: TenantSession, definition: Definition, at: datetime, *, rule_id: int, place: str = "") -> None:
+    """What a policy names is there, and its calendar reaches every target. ``place`` is where the definition stands in the body, as a
+    JSON pointer; ``rule_id`` is what it defines.
 
     Raises: Invalid.
     """
-    if not isinstance(definition, SlaPolicy):
-        return
+    if isinstance(definition, SlaPolicy):
+        await _require_references(session, definition, place)
+        rule = await current(session, RuleKind.CALENDAR, definition.calendar_id)
+        await _require_reach(definition, Calendar.model_validate(rule.definition), at, place)
+    elif isinstance(definition, Calendar):
+        for policy in await _policies_under(session, rule_id):
+            await _require_reach_of(policy, definition, at, place)
+
+
+async def _require_reach(policy: SlaPolicy, calendar: Calendar, at: datetime, place: str) -> None:
+    """Beside the event loop: a calendar that is hardly ever open is laid out for two years."""
+    target = await asyncio.to_thread(longest_out_of_reach, policy, calendar, at)
+    if target is not None:
+        pointer = f"{place}/targets/{target.priority}/{to_camel(target.metric)}Seconds"
+        raise Invalid("target_out_of_reach", "The calendar has less open time than that within two years.", pointer)
+
+
+async def _require_reach_of(policy: SlaPolicy, calendar: Calendar, at: datetime, place: str) -> None:
+    if await asyncio.to_thread(longest_out_of_reach, policy, calendar, at):
+        detail = f"The policy {policy.name} promises more than the open time of two years."
+        raise Invalid("target_out_of_reach", detail, f"{place}/weekly")
+
+
+async def _policies_under(session: TenantSession, calendar_id: int) -> list[SlaPolicy]:
+    named = newest(session, RuleKind.POLICY).where(col(Rule.definition)["calendarId"].astext == str(calendar_id))
+    return [SlaPolicy.model_validate(rule.definition) for rule in (await session.execute(named)).scalars()]
+
+
+async def _require_references(session: TenantSession, definition: SlaPolicy, place: str) -> None:
     await _require(session, RuleKind.CALENDAR, definition.calendar_id, f"{place}/calendarId")
     if definition.ladder_id is not None:
         await _require(session, RuleKind.LADDER, definition.ladder_id, f"{place}/ladderId")

@@ -18,6 +18,8 @@ from models.tables.session import TenantSession
 from models.tables.sla import Rule, RuleKind
 from models.tables.ticket import Ticket
 
+UNBORN = 2**63 - 1
+"""The id of a rule that is only proposed: it comes after all others of its position, as a new one does."""
 _KEPT_MERCHANTS = 500
 _T = TypeVar("_T", bound=BaseModel)
 
@@ -84,8 +86,9 @@ class Rulebook:
         return chosen._replace(calendar_version=calendar, ladder_version=ladder)
 
     def proposing(self, kind: RuleKind, rule_id: int, definition: dict[str, Any]) -> "Rulebook":
-        """This book as it would be with one more version of a rule."""
-        new = Rule(merchant_id=self.merchant.id, id=rule_id, kind=kind, version=self._current[rule_id] + 1, definition=definition)
+        """This book as it would be with one more version of a rule, or with a new one."""
+        version = self._current.get(rule_id, 0) + 1
+        new = Rule(merchant_id=self.merchant.id, id=rule_id, kind=kind, version=version, definition=definition)
         return Rulebook(self.merchant, self.categories, [*self._rules, new])
 
     def knows(self, pin: Pin) -> bool:
@@ -165,6 +168,8 @@ def traits_of(ticket: Ticket) -> Traits:
 async def _read(session: TenantSession, merchant: Merchant) -> Rulebook:
     categories = (await session.execute(sa.select(Category).order_by(col(Category.position), col(Category.id)))).scalars()
     rules = (await session.execute(sa.select(Rule))).scalars().all()
+    for rule in rules:
+        session.expunge(rule)  # as the merchant: a proposal is made of them long after this transaction
     book = Rulebook(merchant, {category.name: category.team_id for category in categories}, list(rules))
     _kept[merchant.id] = book
     _kept.move_to_end(merchant.id)

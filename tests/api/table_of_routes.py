@@ -52,6 +52,7 @@ GET    /notifications                   403  403  403  200  200  200
 POST   /notifications/{notification_id}/replay 404 403 403 404 404 404
 POST   /calendars/{calendar_id}/preview    403  403  403  403  202  202
 POST   /calendars/{calendar_id}/recalculations    403  403  403  403  202  202
+POST   /sla-policies/preview               403  403  403  403  422  422
 POST   /sla-policies/{policy_id}/preview    403  403  403  403  202  202
 POST   /sla-policies/{policy_id}/recalculations    403  403  403  403  202  202
 POST   /escalation-ladders/{ladder_id}/preview    403  403  403  403  202  202
@@ -114,6 +115,7 @@ BODIES: dict[str, Any] = {
     "POST /calendars/preview": {"calendar": CALENDAR, "start": "2026-03-02T08:00:00Z", "seconds": 60},
     "POST /calendars/{calendar_id}/versions": CALENDAR,
     "POST /sla-policies": POLICY,
+    "POST /sla-policies/preview": {"definition": POLICY, "ticketSample": {}},
     "POST /sla-policies/{policy_id}/versions": POLICY,
     "POST /escalation-ladders": LADDER,
     "POST /escalation-ladders/{ladder_id}/versions": LADDER,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.api.rules_cast import DAYS, PATHS, calendar, definition, id_of, ladder, policy, refused
+from tests.api.rules_cast import DAYS, PATHS, calendar, definition, id_of, ladder, policy, published, refused
 from tests.desk import Desk, Merchant
 
 LONG = "x" * 201
@@ -148,6 +148,30 @@ async def test_a_policy_can_not_name_a_rule_of_another_kind(field: str, path: st
     assert refused(await shop.adam.post("/sla-policies", json=await policy(shop, **{field: await id_of(shop, path)})), f"/{field}")
 
 
+HARDLY_EVER = calendar(weekly={"mon": [["03:00", "03:01"]]})
+
+
+async def test_a_target_that_its_calendar_does_not_reach_is_refused(shop: Merchant) -> None:
+    made = await published(shop, "/calendars", HARDLY_EVER)
+    targets = {"low": {"firstResponseSeconds": 60}, "high": {"firstResponseSeconds": 60, "resolutionSeconds": 110 * 60}}
+    body = await policy(shop, calendarId=made["id"], targets=targets)
+    for path in ("/sla-policies", f"/sla-policies/{await id_of(shop, '/sla-policies')}/versions"):
+        assert refused(await shop.adam.post(path, json=body), "/targets/high/resolutionSeconds", "target_out_of_reach")
+    assert (await shop.adam.post("/sla-policies", json=body | {"targets": {"high": {"resolutionSeconds": 100 * 60}}})).status_code == 201
+
+
+async def test_a_calendar_that_does_not_reach_what_is_promised_under_it_is_refused(shop: Merchant) -> None:
+    made = await published(shop, "/calendars", calendar())
+    promised = await published(
+        shop, "/sla-policies", await policy(shop, calendarId=made["id"], targets={"low": {"resolutionSeconds": 36_000}})
+    )
+    versions = f"/calendars/{made['id']}/versions"
+    assert refused(await shop.adam.post(versions, json=HARDLY_EVER), "/weekly", "target_out_of_reach")
+    less = await policy(shop, calendarId=made["id"], targets={"low": {"resolutionSeconds": 60}})
+    await published(shop, f"/sla-policies/{promised['id']}/versions", less)
+    assert (await shop.adam.post(versions, json=HARDLY_EVER)).status_code == 201
+
+
 def _rungs(*rungs: dict[str, Any]) -> dict[str, Any]:
     return ladder(rungs=[{"level": level} | rung for level, rung in enumerate(rungs, 1)])
 
@@ -211,7 +235,7 @@ HOSTILE = [b"", b"[]", b"null", b"1", b'"x"', b"{}", b'{"name":"a\\u0000b"}', b'
 
 
 @pytest.mark.parametrize("content", HOSTILE, ids=[content[:20].decode() for content in HOSTILE])
-@pytest.mark.parametrize("path", [*PATHS, "/calendars/9/versions", "/calendars/preview"])
+@pytest.mark.parametrize("path", [*PATHS, "/calendars/9/versions", "/calendars/preview", "/sla-policies/preview"])
 async def test_what_is_no_definition_is_refused(path: str, content: bytes, shop: Merchant) -> None:
     answer = await shop.adam.post(path, content=content, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")

@@ -230,6 +230,17 @@ async def test_there_is_an_end_to_the_number_of_rules(path: str, acme: Merchant,
     assert {answer.json().get("code") for answer in answers} == {None, "too_many_rules"}
 
 
+@each_kind
+async def test_there_is_an_end_to_the_number_of_versions(path: str, acme: Merchant, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = await published(acme, path, await definition(acme, path))
+    rules = (await acme.ana.get(path)).json()["data"]
+    monkeypatch.setattr(publish, "MAX_VERSIONS", sum(rule["version"] for rule in rules) + 1)
+    body = await definition(acme, path)
+    answers = await asyncio.gather(*(acme.adam.post(f"{path}/{made['id']}/versions", json=body) for _ in range(4)))
+    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
+    assert {answer.json().get("code") for answer in answers} == {None, "too_many_versions"}
+
+
 async def _opened(merchant: Merchant) -> dict[str, Any]:
     return await merchant.open(category="general")
 

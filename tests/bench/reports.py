@@ -31,8 +31,8 @@ _BY_METRIC, _BY_ALL = (Dimension.METRIC,), tuple(Dimension)
 
 # 60 agents in 8 teams. Three in ten cycles are breached; one in ten of those still runs, as do one in twenty of the others.
 _FILL = """
-    INSERT INTO merchant (id, slug, name, rules_version, survey_after_seconds, auto_close_after_seconds, created_at)
-    VALUES ({merchant}, 'many', 'Many', 1, 1, 1, now());
+    INSERT INTO merchant (id, slug, name, rules_version, survey_after_seconds, auto_close_after_seconds, reopen_within_seconds, created_at)
+    VALUES ({merchant}, 'many', 'Many', 1, 1, 1, 1, now());
     INSERT INTO reporter (merchant_id, id, name) VALUES ({merchant}, 1, 'Rita');
     INSERT INTO team (merchant_id, id, name) SELECT {merchant}, n, 'Team ' || n FROM generate_series(1, 8) AS n;
     INSERT INTO agent (merchant_id, id, sub, name, email, role, team_id, capacity, availability, skills)
@@ -81,6 +81,7 @@ CASES = (
     Case("30 days by all four", 30, _BY_ALL),
     Case("366 days by metric", 366, _BY_METRIC),
     Case("366 days by all four", 366, _BY_ALL),
+    Case("20 years by all four", 20 * 365, _BY_ALL),
 )
 
 

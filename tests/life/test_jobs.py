@@ -11,9 +11,11 @@ from deploy.local.identity import Wanted
 from models.tables.sla import LedgerEntry
 from models.tables.ticket import Ticket
 from tests.auditor import audit, facts_of, rows
-from tests.desk import Desk, Merchant
+from tests.desk import BASE, Desk, Merchant
 from tests.life.jobs import HOUR, begun, over, policy_of_billing, proposal, publish, resolution
 from tests.life.verbs import do, known, say
+
+VERBS = ("pause", "resume", "cancel")
 
 
 async def test_a_new_version_moves_the_open_tickets_of_its_policy_and_no_others(desk: Desk, acme: Merchant) -> None:
@@ -88,9 +90,9 @@ async def test_a_new_calendar_keeps_what_was_spent_under_the_old_one(desk: Desk,
     policy = await policy_of_billing(acme, 10 * HOUR)
     ticket = await acme.opened_and_assigned(category="billing")
     desk.clock.ahead += timedelta(hours=3)
-    once_a_year = {"name": "Hardly ever", "timeZone": "UTC", "weekly": {"mon": [["03:00", "03:01"]]}}
+    hardly_ever = {"name": "Hardly ever", "timeZone": "UTC", "weekly": {"mon": [["03:00", "03:10"]]}}
     path = f"/calendars/{policy['calendarId']}"
-    assert (await acme.adam.post(f"{path}/versions", json=once_a_year)).status_code == 201
+    assert (await acme.adam.post(f"{path}/versions", json=hardly_ever)).status_code == 201
     assert (await over(desk, acme, await begun(acme, f"{path}/recalculations")))["changed"] == 1
     after = await resolution(acme, ticket)
     assert 3 * HOUR <= after["elapsedSeconds"] < 3 * HOUR + 120
@@ -156,6 +158,20 @@ async def test_a_token_of_some_organizers_decides_nothing_for_all(path: str, des
     assert answer.status_code == 403, answer.text
 
 
+async def test_who_may_see_a_ticket_follows_its_check_and_no_other_job(desk: Desk, acme: Merchant) -> None:
+    ours, theirs = [await acme.open(category="general", organizerId=organizer) for organizer in ("11", "12")]
+    olive = acme.client("olive", "lead", organizer_ids=("11",))
+    begun_by_her = await olive.post("/sla/checks", json={"ticketId": ours["id"]})
+    location = begun_by_her.headers["Location"].removeprefix(BASE)
+    assert (await olive.get(location)).json()["request"] == {"ticketId": ours["id"]}
+    await over(desk, acme, begun_by_her.json()["id"])
+    assert [(await olive.post(f"{location}/{verb}")).json()["code"] for verb in VERBS] == ["job_is_over"] * 3
+    for body, status in (({"ticketId": theirs["id"]}, 404), (None, 403)):
+        path = f"/jobs/{await begun(acme, '/sla/checks', body)}"
+        answers = [await olive.get(path), *[await olive.post(f"{path}/{verb}") for verb in VERBS]]
+        assert [answer.status_code for answer in answers] == [status] * 4
+
+
 async def test_a_lead_does_not_hold_up_what_an_admin_began(desk: Desk, acme: Merchant) -> None:
     policy = await policy_of_billing(acme, HOUR)
     job_id = await begun(acme, await publish(acme, policy, 2 * HOUR))
@@ -169,7 +185,7 @@ async def test_a_check_of_somebody_elses_ticket_is_of_nothing(acme: Merchant, gl
 
 async def test_a_job_of_another_merchant_is_not_there(acme: Merchant, globex: Merchant) -> None:
     job_id = await begun(acme, "/sla/checks")
-    for method, part in (("GET", ""), ("POST", "/pause"), ("POST", "/resume"), ("POST", "/cancel")):
+    for method, part in (("GET", ""), *(("POST", f"/{verb}") for verb in VERBS)):
         assert (await globex.adam.request(method, f"/jobs/{job_id}{part}")).status_code == 404
     assert (await globex.adam.get("/jobs")).json()["data"] == []
 

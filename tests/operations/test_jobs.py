@@ -15,6 +15,7 @@ from models.tables.outgoing import Outbox
 from models.tables.sla import LedgerEntry
 from models.tables.ticket import Ticket
 from tests.apart import Apart
+from tests.api.rules_cast import id_of
 from tests.auditor import rows
 from tests.desk import Desk, Merchant
 from tests.life.jobs import HOUR, begun, policy_of_billing, publish
@@ -77,6 +78,28 @@ async def test_the_same_work_is_begun_once_at_a_time(quiet: tuple[Apart, Desk]) 
     acme = await desk.merchant()
     await begun(acme, "/sla/checks")
     assert (await acme.lars.post("/sla/checks")).json()["code"] == "job_is_running"
+
+
+@pytest.mark.parametrize("path", ["/sla/checks", "/calendars/{}/recalculations"])
+async def test_of_eight_who_begin_the_same_work_at_once_one_does(path: str, quiet: tuple[Apart, Desk]) -> None:
+    _, desk = quiet
+    acme = await desk.merchant()
+    path = path.format(await id_of(acme, "/calendars"))
+    answers = await asyncio.gather(*(acme.adam.post(path) for _ in range(8)))
+    assert sorted(answer.status_code for answer in answers) == [202] + [409] * 7
+    assert len(await rows(desk, acme, Job)) == 1
+
+
+async def test_a_paused_recalculation_gives_way_to_that_of_a_newer_version(quiet: tuple[Apart, Desk]) -> None:
+    _, desk = quiet
+    acme, policy, paused_id = await recalculating(desk, 2)
+    await acme.adam.post(f"/jobs/{paused_id}/pause")
+    newer_id = await begun(acme, await publish(acme, policy, 3 * HOUR))
+    paused, newer = sorted(await rows(desk, acme, Job), key=lambda job: job.id)
+    assert (paused.status, paused.result, newer.status) == ("cancelled", {"overtakenBy": 3}, "running")
+    assert (await acme.adam.post(f"/jobs/{paused_id}/resume")).json()["code"] == "job_is_over"
+    assert (await batch(desk, acme, int(newer_id), 9)).done == 2
+    assert (await batch(desk, acme, paused_id, 9)).has_ended
 
 
 async def test_one_that_can_not_be_healed_holds_up_no_other(quiet: tuple[Apart, Desk]) -> None:
