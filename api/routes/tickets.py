@@ -134,4 +134,4 @@ async def _reporter(work: Work, body: OpenTicket) -> Reporter:
         return await reporter_with_address(work.session, body.reporter.name, body.reporter.email)
     if by.kind is ActorKind.REPORTER:
         return await work.session.get_one(Reporter, (work.session.merchant_id, by.id))
-    return await reporter_with_token(work.session, claims.sub, claims.name or claims.sub, claims.email)
+    return await reporter_with_token(work.session, claims.sub, claims.name, claims.email)
