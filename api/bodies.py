@@ -4,14 +4,29 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, AwareDatetime, BeforeValidator, EmailStr, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    EmailStr,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError, to_json
 
+from api.errors import Unprocessable
+from api.problems import explain
 from models.policy.assignment import Availability
 from models.policy.lifecycle import Channel, Priority, Status
 from models.policy.value import Value
 
 _ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 MAX_TEXT = 100_000
+MAX_CUSTOM_FIELDS = 64 * 1024
+"""Bytes of all custom fields of a ticket, as JSON."""
 
 
 def _id(value: object) -> int:
@@ -28,6 +43,12 @@ def _in_utc(at: datetime) -> datetime:
         raise ValueError("an instant between the years 1 and 9999") from None
 
 
+def _of_bounded_size(fields: dict[str, Any]) -> dict[str, Any]:
+    if len(to_json(fields)) > MAX_CUSTOM_FIELDS:
+        raise PydanticCustomError("too_large", "The custom fields have more than {limit} bytes of JSON", {"limit": MAX_CUSTOM_FIELDS})
+    return fields
+
+
 Id = Annotated[int, BeforeValidator(_id, json_schema_input_type=str)]
 Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Subject = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")]
@@ -35,7 +56,12 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT, patte
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Tags = Annotated[tuple[Tag, ...], Field(max_length=50)]
-CustomFields = Annotated[dict[Annotated[str, StringConstraints(min_length=1, max_length=100)], Any], Field(max_length=100)]
+CustomFields = Annotated[
+    dict[Annotated[str, StringConstraints(min_length=1, max_length=100)], Any],
+    Field(max_length=100),
+    AfterValidator(_of_bounded_size),
+]
+_CUSTOM_FIELDS: TypeAdapter[dict[str, Any]] = TypeAdapter(CustomFields)
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
@@ -67,12 +93,16 @@ class EditTicket(Value):
     organizer_id: Id | None = None
 
     def changes(self, current: dict[str, Any]) -> dict[str, Any]:
-        """The columns to set; ``current`` are the custom fields so far."""
+        """The columns to set; ``current`` are the custom fields so far.
+
+        Raises:
+            Unprocessable: with those of the patch there would be too many, or too large ones.
+        """
         given: dict[str, Any] = {name: getattr(self, name) for name in self.model_fields_set}
         if "tags" in given:
             given["tags"] = sorted(set(given["tags"] or ()))
         if "custom_fields" in given:
-            given["custom_fields"] = {} if self.custom_fields is None else _merged(current, self.custom_fields)
+            given["custom_fields"] = {} if self.custom_fields is None else _bounded(_merged(current, self.custom_fields))
         return given
 
 
@@ -151,3 +181,12 @@ def _merged(target: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
         else:
             merged[name] = value
     return merged
+
+
+def _bounded(merged: dict[str, Any]) -> dict[str, Any]:
+    """The bounds are the ticket's, however many patches it takes to reach them."""
+    try:
+        return _CUSTOM_FIELDS.validate_python(merged)
+    except ValidationError as invalid:
+        errors = [{**each, "loc": ("body", "customFields", *each["loc"])} for each in invalid.errors()]
+        raise Unprocessable(errors=explain(errors)) from None

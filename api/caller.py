@@ -44,7 +44,7 @@ class Caller:
         """The agent whose ``sub`` the token has, somebody of the staff, or the reporter."""
         claims = self.claims
         if not self.is_staff:
-            reporter = await reporter_with_token(session, claims.sub, claims.name or claims.email or claims.sub, claims.email)
+            reporter = await reporter_with_token(session, claims.sub, claims.name, claims.email)
             return Actor(kind=ActorKind.REPORTER, id=reporter.id, name=reporter.name)
         agent = await agent_with_sub(session, claims.sub)
         if agent is None:

@@ -11,13 +11,34 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import strict_json
 from api.errors import ApiError, BadRequest, TooLarge, UnsupportedMedia
-from api.problems import problem
+from api.problems import of_failure, problem
 
 MAX_BODY = 1024 * 1024
 BODY_SECONDS = 20
+GONE = 499
+"""In the log only: the client did not wait for an answer."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 log = structlog.get_logger()
+
+
+class _Gone(Exception):
+    """The client went away before his request was whole."""
+
+
+class _Answer:
+    """The way out: every answer carries the request's id. ``status`` is None as long as there is no answer."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self.status: int | None = None
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            MutableHeaders(scope=message)["X-Request-Id"] = self._request_id
+        await self._send(message)
 
 
 class Edge:
@@ -31,32 +52,39 @@ class Edge:
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
         request_id = scope["request_id"] = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(12)
-        started, status = time.perf_counter(), 500
-
-        async def answer(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id
-            await send(message)
-
+        started, answer = time.perf_counter(), _Answer(send, request_id)
         with structlog.contextvars.bound_contextvars(request_id=request_id):
-            await self._serve(scope, headers, receive, answer)
-            route = getattr(scope.get("route"), "path", None)
-            milliseconds = round((time.perf_counter() - started) * 1000, 1)
-            about = {"merchant_id": scope.get("merchant_id"), "ticket_id": scope.get("path_params", {}).get("ticket_id")}
-            log.info("request", method=scope["method"], route=route, status=status, ms=milliseconds, **about)
+            try:
+                await self._serve(scope, headers, receive, answer)
+            finally:
+                _note(scope, answer.status or GONE, time.perf_counter() - started)
 
-    async def _serve(self, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
+    async def _serve(self, scope: Scope, headers: Headers, receive: Receive, answer: _Answer) -> None:
         try:
             if scope["method"] in _WITH_BODY:
                 receive = await _bounded(headers, receive)
-        except ApiError as error:
-            response = problem(error, path=scope["path"], request_id=scope["request_id"])
-            response.headers["Connection"] = "close"  # what the client still sends is not read
-            await response(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, answer)
+        except _Gone:
+            return  # half a request is none: the app does not see it, and nobody is there to be answered
+        except ApiError as error:  # the body's: the app answers its own
+            await _refuse(error, scope, receive, answer)
+        except Exception as error:
+            failure = of_failure(error)
+            if answer.status is not None:
+                raise  # in the midst of an answer: the server cuts it off
+            await problem(failure, path=scope["path"], request_id=scope["request_id"])(scope, receive, answer)
+
+
+def _note(scope: Scope, status: int, seconds: float) -> None:
+    route = getattr(scope.get("route"), "path", None)
+    about = {"merchant_id": scope.get("merchant_id"), "ticket_id": scope.get("path_params", {}).get("ticket_id")}
+    log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1), **about)
+
+
+async def _refuse(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
+    response = problem(error, path=scope["path"], request_id=scope["request_id"])
+    response.headers["Connection"] = "close"  # what the client still sends is not read
+    await response(scope, receive, send)
 
 
 async def _bounded(headers: Headers, receive: Receive) -> Receive:
@@ -78,6 +106,8 @@ async def _read(receive: Receive) -> bytes:
     body = bytearray()
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Gone
         body += message.get("body", b"")
         if len(body) > MAX_BODY:
             raise TooLarge(f"The body has more than {MAX_BODY} bytes.")

@@ -7,8 +7,6 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic_core import to_json
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolExhausted
 from starlette.exceptions import HTTPException
 
 from api.errors import ApiError, Conflicting, Missing, Unavailable, Unprocessable
@@ -27,9 +25,18 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(KeysUnavailable, _keys)
-    for error in (DBAPIError, PoolExhausted, ConnectionError, TimeoutError):
-        app.add_exception_handler(error, _database)
-    app.add_exception_handler(Exception, _unexpected)
+
+
+def of_failure(error: Exception) -> ApiError:
+    """What no handler knows, as an answer that says nothing of it: the log does.
+
+    The database away, restarted, or this transaction a deadlock's victim: the same request may come again.
+    """
+    if is_passing(error):
+        log.warning("request.database_away", error=type(error).__name__)
+        return Unavailable("The database can't be reached.", code="database_unavailable", headers={"Retry-After": "1"})
+    log.error("request.failed", error=type(error).__name__, exc_info=error)
+    return ApiError()
 
 
 def problem(error: ApiError, *, path: str, request_id: str) -> Response:
@@ -99,19 +106,6 @@ async def _keys(request: Request, error: Exception) -> Response:
     assert isinstance(error, KeysUnavailable)  # noqa: S101
     wait = {"Retry-After": str(error.retry_after_seconds)}
     return _answer(request, Unavailable("The identity service can't be reached.", code="identity_unavailable", headers=wait))
-
-
-async def _database(request: Request, error: Exception) -> Response:
-    """Away, restarted, or a deadlock's victim: nothing was written, the same request may come again."""
-    if isinstance(error, DBAPIError) and not is_passing(error):
-        return await _unexpected(request, error)
-    log.warning("request.database_away", error=type(error).__name__)
-    return _answer(request, Unavailable("The database can't be reached.", code="database_unavailable", headers={"Retry-After": "1"}))
-
-
-async def _unexpected(request: Request, error: Exception) -> Response:
-    log.error("request.failed", error=type(error).__name__, exc_info=error)
-    return _answer(request, ApiError())
 
 
 def _answer(request: Request, error: ApiError) -> Response:

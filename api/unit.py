@@ -1,11 +1,12 @@
 """One request's work: a transaction for the caller's merchant, his idempotency key, and the relay woken after the commit."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Annotated
 
 from fastapi import Depends, Request, Response
 from pydantic import BaseModel
+from sqlalchemy import Select
 from sqlmodel import col
 
 from api.caller import ADMINS, AnyCaller, Caller
@@ -30,14 +31,21 @@ class Work:
         self.change = change
         self._if_match = if_match
 
-    @asynccontextmanager
-    async def case(self, ticket_id: int) -> AsyncIterator[Case]:
+    def case(self, ticket_id: int) -> AbstractAsyncContextManager[Case]:
         """The ticket, if the caller may see it, locked; written at the end.
 
         Raises:
             NotFound: he may not. PreconditionFailed: his If-Match is not the current version.
         """
-        async with changing(self.session, readable(self.caller).where(col(Ticket.id) == ticket_id), self.change) as case:
+        return self._one(readable(self.caller).where(col(Ticket.id) == ticket_id))
+
+    def case_even_deleted(self, ticket_id: int) -> AbstractAsyncContextManager[Case]:
+        """The same, whether it is deleted or not."""
+        return self._one(readable_with_deleted(self.caller).where(col(Ticket.id) == ticket_id))
+
+    @asynccontextmanager
+    async def _one(self, tickets: Select[Ticket]) -> AsyncIterator[Case]:
+        async with changing(self.session, tickets, self.change) as case:
             await self._require_match(case.ticket)
             yield case
 

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Query, Request, Response
-from sqlmodel import col
 
 from api.bodies import EditTicket, OpenTicket
 from api.caller import ADMINS, LEADING, Caller, StaffCaller
@@ -12,18 +11,15 @@ from api.cursor import Page, Pager
 from api.errors import Conflicting, Forbidden
 from api.filters import TicketFilter, TicketQuery
 from api.present import present
-from api.reading import readable_with_deleted
 from api.routes.path import TicketId
 from api.unit import InUnit, Work, answer, ticket_answer
 from api.views import CountView, TicketView
 from models.operations.change import ActorKind
-from models.operations.changing import changing
 from models.operations.edit import edit
 from models.operations.open_ticket import NewTicket, open_ticket
 from models.operations.people import reporter_with_address, reporter_with_token
 from models.operations.removal import delete, restore
 from models.tables.people import Reporter
-from models.tables.ticket import Ticket
 
 router = APIRouter(prefix="/tickets", tags=["tickets"])
 COUNTED_AT_MOST = 10_000
@@ -103,8 +99,7 @@ async def restore_one(ticket_id: TicketId, unit: InUnit, _staff: StaffCaller) ->
     unit.caller.require(ADMINS)
 
     async def work(work: Work) -> Response:
-        tickets = readable_with_deleted(work.caller).where(col(Ticket.id) == ticket_id)
-        async with changing(work.session, tickets, work.change) as case:
+        async with work.case_even_deleted(ticket_id) as case:
             restore(case)
         return await work.ticket(case)
 
@@ -134,4 +129,4 @@ async def _reporter(work: Work, body: OpenTicket) -> Reporter:
         return await reporter_with_address(work.session, body.reporter.name, body.reporter.email)
     if by.kind is ActorKind.REPORTER:
         return await work.session.get_one(Reporter, (work.session.merchant_id, by.id))
-    return await reporter_with_token(work.session, claims.sub, claims.name or claims.sub, claims.email)
+    return await reporter_with_token(work.session, claims.sub, claims.name, claims.email)

@@ -22,6 +22,13 @@ def newest_revision() -> str:
     return revision
 
 
+@cache
+def older_revisions() -> frozenset[str]:
+    """Those that this release knows and has left behind. One that it does not know is of a later release."""
+    known = ScriptDirectory(str(_FOLDER)).walk_revisions()
+    return frozenset(each.revision for each in known) - {newest_revision()}
+
+
 def configuration(owner_url: str) -> Config:
     config = Config()
     config.set_main_option("script_location", str(_FOLDER))

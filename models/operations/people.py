@@ -1,6 +1,8 @@
 """The people around a ticket: reporters as they first come, and agents who come and go."""
 
+import json
 from datetime import datetime
+from hashlib import sha256
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -16,30 +18,45 @@ from models.tables.session import TenantSession
 
 # Made once: these stand in the way of every ticket that is opened.
 _BY_SUB = sa.select(Reporter).where(col(Reporter.sub) == sa.bindparam("sub"))
-_UNCLAIMED = (
+_UNCLAIMED = col(Reporter.sub).is_(None) & (sa.func.lower(col(Reporter.email)) == sa.func.lower(sa.bindparam("email", type_=sa.Text)))
+_HIMSELF = (
     sa.select(Reporter)
-    .where(col(Reporter.sub).is_(None), sa.func.lower(col(Reporter.email)) == sa.bindparam("email"))
-    .order_by(col(Reporter.id))
+    .where((col(Reporter.sub) == sa.bindparam("sub")) | _UNCLAIMED)
+    .order_by(col(Reporter.sub).nulls_last(), col(Reporter.id))
     .limit(1)
-    .with_for_update(skip_locked=True)  # of two who claim the same address, one gets it
+    .with_for_update()
 )
+# The row is held as the ticket's foreign key will hold it, before anything else is: who claims it, and then opens a ticket, never waits in
+# a circle with this one.
+_ADDRESSED = (
+    sa.select(Reporter)
+    .where(sa.func.lower(col(Reporter.email)) == sa.func.lower(sa.bindparam("email", type_=sa.Text)))
+    .order_by(col(Reporter.sub).nulls_last(), col(Reporter.id))  # who came with a token goes before who is only an address
+    .limit(1)
+    .with_for_update(read=True, key_share=True)
+)
+_ONE_AT_A_TIME = sa.text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
 
 
-async def reporter_with_token(session: TenantSession, sub: str, name: str, email: str | None) -> Reporter:
-    """The reporter behind a token: known by ``sub``, or by an address that an agent once gave for him, or new."""
+async def reporter_with_token(session: TenantSession, sub: str, name: str | None, email: str | None) -> Reporter:
+    """The reporter behind a token: known by ``sub``, or by an address that an agent once gave for him, or new.
+
+    What the token leaves out stays as it was.
+    """
     found = (await session.execute(_BY_SUB, {"sub": sub})).scalar_one_or_none()
-    if found is None and email:
-        found = (await session.execute(_UNCLAIMED, {"email": email.lower()})).scalar_one_or_none()
     if found is None:
-        return await _add(session, sub, name, email)
-    if (found.sub, found.name, found.email) != (sub, name, email or found.email):
-        found.sub, found.name, found.email = sub, name, email or found.email
+        return await _welcome(session, sub, name, email)
+    _bring_up_to_date(found, sub, name, email)
     return found
 
 
 async def reporter_with_address(session: TenantSession, name: str, email: str) -> Reporter:
     """The person for whom an agent opens a ticket."""
-    return await _first(session, _has_address(email)) or await _add(session, None, name, email)
+    found = await _addressed(session, email)
+    if found is None:
+        await _come_alone(session, email=email)
+        found = await _addressed(session, email)
+    return found or await _add(session, None, name, email)
 
 
 async def agent_with_sub(session: TenantSession, sub: str) -> Agent | None:
@@ -61,18 +78,39 @@ async def set_availability(session: TenantSession, agent_id: int, state: Availab
     return agent
 
 
-def _has_address(email: str) -> sa.ColumnElement[bool]:
-    return sa.func.lower(col(Reporter.email)) == email.lower()
+async def _welcome(session: TenantSession, sub: str, name: str | None, email: str | None) -> Reporter:
+    """Who comes for the first time takes over what waits under his address. It is his from this statement on: what follows finds it."""
+    await _come_alone(session, sub=sub, email=email)
+    found = (await session.execute(_HIMSELF, {"sub": sub, "email": email})).scalar_one_or_none()
+    if found is None:
+        return await _add(session, sub, name or email or sub, email)
+    _bring_up_to_date(found, sub, name, email)
+    await session.flush()
+    return found
 
 
-async def _first(session: TenantSession, condition: sa.ColumnElement[bool]) -> Reporter | None:
-    """Who came with a token of his own goes before who is only an address."""
-    wanted = sa.select(Reporter).where(condition).order_by(col(Reporter.sub).nulls_last(), col(Reporter.id)).limit(1)
-    return (await session.execute(wanted)).scalar_one_or_none()
+def _bring_up_to_date(found: Reporter, sub: str, name: str | None, email: str | None) -> None:
+    said = (sub, name or found.name, email or found.email)
+    if (found.sub, found.name, found.email) != said:
+        found.sub, found.name, found.email = said
+
+
+async def _addressed(session: TenantSession, email: str) -> Reporter | None:
+    return (await session.execute(_ADDRESSED, {"email": email})).scalar_one_or_none()
+
+
+async def _come_alone(session: TenantSession, **names: str | None) -> None:
+    """Until the end of the transaction nobody else adds or claims a reporter by any of these names: so an address has one row.
+
+    What another one has just added is visible to the next statement.
+    """
+    given = (json.dumps(["reporter", session.merchant_id, kind, name.lower()]) for kind, name in names.items() if name)
+    keys = sorted(int.from_bytes(sha256(each.encode()).digest()[:8], signed=True) for each in given)  # in one order: never in a circle
+    await session.execute(_ONE_AT_A_TIME, {"keys": keys})
 
 
 async def _add(session: TenantSession, sub: str | None, name: str, email: str | None) -> Reporter:
-    """Of two first tickets that come at once, one adds the reporter and the other finds him."""
+    """To be asked for by who has come alone; the previous release asks without, so a conflict is still no error."""
     row = {"merchant_id": session.merchant_id, "id": session.new_id(), "sub": sub, "name": name, "email": email}
     added = insert(Reporter).values(row).on_conflict_do_nothing(index_elements=["merchant_id", "sub"])
     await session.execute(added)

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.orm import Session
 from sqlmodel import SQLModel
 
+from models.tables.discretion import keep_values_out
 from models.tables.snowflake import Lease, id_of
 
 BLOCK = 1024
@@ -180,10 +181,13 @@ def is_passing(error: BaseException) -> bool:
 
 def engine_of(url: str, *, pool_size: int) -> AsyncEngine:
     """``url`` is of the form ``postgresql://role:password@host/database``; a socket folder goes into ``?host=``."""
-    return create_async_engine(
+    engine = create_async_engine(
         sa.make_url(url).set(drivername="postgresql+asyncpg"),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=5,
         connect_args={"timeout": 5, "command_timeout": 30, "connection_class": _TenantConnection},
+        hide_parameters=True,
     )
+    keep_values_out(engine)
+    return engine

@@ -182,6 +182,7 @@ TOO_MUCH: list[tuple[str, Any]] = [
     ("customFields", []),
     ("customFields", {f"{n}": n for n in range(101)}),
     ("customFields", {"": 1}),
+    ("customFields", {"x": "y" * 64 * 1024}),
     ("organizerId", 7),
     ("organizerId", "0"),
     ("organizerId", "-1"),

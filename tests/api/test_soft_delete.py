@@ -55,6 +55,14 @@ async def test_a_restored_ticket_is_as_it_was_and_its_clocks_go_on(ticket: dict[
     assert (await resting.rita.get(deleted)).json()["subject"] == ticket["subject"]
 
 
+async def test_who_restores_may_say_which_version_he_saw(ticket: dict[str, Any], deleted: str, resting: Merchant) -> None:
+    seen = (await resting.adam.get(deleted)).headers["ETag"]
+    stale = await resting.adam.post(f"{deleted}/restore", headers={"If-Match": f'"{ticket["version"]}"'})
+    assert (stale.status_code, stale.json()["current"]["id"]) == (412, ticket["id"])
+    assert (await resting.adam.get(deleted)).json()["deletedAt"] is not None
+    assert (await resting.adam.post(f"{deleted}/restore", headers={"If-Match": seen})).status_code == 200
+
+
 async def test_what_is_not_deleted_is_not_restored(ticket: dict[str, Any], resting: Merchant) -> None:
     answer = await resting.adam.post(f"/tickets/{ticket['id']}/restore")
     assert (answer.status_code, answer.json()["code"]) == (409, "not_deleted")

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from models.links import sign
 from models.tables.outgoing import Survey
-from tests.desk import SIGNING_KEY, Desk, Merchant
+from tests.api.cut import cut
+from tests.desk import BASE, SIGNING_KEY, Desk, Merchant
 
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 
@@ -43,6 +44,11 @@ async def test_a_survey_is_answered_once(asked: Asked) -> None:
     assert (before.json()["state"], answer.status_code, answer.json()["state"]) == ("open", 200, "answered")
     assert (again.status_code, again.json()["code"]) == (409, "survey_answered")
     assert (after.json()["score"], after.json()["comment"]) == (4, "Good.")
+
+
+async def test_half_an_answer_is_not_stored(asked: Asked, desk: Desk) -> None:
+    await cut(desk, asked.client, f"{BASE}{asked.path}", [b'{"score": 1}'])
+    assert (await asked.client.get(asked.path)).json()["state"] == "open"
 
 
 async def test_an_answer_is_in_the_audit_without_its_comment(asked: Asked, acme: Merchant) -> None:

@@ -101,6 +101,18 @@ async def test_an_edit_changes_what_it_names_and_nothing_else(ticket: dict[str, 
     assert after["tags"] == ["a", "b"]
 
 
+@pytest.mark.parametrize(
+    ("patches", "code"),
+    [([{f"{n}-{m}": n for n in range(60)} for m in range(2)], "too_long"), ([{m: "x" * 40_000} for m in "ab"], "too_large")],
+)
+async def test_custom_fields_have_their_bounds_however_many_edits_they_come_in(patches: list[Any], code: str, resting: Merchant) -> None:
+    path = f"/tickets/{(await resting.open(category='general'))['id']}"
+    answers = [await resting.ana.patch(path, json={"customFields": patch}, headers={"If-Match": "*"}) for patch in patches]
+    assert [answer.status_code for answer in answers] == [200, 422]
+    assert [(error["pointer"], error["code"]) for error in answers[1].json()["errors"]] == [("/customFields", code)]
+    assert (await resting.ana.get(path)).json()["customFields"] == patches[0]
+
+
 async def test_an_edit_is_a_merge_patch_of_custom_fields(resting: Merchant) -> None:
     ticket = await resting.open(category="general", customFields={"a": 1, "b": {"c": 2, "d": 3}})
     edit: dict[str, Any] = {"customFields": {"a": None, "b": {"d": 4}, "e": []}}

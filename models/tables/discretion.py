@@ -1,0 +1,26 @@
+"""What the database says of a failure, without the values that it failed on: errors reach logs and the engine's histories."""
+
+from sqlalchemy import event
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+_QUOTING = "22"  # the class of SQLSTATEs whose message itself quotes what can't be read or kept
+
+
+def keep_values_out(engine: AsyncEngine) -> None:
+    """To be used with ``hide_parameters``, which keeps them out of SQLAlchemy's own part of a message."""
+    event.listen(engine.sync_engine, "handle_error", _forget)
+
+
+def _forget(context: ExceptionContext) -> None:
+    said = context.original_exception
+    said.__cause__ = None  # the driver's own error, whose text goes on with PostgreSQL's DETAIL: the row
+    if _quotes(said):
+        for error in filter(None, (said, context.sqlalchemy_exception)):
+            error.args = (f"({type(said).__name__}) a value can't be read or kept",)
+
+
+def _quotes(error: BaseException) -> bool:
+    """The driver refuses an argument by itself, without an SQLSTATE."""
+    state = getattr(error, "sqlstate", None)
+    return state[:2] == _QUOTING if state else "query argument" in str(error)
