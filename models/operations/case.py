@@ -25,12 +25,18 @@ _OF_CLOCK = set(Clock.model_fields)
 
 
 class Case:
-    """``clocks`` hold frozen values, replaced whole; their rows are written at the end."""
+    """``clocks`` hold frozen values, replaced whole; their rows are written at the end.
+
+    ``at`` is what the audit says: a process whose clock is behind does not write into a ticket's past, its history only goes forward.
+    ``asked_at`` is the instant that was asked for. What is due is judged by it: one whose clock was ahead has made nothing due by writing.
+    """
 
     def __init__(self, session: TenantSession, ticket: Ticket, rules: Rules, change: Change) -> None:
         self.session = session
         self.ticket = ticket
         self.change = change
+        self.asked_at = change.at
+        self.at = max(change.at, ticket.updated_at)
         self.clocks = Clocks((), rules)
         self.escalations: list[Escalation] = []
         self.has_changed = False
@@ -42,8 +48,9 @@ class Case:
         self._traits = traits_that_count(ticket)
 
     @property
-    def at(self) -> datetime:
-        return self.change.at
+    def turn_at(self) -> datetime:
+        """When its clocks turn: as asked, but never before one of them last turned."""
+        return max([self.asked_at, *(clock.turned_at for clock in self.clocks.by_key.values() if clock.turned_at)])
 
     @property
     def rules(self) -> Rules:
@@ -130,9 +137,10 @@ class Case:
         return facts.model_copy(update={"version": self.ticket.facts_version})
 
     def _write_clocks(self) -> None:
+        at = self.turn_at
         for key, clock in self.clocks.by_key.items():
             row = self._rows.get(key)
-            columns = clock.model_dump() | decision(clock, self.at, self._traits, row.decided_at if row else None)
+            columns = clock.model_dump() | decision(clock, at, self._traits, row.decided_at if row else None)
             if row is None or not (row.stopped_at or row.cancelled_at):  # what was over keeps the policy under which it ended
                 columns |= {"policy_id": self.ticket.policy_id, "policy_version": self.ticket.policy_version}
             if row is None:

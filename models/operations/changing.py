@@ -122,7 +122,7 @@ async def cases_of(session: TenantSession, tickets: Sequence[Ticket], change: Ch
     escalations = await _escalations(session, [ticket for ticket in tickets if ticket.escalation_level])
     cases = []
     for ticket in tickets:
-        case = Case(session, ticket, await rules_of(session, ticket), _not_before(ticket, change))
+        case = Case(session, ticket, await rules_of(session, ticket), change)
         case.adopt(clocks[ticket.id], escalations[ticket.id])
         cases.append(case)
     return cases
@@ -130,11 +130,6 @@ async def cases_of(session: TenantSession, tickets: Sequence[Ticket], change: Ch
 
 async def _case(session: TenantSession, ticket: Ticket, change: Change) -> Case:
     return (await cases_of(session, [ticket], change))[0]
-
-
-def _not_before(ticket: Ticket, change: Change) -> Change:
-    """A process whose clock is behind does not write into a ticket's past: its history only goes forward."""
-    return change if change.at >= ticket.updated_at else change.model_copy(update={"at": ticket.updated_at})
 
 
 async def _newest_clocks(session: TenantSession, tickets: Sequence[Ticket]) -> Mapping[int, list[SlaClock]]:

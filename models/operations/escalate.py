@@ -81,10 +81,10 @@ async def _target(case: Case, rung: Rung) -> Agent | None:
     team = await candidates(case.session, case.ticket.team_id)
     others = [candidate for candidate, _ in team if candidate.id != case.ticket.assignee_id]
     owner = next((agent for candidate, agent in team if candidate.id == case.ticket.assignee_id), None)
-    senior = choose((c for c in others if c.role is Role.SENIOR), case.at) if rung.reassign is Reassign.SENIOR else None
+    senior = choose((c for c in others if c.role is Role.SENIOR), case.asked_at) if rung.reassign is Reassign.SENIOR else None
     if senior is None and owner is not None and owner.role is Role.LEAD:
         return owner
-    return pick(team, senior or choose((c for c in others if c.role is Role.LEAD), case.at))
+    return pick(team, senior or choose((c for c in others if c.role is Role.LEAD), case.asked_at))
 
 
 async def _tell(case: Case, rung: Rung, escalation: Escalation, cause: int) -> None:

@@ -15,10 +15,10 @@ from models.policy.sla import Metric
 
 
 async def meet_deadlines(case: Case) -> None:
-    """Act on every deadline that is due at the case's instant. A deadline that was met, moved or taken meanwhile is not there any more."""
+    """Act on every deadline that is due at the instant asked for. One that was met, moved or taken meanwhile is not there any more."""
     if case.facts().has_ended:
         return
-    found = due(case.deadlines(), case.at)
+    found = due(case.deadlines(), case.asked_at)
     escalated = {_metric(deadline) for deadline in found if deadline.kind is DeadlineKind.ESCALATE}
     told_more = escalated | {_metric(deadline) for deadline in found if deadline.kind is DeadlineKind.BREACH}
     for deadline in found:

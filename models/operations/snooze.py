@@ -19,9 +19,9 @@ def snooze(case: Case, until: datetime) -> None:
     Raises:
         Invalid: ``until`` is not ahead, or too far. IllegalMove: the lifecycle has no hold from here.
     """
-    if until <= case.at:
+    if until <= case.asked_at:
         raise Invalid("not_in_the_future", "A snooze ends in the future.", "/until")
-    if until > case.at + AT_MOST_AHEAD:
+    if until > case.asked_at + AT_MOST_AHEAD:
         raise Invalid("too_far_ahead", f"A snooze ends within {AT_MOST_AHEAD.days} days.", "/until")
     if not may_snooze(case.ticket.status):
         raise IllegalMove(case.ticket.status, "snooze", allowed_from(case.ticket.status))

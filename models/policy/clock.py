@@ -64,6 +64,11 @@ class Clock(Value):
         return not (self.stopped_at or self.cancelled_at)
 
     @property
+    def turned_at(self) -> datetime | None:
+        """Since when it is as it is: runs, stands still, or is over."""
+        return max((at for at in (self.running_since, self.paused_at, self.stopped_at, self.cancelled_at) if at), default=None)
+
+    @property
     def is_running(self) -> bool:
         return self.running_since is not None
 

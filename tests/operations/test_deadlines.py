@@ -12,7 +12,7 @@ from sqlmodel import col
 from models.operations.case import Case
 from models.operations.change import SYSTEM, Actor, ActorKind, Change
 from models.operations.changing import changing
-from models.operations.converse import needs_follow_up, reply
+from models.operations.converse import needs_follow_up, note, reply
 from models.operations.edit import edit
 from models.operations.errors import Conflict
 from models.operations.meet_deadlines import meet_deadlines
@@ -160,6 +160,35 @@ async def test_what_resolving_had_cancelled_stays_cancelled_over_a_deletion(tick
                 await done
     assert (await clock(ticket, Metric.FIRST_RESPONSE)).status is ClockStatus.CANCELLED
     assert (await clock(ticket, Metric.RESOLUTION)).status is ClockStatus.RUNNING
+
+
+async def test_a_note_from_a_process_whose_clock_is_ahead_makes_nothing_due(ticket: Counter) -> None:
+    ahead = NOON + timedelta(hours=2)
+    async with ticket.at(ahead, ticket.ana) as case:
+        await note(case, "Two hours ahead of everybody else.")
+    await ticket.due(NOON + RESOLUTION * 0.75)
+    assert [level for level, _ in await ticket.ladder()] == [1]
+    async with ticket.at(NOON + timedelta(seconds=8), ticket.ana) as case:
+        await edit(case, {"category": "general"})
+        await move(case, Move.PENDING)
+    resolution = await clock(ticket, Metric.RESOLUTION)
+    assert (resolution.status, resolution.spent) == (ClockStatus.PAUSED, timedelta(seconds=8))
+    assert resolution.breached_at is None
+    events = await rows(ticket.desk, ticket.merchant, Event)
+    assert [event.at for event in events[1:]] == [ahead] * (len(events) - 1), "the audit goes forward only"
+
+
+async def test_clocks_that_a_process_ahead_has_turned_never_turn_before(ticket: Counter) -> None:
+    ahead = NOON + timedelta(hours=2)
+    async with ticket.at(ahead, ticket.ana) as case:
+        await move(case, Move.PENDING)
+    async with ticket.at(NOON + timedelta(seconds=8), ticket.ana) as case:
+        await move(case, Move.RESUME)
+        delete(case)
+    async with ticket.at(NOON + timedelta(seconds=9), ticket.ana) as case:
+        restore(case)
+    resolution = await clock(ticket, Metric.RESOLUTION)
+    assert (resolution.spent, resolution.running_since) == (timedelta(hours=2), ahead)
 
 
 async def clock(ticket: Counter, metric: Metric) -> Any:
