@@ -3,6 +3,7 @@
 An operation changes the case; :mod:`models.operations.changing` opens and writes it, in the caller's transaction.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -29,6 +30,7 @@ class Case:
 
     ``at`` is what the audit says: a process whose clock is behind does not write into a ticket's past, its history only goes forward.
     ``asked_at`` is the instant that was asked for. What is due is judged by it: one whose clock was ahead has made nothing due by writing.
+    ``breaches`` and ``warnings`` were recorded with these events and are not told yet; ``told`` learn of that clock from a rung.
     """
 
     def __init__(self, session: TenantSession, ticket: Ticket, rules: Rules, change: Change) -> None:
@@ -43,6 +45,8 @@ class Case:
         self.has_news = False
         self.freed_team_id: int | None = None
         self.breaches: dict[tuple[Metric, int], int] = {}
+        self.warnings: dict[tuple[Metric, int], int] = {}
+        self.told: dict[tuple[Metric, int], set[int]] = defaultdict(set)
         self._rows: dict[tuple[Metric, int], SlaClock] = {}
         self._known: TicketFacts | None = None
         self._traits = traits_that_count(ticket)

@@ -16,7 +16,7 @@ from models.operations.assign import assign_automatically, hold_team, working
 from models.operations.case import Case
 from models.operations.change import SYSTEM, Change
 from models.operations.errors import NotFound
-from models.operations.notify import tell_of_breaches
+from models.operations.notify import tell_what_no_rung_told
 from models.operations.rulebook import rules_of
 from models.tables.session import TenantSession
 from models.tables.sla import Escalation, SlaClock
@@ -75,7 +75,7 @@ async def answer(case: Case) -> TicketFacts:
 async def _write(*cases: Case) -> None:
     """All of them first: who picks up what waits may find one of these tickets, for its lock is our own, and opens its case anew."""
     for case in cases:
-        await tell_of_breaches(case)
+        await tell_what_no_rung_told(case)
     await cases[0].session.write()
     for case in cases:
         if case.freed_team_id is not None:

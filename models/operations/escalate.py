@@ -14,6 +14,7 @@ from models.policy.ladder import DEFAULT_LADDER, Audience, Reassign, Rung
 from models.policy.notification import NotificationKind
 from models.policy.roles import Role
 from models.policy.sla import Metric
+from models.tables.outgoing import RecipientKind
 from models.tables.people import Agent
 from models.tables.sla import Escalation, EscalationCause, EscalationOutcome
 
@@ -88,15 +89,27 @@ async def _target(case: Case, rung: Rung) -> Agent | None:
 
 
 async def _tell(case: Case, rung: Rung, escalation: Escalation, cause: int) -> None:
-    whom = rung.notify
-    said = {"level": escalation.level, "metric": escalation.metric, "dueAt": _iso(escalation.due_at), "reason": escalation.reason}
-    said |= {"fromAgentId": escalation.from_agent_id, "toAgentId": escalation.to_agent_id}
-    people = await audience(case, whom, escalation.from_agent_id, escalation.to_agent_id)
-    if escalation.outcome is EscalationOutcome.NO_TARGET:
-        leads = await audience(case, (Audience.LEAD,))
-        tell(case, NotificationKind.ESCALATION_NO_TARGET, cause, leads, **said)
-        people = _without(people, leads)
-    tell(case, NotificationKind.ESCALATED, cause, people, **said)
+    """Those whom the rung names, the old and the new owner; the lead, if that is nobody or nobody could take it."""
+    people = await audience(case, rung.notify, escalation.from_agent_id, escalation.to_agent_id)
+    is_missed = escalation.outcome is EscalationOutcome.NO_TARGET
+    leads = await audience(case, (Audience.LEAD,)) if is_missed or not any(person.address for person in people) else []
+    public = {"level": escalation.level, "metric": escalation.metric, "dueAt": _promised(case, escalation)}
+    owners = {"fromAgentId": escalation.from_agent_id, "toAgentId": escalation.to_agent_id}
+    internal = public | owners | {"reason": escalation.reason}
+    if is_missed:
+        tell(case, NotificationKind.ESCALATION_NO_TARGET, cause, leads, **internal)
+    others = _without(people, leads) if is_missed else [*people, *leads]
+    tell(case, NotificationKind.ESCALATED, cause, [person for person in others if person.kind is RecipientKind.AGENT], **internal)
+    reporters = [person for person in others if person.kind is RecipientKind.REPORTER]
+    tell(case, NotificationKind.ESCALATED, cause, reporters, **public, actorName=None)  # why and to whom is the house's own affair
+    if escalation.metric is not None and escalation.cycle is not None:
+        case.told[escalation.metric, escalation.cycle] |= {person.id for person in (*people, *leads)}
+
+
+def _promised(case: Case, escalation: Escalation) -> str | None:
+    """When the metric is due: not when the rung was."""
+    clock = case.clocks.latest(escalation.metric) if escalation.metric else None
+    return _iso(clock.due_at) if clock else None
 
 
 def _without(people: list[Recipient], told: list[Recipient]) -> list[Recipient]:

@@ -1,78 +1,28 @@
 """What happens at the very instant of a deadline, just before it and just after: judged from the row, by the instant of the deed."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
-from datetime import UTC, datetime, timedelta
+from contextlib import nullcontext
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
-from sqlmodel import col
 
 from models.operations.case import Case
-from models.operations.change import SYSTEM, Actor, ActorKind, Change
-from models.operations.changing import changing
 from models.operations.converse import needs_follow_up, note, reply
 from models.operations.edit import edit
 from models.operations.errors import Conflict
-from models.operations.meet_deadlines import meet_deadlines
 from models.operations.move import move
-from models.operations.open_ticket import NewTicket, open_ticket
-from models.operations.people import reporter_with_token
 from models.operations.removal import delete, restore
 from models.operations.snooze import snooze
 from models.policy.clock import ClockStatus
 from models.policy.lifecycle import Move, Priority, Status
 from models.policy.sla import Metric
-from models.tables.sla import Escalation, EscalationOutcome
-from models.tables.ticket import Event, Ticket
-from tests.apart import Apart
-from tests.auditor import _rows_agree, rows
-from tests.desk import Desk, Merchant
+from models.tables.sla import EscalationOutcome
+from models.tables.ticket import Event
+from tests.auditor import rows
+from tests.counter import FIRST_RESPONSE, NOON, RESOLUTION, Counter
 
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
 A_WEEK = timedelta(days=7)
-FIRST_RESPONSE, RESOLUTION = timedelta(seconds=5), timedelta(seconds=10)
-
-
-class Counter:
-    """One ticket, opened at noon, and deeds at exact instants. Nothing moves by itself."""
-
-    def __init__(self, desk: Desk, merchant: Merchant, ticket_id: int) -> None:
-        self.desk, self.merchant, self.ticket_id = desk, merchant, ticket_id
-        self.ana = Actor(kind=ActorKind.AGENT, id=merchant.agents["ana"], name="Ana")
-        self.rita = Actor(kind=ActorKind.REPORTER, name="Rita")
-
-    @asynccontextmanager
-    async def at(self, instant: datetime, by: Actor = SYSTEM) -> AsyncIterator[Case]:
-        tickets = sa.select(Ticket).where(col(Ticket.id) == self.ticket_id)
-        async with (
-            self.desk.database.writing(self.merchant.id) as session,
-            changing(session, tickets, Change(by=by, at=instant)) as case,
-        ):
-            yield case
-
-    async def due(self, instant: datetime) -> None:
-        """The engine wakes at ``instant``."""
-        async with self.at(instant) as case:
-            await meet_deadlines(case)
-
-    async def ladder(self) -> list[tuple[int, EscalationOutcome]]:
-        return [(e.level, e.outcome) for e in await rows(self.desk, self.merchant, Escalation)]
-
-
-@pytest.fixture
-async def ticket(quiet: tuple[Apart, Desk]) -> AsyncIterator[Counter]:
-    _, desk = quiet
-    acme = await desk.merchant()
-    async with desk.database.writing(acme.id) as session:
-        rita = await reporter_with_token(session, "rita", "Rita", "rita@customer.example")
-        by = Actor(kind=ActorKind.REPORTER, id=rita.id, name="Rita")
-        new = NewTicket(subject="Till", description="Broken", category="demo-fast")
-        opened = await open_ticket(session, new, rita, Change(by=by, at=NOON))
-    yield Counter(desk, acme, opened.id)
-    await _rows_agree(desk, acme)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +70,7 @@ async def test_a_pause_over_the_deadline_moves_it_by_its_length(ticket: Counter)
     await ticket.due(NOON + timedelta(days=3))
     async with ticket.at(NOON + timedelta(days=5), ticket.ana) as case:
         await move(case, Move.RESUME)
-    resolution = await clock(ticket, Metric.RESOLUTION)
+    resolution = await ticket.clock()
     assert (resolution.status, resolution.due_at) == (ClockStatus.RUNNING, NOON + timedelta(days=5, seconds=6))
     assert await ticket.ladder() == []
 
@@ -128,14 +78,14 @@ async def test_a_pause_over_the_deadline_moves_it_by_its_length(ticket: Counter)
 async def test_a_pause_after_the_deadline_takes_no_breach_back(ticket: Counter) -> None:
     async with ticket.at(NOON + timedelta(seconds=11), ticket.ana) as case:
         await move(case, Move.PENDING)
-    resolution = await clock(ticket, Metric.RESOLUTION)
+    resolution = await ticket.clock()
     assert (resolution.status, resolution.breached_at) == (ClockStatus.BREACHED, NOON + RESOLUTION)
 
 
 async def test_another_priority_of_another_policy_keeps_what_was_spent(ticket: Counter) -> None:
     async with ticket.at(NOON + timedelta(seconds=2), ticket.ana) as case:
         await edit(case, {"category": "general", "priority": Priority.URGENT})
-    resolution = await clock(ticket, Metric.RESOLUTION)
+    resolution = await ticket.clock()
     assert (resolution.target, resolution.spent) == (timedelta(hours=4), timedelta(seconds=2))
     assert resolution.due_at == NOON + timedelta(hours=4)
 
@@ -147,7 +97,7 @@ async def test_while_a_ticket_is_deleted_nothing_is_due_and_afterwards_its_clock
     assert await ticket.ladder() == []
     async with ticket.at(NOON + timedelta(days=2), ticket.ana) as case:
         restore(case)
-    resolution = await clock(ticket, Metric.RESOLUTION)
+    resolution = await ticket.clock()
     assert (resolution.status, resolution.due_at) == (ClockStatus.RUNNING, NOON + timedelta(days=2, seconds=7))
 
 
@@ -158,8 +108,8 @@ async def test_what_resolving_had_cancelled_stays_cancelled_over_a_deletion(tick
             done: Any = deed(case)
             if done is not None:
                 await done
-    assert (await clock(ticket, Metric.FIRST_RESPONSE)).status is ClockStatus.CANCELLED
-    assert (await clock(ticket, Metric.RESOLUTION)).status is ClockStatus.RUNNING
+    assert (await ticket.clock(Metric.FIRST_RESPONSE)).status is ClockStatus.CANCELLED
+    assert (await ticket.clock()).status is ClockStatus.RUNNING
 
 
 async def test_a_note_from_a_process_whose_clock_is_ahead_makes_nothing_due(ticket: Counter) -> None:
@@ -171,7 +121,7 @@ async def test_a_note_from_a_process_whose_clock_is_ahead_makes_nothing_due(tick
     async with ticket.at(NOON + timedelta(seconds=8), ticket.ana) as case:
         await edit(case, {"category": "general"})
         await move(case, Move.PENDING)
-    resolution = await clock(ticket, Metric.RESOLUTION)
+    resolution = await ticket.clock()
     assert (resolution.status, resolution.spent) == (ClockStatus.PAUSED, timedelta(seconds=8))
     assert resolution.breached_at is None
     events = await rows(ticket.desk, ticket.merchant, Event)
@@ -187,13 +137,8 @@ async def test_clocks_that_a_process_ahead_has_turned_never_turn_before(ticket: 
         delete(case)
     async with ticket.at(NOON + timedelta(seconds=9), ticket.ana) as case:
         restore(case)
-    resolution = await clock(ticket, Metric.RESOLUTION)
+    resolution = await ticket.clock()
     assert (resolution.spent, resolution.running_since) == (timedelta(hours=2), ahead)
-
-
-async def clock(ticket: Counter, metric: Metric) -> Any:
-    async with ticket.at(NOON) as case:
-        return case.clocks.latest(metric)
 
 
 @pytest.mark.parametrize(("late", "is_open"), [(timedelta(), True), (TICK, False)], ids=["exactly at", "just after"])
