@@ -88,14 +88,12 @@ class Case:
     def promises(self) -> Promises:
         policy = self.rules.policy
         taken = [e for e in self.escalations if e.metric is not None and e.cycle is not None]
-        held_off = {(e.metric, e.cycle): e.level for e in sorted(taken, key=lambda e: -e.level) if e.acknowledged_at}
         return Promises(
             clocks=tuple(self.clocks.by_key.values()),
             calendar=self.rules.calendar,
             ladder=self.rules.ladder,
             warn_at_fractions=policy.warn_at_fractions if policy else (),
             taken=frozenset((e.metric, e.cycle, e.level) for e in taken),
-            held_off=held_off,
             survey_at=self.ticket.survey_at,
             auto_close_at=self.ticket.auto_close_at,
             snoozed_until=self.ticket.snoozed_until,

@@ -68,6 +68,10 @@ def warned(case: Case, clock: Clock, fraction: float) -> None:
     case.clocks.warned(clock, fraction)
 
 
+def acknowledged(case: Case, clock: Clock) -> None:
+    case.clocks.acknowledged(clock)
+
+
 def breached(case: Case, clock: Clock) -> Clock:
     after = case.clocks.breached(clock)
     _write_notes(case, case.turn_at)

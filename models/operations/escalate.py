@@ -5,11 +5,13 @@ It changes the owner or tells, in one transaction; never silently nothing.
 
 from datetime import datetime
 
+from models.operations import clocks
 from models.operations.assign import candidates, give, pick, require_work
 from models.operations.case import Case, id_text
 from models.operations.errors import Conflict
 from models.operations.notify import Recipient, audience, tell
 from models.policy.assignment import choose
+from models.policy.clock import Clock
 from models.policy.ladder import DEFAULT_LADDER, Audience, Reassign, Rung
 from models.policy.notification import NotificationKind
 from models.policy.roles import Role
@@ -51,15 +53,35 @@ async def escalate_by_hand(case: Case, reason: str, level: int | None) -> Escala
 
 
 def acknowledge(case: Case, level: int | None) -> Escalation:
-    """Somebody cares for it: the later rungs of that metric's cycle are not taken any more."""
-    taken = [e for e in case.escalations if e.outcome is not EscalationOutcome.SUPERSEDED and level in (None, e.level)]
+    """Somebody cares for it: the later rungs of that metric's cycle are not taken any more, until the ticket is reopened.
+
+    Raises:
+        Conflict: the ticket is finished, or no rung was taken whose promise still stands.
+    """
+    require_work(case.ticket)
+    taken = [e for e in case.escalations if level in (None, e.level) and _still_counts(case, e)]
     latest = max(taken, key=lambda e: (e.taken_at, e.level), default=None)
     if latest is None:
         raise Conflict("not_escalated", "There is no escalation to acknowledge.")
-    if latest.acknowledged_at is None:
+    clock = _clock_of(case, latest)
+    if latest.acknowledged_at is None or (clock and not clock.is_acknowledged):
         latest.acknowledged_at, latest.acknowledged_by = case.at, case.change.by.id
         case.record("escalation.acknowledged", level=latest.level, metric=latest.metric, cycle=latest.cycle)
+    if clock is not None:
+        clocks.acknowledged(case, clock)
     return latest
+
+
+def _still_counts(case: Case, escalation: Escalation) -> bool:
+    """One that a person took without a promise behind it always does."""
+    clock = _clock_of(case, escalation)
+    return escalation.outcome is not EscalationOutcome.SUPERSEDED and (escalation.metric is None or (clock is not None and clock.is_live))
+
+
+def _clock_of(case: Case, escalation: Escalation) -> Clock | None:
+    """None also for an older cycle's: it is over."""
+    metric, cycle = escalation.metric, escalation.cycle
+    return None if metric is None or cycle is None else case.clocks.by_key.get((metric, cycle))
 
 
 async def _take(case: Case, rung: Rung, escalation: Escalation) -> Escalation:
