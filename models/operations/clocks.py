@@ -30,8 +30,9 @@ def asked(case: Case) -> None:
         case.clocks.asked(now)
 
 
-def followed(case: Case, reason: str) -> None:
-    with _turning(case) as now:
+def followed(case: Case, reason: str, at: datetime | None = None) -> None:
+    """``at``: when the state was to change, if that was earlier."""
+    with _turning(case, at) as now:
         case.clocks.followed(now, reason)
 
 
@@ -43,6 +44,11 @@ def resolved(case: Case) -> None:
 def cancelled(case: Case, reason: str) -> None:
     with _turning(case) as now:
         case.clocks.cancelled(now, reason)
+
+
+def deleted(case: Case) -> None:
+    with _turning(case) as now:
+        case.clocks.deleted(now)
 
 
 def restored(case: Case, deleted_at: datetime) -> None:
@@ -86,8 +92,9 @@ def standing(case: Case) -> Standing:
 
 
 @contextmanager
-def _turning(case: Case) -> Iterator[Standing]:
+def _turning(case: Case, at: datetime | None = None) -> Iterator[Standing]:
     now = standing(case)
+    now = now._replace(at=at or now.at)
     yield now
     _write_notes(case, now.at)
 

@@ -14,7 +14,7 @@ def delete(case: Case) -> None:
     if is_at_work(case.ticket) and case.ticket.assignee_id is not None:
         case.freed_team_id = case.ticket.team_id
     case.ticket.deleted_at = case.turn_at  # the very instant at which the clocks end, by which a restoration knows them
-    clocks.cancelled(case, "deleted")
+    clocks.deleted(case)
     case.record("ticket.deleted")
 
 

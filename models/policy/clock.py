@@ -124,6 +124,12 @@ def revive(clock: Clock, at: datetime) -> Clock:
     return clock.model_copy(update=update | {"paused_at": at if clock.started_at else None})
 
 
+def restore(clock: Clock) -> Clock:
+    """Take a cancellation back as if the clock had stood still; what was due before it still is."""
+    paused_at = clock.cancelled_at if clock.started_at else None
+    return clock.model_copy(update={"cancelled_at": None, "due_at": None, "paused_at": paused_at})
+
+
 def restart(clock: Clock, at: datetime) -> Clock:
     """Take a stop back and begin the same cycle again, with nothing spent."""
     return revive(clock, at).model_copy(update={"spent": ZERO, "warned_fraction": 0.0})

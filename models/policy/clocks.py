@@ -121,11 +121,16 @@ class Clocks:
             self._revive(now, clock, target, policy.on_reopen)
         self.followed(now, "reopened")
 
+    def deleted(self, now: Standing) -> None:
+        """Nothing is due while it is deleted. What was withdrawn before stays so: it may be promised again after a restoration."""
+        for metric in Metric:
+            self._turn_live(now, metric, one.cancel, Kind.CANCELLED, "deleted")
+
     def restored(self, now: Standing, deleted_at: datetime) -> None:
         """A deletion is taken back: whatever it had cancelled, and nothing else, is live again, and runs if the state lets it."""
-        for clock in [clock for metric in Metric if (clock := self.latest(metric)) and clock.cancelled_at == deleted_at]:
-            kept = self._put(clock.model_copy(update={"cancelled_at": None, "paused_at": deleted_at}))
-            if not self._runs_in(kept.metric, now.status):
+        for clock in [clock for metric in Metric if (clock := self.latest(metric)) and _ended_with(clock, deleted_at)]:
+            kept = self._put(one.restore(clock))
+            if kept.started_at and not self._runs_in(kept.metric, now.status):
                 self._notes.append(Turn(kept, Kind.PAUSED, "restored"))
         self.followed(now, "restored")
 
@@ -246,6 +251,10 @@ class Clocks:
     def _put(self, clock: Clock) -> Clock:
         self.by_key[clock.metric, clock.cycle] = clock
         return clock
+
+
+def _ended_with(clock: Clock, deleted_at: datetime) -> bool:
+    return clock.cancelled_at == deleted_at and not clock.is_withdrawn
 
 
 def goal(rules: Rules, metric: Metric, target: timedelta) -> Goal:
