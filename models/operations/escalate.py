@@ -13,6 +13,7 @@ from models.operations.notify import Recipient, audience, tell
 from models.policy.assignment import choose
 from models.policy.clock import Clock
 from models.policy.ladder import DEFAULT_LADDER, Audience, Reassign, Rung
+from models.policy.lifecycle import Status
 from models.policy.notification import NotificationKind
 from models.policy.roles import Role
 from models.policy.sla import Metric
@@ -35,7 +36,7 @@ def supersede(case: Case, rung: Rung, cycle: int, due_at: datetime) -> None:
     escalation = _escalation(case, rung.level, EscalationCause.DEADLINE)
     escalation.metric, escalation.cycle, escalation.due_at = rung.metric, cycle, due_at
     escalation.outcome = EscalationOutcome.SUPERSEDED
-    _record(case, escalation)
+    _record(case, escalation, case.ticket.status)
 
 
 async def escalate_by_hand(case: Case, reason: str, level: int | None) -> Escalation:
@@ -85,14 +86,14 @@ def _clock_of(case: Case, escalation: Escalation) -> Clock | None:
 
 
 async def _take(case: Case, rung: Rung, escalation: Escalation) -> Escalation:
-    old = case.ticket.assignee_id
+    old, status = case.ticket.assignee_id, case.ticket.status
     new = await _target(case, rung)
     if new is not None and new.id != old:
         give(case, new)
         escalation.to_agent_id, escalation.outcome = new.id, EscalationOutcome.REASSIGNED
     elif rung.reassign is not Reassign.NONE and new is None:
         escalation.outcome = EscalationOutcome.NO_TARGET
-    cause = _record(case, escalation)
+    cause = _record(case, escalation, status)
     await _tell(case, rung, escalation, cause)
     return escalation
 
@@ -152,7 +153,8 @@ def _escalation(case: Case, level: int, cause: EscalationCause) -> Escalation:
     )
 
 
-def _record(case: Case, escalation: Escalation) -> int:
+def _record(case: Case, escalation: Escalation, before: Status) -> int:
+    moved = {} if before is case.ticket.status else {"status": [before, case.ticket.status]}
     case.session.insert(escalation)
     case.escalations.append(escalation)
     case.ticket.escalation_level = max(case.ticket.escalation_level, escalation.level)
@@ -166,6 +168,7 @@ def _record(case: Case, escalation: Escalation) -> int:
         fromAgentId=id_text(escalation.from_agent_id),
         toAgentId=id_text(escalation.to_agent_id),
         reason=escalation.reason,
+        **moved,
     )
 
 

@@ -17,6 +17,8 @@ async def meet_deadlines(case: Case) -> None:
     if case.facts().has_ended:
         return
     found = due(case.deadlines(), case.asked_at)
+    if not found:  # the engine's instants are not ours any more: the data of a time zone or of holidays has changed
+        case.repeat()
     for deadline in found:
         if deadline.kind is DeadlineKind.WARN:
             _warn(case, deadline)
