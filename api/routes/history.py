@@ -16,7 +16,7 @@ from api.views import ContextView, CycleView, EscalationView, EventView, Notific
 from models.operations.case import clock_of
 from models.operations.rulebook import rules_of
 from models.policy.calendar import Calendar
-from models.policy.clock import used
+from models.policy.clock import settle, used
 from models.policy.sla import Metric
 from models.tables.outgoing import Notification
 from models.tables.sla import Escalation, LedgerEntry, SlaClock
@@ -98,7 +98,7 @@ def _event(row: Event) -> EventView:
 
 
 def _cycle(row: SlaClock, now: datetime, calendar: Calendar | None) -> CycleView:
-    clock = clock_of(row)
+    clock = settle(clock_of(row), now)  # a breach that nobody has acted on yet is one
     target = int(clock.target.total_seconds())
     elapsed = int((used(clock, now, calendar) if calendar else clock.spent).total_seconds())
     return CycleView(

@@ -3,6 +3,7 @@
 An operation changes the case; :mod:`models.operations.changing` opens and writes it, in the caller's transaction.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -25,25 +26,35 @@ _OF_CLOCK = set(Clock.model_fields)
 
 
 class Case:
-    """``clocks`` hold frozen values, replaced whole; their rows are written at the end."""
+    """``clocks`` hold frozen values, replaced whole; their rows are written at the end.
+
+    ``at`` is what the audit says: a process whose clock is behind does not write into a ticket's past, its history only goes forward.
+    ``asked_at`` is the instant that was asked for. What is due is judged by it: one whose clock was ahead has made nothing due by writing.
+    ``breaches`` and ``warnings`` were recorded with these events and are not told yet; ``told`` learn of that clock from a rung.
+    """
 
     def __init__(self, session: TenantSession, ticket: Ticket, rules: Rules, change: Change) -> None:
         self.session = session
         self.ticket = ticket
         self.change = change
+        self.asked_at = change.at
+        self.at = max(change.at, ticket.updated_at)
         self.clocks = Clocks((), rules)
         self.escalations: list[Escalation] = []
         self.has_changed = False
         self.has_news = False
         self.freed_team_id: int | None = None
         self.breaches: dict[tuple[Metric, int], int] = {}
+        self.warnings: dict[tuple[Metric, int], int] = {}
+        self.told: dict[tuple[Metric, int], set[int]] = defaultdict(set)
         self._rows: dict[tuple[Metric, int], SlaClock] = {}
         self._known: TicketFacts | None = None
         self._traits = traits_that_count(ticket)
 
     @property
-    def at(self) -> datetime:
-        return self.change.at
+    def turn_at(self) -> datetime:
+        """When its clocks turn: as asked, but never before one of them last turned."""
+        return max([self.asked_at, *(clock.turned_at for clock in self.clocks.by_key.values() if clock.turned_at)])
 
     @property
     def rules(self) -> Rules:
@@ -77,14 +88,12 @@ class Case:
     def promises(self) -> Promises:
         policy = self.rules.policy
         taken = [e for e in self.escalations if e.metric is not None and e.cycle is not None]
-        held_off = {(e.metric, e.cycle): e.level for e in sorted(taken, key=lambda e: -e.level) if e.acknowledged_at}
         return Promises(
             clocks=tuple(self.clocks.by_key.values()),
             calendar=self.rules.calendar,
             ladder=self.rules.ladder,
             warn_at_fractions=policy.warn_at_fractions if policy else (),
             taken=frozenset((e.metric, e.cycle, e.level) for e in taken),
-            held_off=held_off,
             survey_at=self.ticket.survey_at,
             auto_close_at=self.ticket.auto_close_at,
             snoozed_until=self.ticket.snoozed_until,
@@ -114,6 +123,10 @@ class Case:
         self.escalations = escalations
         self._known = self.facts()
 
+    def repeat(self) -> None:
+        """The engine goes by other facts than these: they get a new version, so that it takes them."""
+        self._known = None
+
     def summarise(self) -> TicketFacts:
         """Bring the rows up to what happened. The facts get a new version only when time is concerned."""
         if self.has_changed:
@@ -130,9 +143,10 @@ class Case:
         return facts.model_copy(update={"version": self.ticket.facts_version})
 
     def _write_clocks(self) -> None:
+        at = self.turn_at
         for key, clock in self.clocks.by_key.items():
             row = self._rows.get(key)
-            columns = clock.model_dump() | decision(clock, self.at, self._traits, row.decided_at if row else None)
+            columns = clock.model_dump() | decision(clock, at, self._traits, row.decided_at if row else None)
             if row is None or not (row.stopped_at or row.cancelled_at):  # what was over keeps the policy under which it ended
                 columns |= {"policy_id": self.ticket.policy_id, "policy_version": self.ticket.policy_version}
             if row is None:

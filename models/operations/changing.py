@@ -16,7 +16,7 @@ from models.operations.assign import assign_automatically, hold_team, working
 from models.operations.case import Case
 from models.operations.change import SYSTEM, Change
 from models.operations.errors import NotFound
-from models.operations.notify import tell_of_breaches
+from models.operations.notify import tell_what_no_rung_told
 from models.operations.rulebook import rules_of
 from models.tables.session import TenantSession
 from models.tables.sla import Escalation, SlaClock
@@ -75,7 +75,7 @@ async def answer(case: Case) -> TicketFacts:
 async def _write(*cases: Case) -> None:
     """All of them first: who picks up what waits may find one of these tickets, for its lock is our own, and opens its case anew."""
     for case in cases:
-        await tell_of_breaches(case)
+        await tell_what_no_rung_told(case)
     await cases[0].session.write()
     for case in cases:
         if case.freed_team_id is not None:
@@ -122,7 +122,7 @@ async def cases_of(session: TenantSession, tickets: Sequence[Ticket], change: Ch
     escalations = await _escalations(session, [ticket for ticket in tickets if ticket.escalation_level])
     cases = []
     for ticket in tickets:
-        case = Case(session, ticket, await rules_of(session, ticket), _not_before(ticket, change))
+        case = Case(session, ticket, await rules_of(session, ticket), change)
         case.adopt(clocks[ticket.id], escalations[ticket.id])
         cases.append(case)
     return cases
@@ -130,11 +130,6 @@ async def cases_of(session: TenantSession, tickets: Sequence[Ticket], change: Ch
 
 async def _case(session: TenantSession, ticket: Ticket, change: Change) -> Case:
     return (await cases_of(session, [ticket], change))[0]
-
-
-def _not_before(ticket: Ticket, change: Change) -> Change:
-    """A process whose clock is behind does not write into a ticket's past: its history only goes forward."""
-    return change if change.at >= ticket.updated_at else change.model_copy(update={"at": ticket.updated_at})
 
 
 async def _newest_clocks(session: TenantSession, tickets: Sequence[Ticket]) -> Mapping[int, list[SlaClock]]:

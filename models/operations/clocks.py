@@ -3,6 +3,8 @@
 What follows from what is decided in :mod:`models.policy.clocks`.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from models.operations.case import Case
@@ -14,61 +16,71 @@ from models.tables.sla import LedgerEntry
 
 
 def open_clocks(case: Case) -> None:
-    case.clocks.opened(standing(case))
-    _write_notes(case)
+    with _turning(case) as now:
+        case.clocks.opened(now)
 
 
 def answered(case: Case) -> None:
-    case.clocks.answered(standing(case))
-    _write_notes(case)
+    with _turning(case) as now:
+        case.clocks.answered(now)
 
 
 def asked(case: Case) -> None:
-    case.clocks.asked(standing(case))
-    _write_notes(case)
+    with _turning(case) as now:
+        case.clocks.asked(now)
 
 
-def followed(case: Case, reason: str) -> None:
-    case.clocks.followed(standing(case), reason)
-    _write_notes(case)
+def followed(case: Case, reason: str, at: datetime | None = None) -> None:
+    """``at``: when the state was to change, if that was earlier."""
+    with _turning(case, at) as now:
+        case.clocks.followed(now, reason)
 
 
 def resolved(case: Case) -> None:
-    case.clocks.resolved(standing(case))
-    _write_notes(case)
+    with _turning(case) as now:
+        case.clocks.resolved(now)
 
 
 def cancelled(case: Case, reason: str) -> None:
-    case.clocks.cancelled(standing(case), reason)
-    _write_notes(case)
+    with _turning(case) as now:
+        case.clocks.cancelled(now, reason)
+
+
+def deleted(case: Case) -> None:
+    with _turning(case) as now:
+        case.clocks.deleted(now)
 
 
 def restored(case: Case, deleted_at: datetime) -> None:
-    case.clocks.restored(standing(case), deleted_at)
-    _write_notes(case)
+    with _turning(case) as now:
+        case.clocks.restored(now, deleted_at)
 
 
 def reopened(case: Case) -> None:
     before = case.clocks.latest(Metric.RESOLUTION)
-    case.clocks.reopened(standing(case))
-    _write_notes(case)
+    with _turning(case) as now:
+        case.clocks.reopened(now)
     after = case.clocks.latest(Metric.RESOLUTION)
     if before and after and after.cycle > before.cycle:
         case.ticket.escalation_level = 0
 
 
 def retimed(case: Case, rules: Rules, reason: str) -> None:
-    case.clocks.retimed(standing(case), rules, reason)
-    _write_notes(case)
+    with _turning(case) as now:
+        case.clocks.retimed(now, rules, reason)
 
 
 def warned(case: Case, clock: Clock, fraction: float) -> None:
     case.clocks.warned(clock, fraction)
 
 
+def acknowledged(case: Case, clock: Clock) -> None:
+    case.clocks.acknowledged(clock)
+
+
 def breached(case: Case, clock: Clock) -> Clock:
     after = case.clocks.breached(clock)
-    _write_notes(case)
+    _write_notes(case, case.turn_at)
     return after
 
 
@@ -76,15 +88,23 @@ def standing(case: Case) -> Standing:
     """Resolving a ticket, also without a word, ends the wait for a first response."""
     ticket = case.ticket
     is_answered = ticket.first_responded_at is not None or ticket.resolution_cycle > 0
-    return Standing(case.at, ticket.status, ticket.priority, is_answered=is_answered, is_asked=ticket.asked_at is not None)
+    return Standing(case.turn_at, ticket.status, ticket.priority, is_answered=is_answered, is_asked=ticket.asked_at is not None)
 
 
-def _write_notes(case: Case) -> None:
+@contextmanager
+def _turning(case: Case, at: datetime | None = None) -> Iterator[Standing]:
+    now = standing(case)
+    now = now._replace(at=at or now.at)
+    yield now
+    _write_notes(case, now.at)
+
+
+def _write_notes(case: Case, at: datetime) -> None:
     for note in case.clocks.take_notes():
         if isinstance(note, Breach):
             _record_breach(case, note.clock)
         else:
-            _write_ledger(case, note)
+            _write_ledger(case, note, at)
 
 
 def _record_breach(case: Case, clock: Clock) -> None:
@@ -92,7 +112,7 @@ def _record_breach(case: Case, clock: Clock) -> None:
     case.breaches[clock.metric, clock.cycle] = case.record("sla.breached", metric=clock.metric, cycle=clock.cycle, dueAt=due_at)
 
 
-def _write_ledger(case: Case, turn: Turn) -> None:
+def _write_ledger(case: Case, turn: Turn, at: datetime) -> None:
     ticket, by, clock = case.ticket, case.change.by, turn.clock
     case.session.append(
         LedgerEntry,
@@ -105,7 +125,7 @@ def _write_ledger(case: Case, turn: Turn) -> None:
         reason=turn.reason,
         actor_kind=by.kind,
         actor_id=by.id,
-        at=case.at,
+        at=at,
         spent=clock.spent,
         target=clock.target,
         due_at=clock.due_at,

@@ -8,8 +8,10 @@ from models.operations import clocks
 from models.operations.assign import assign_automatically
 from models.operations.case import Case
 from models.operations.errors import Conflict, Invalid
+from models.operations.retime import versions
 from models.operations.rulebook import Pin, pin, pin_of, rulebook, traits_of
 from models.policy.lifecycle import Status
+from models.policy.rules import Rules
 
 _DECIDE_SLA = {"priority", "category", "tags", "organizer_id"}
 
@@ -26,13 +28,16 @@ async def edit(case: Case, changes: dict[str, Any]) -> None:
     differing = {name: value for name, value in changes.items() if getattr(ticket, name) != value}
     if not differing:
         return
-    before = {name: getattr(ticket, name) for name in differing}
+    before, pinned = {name: getattr(ticket, name) for name in (*differing, "team_id")}, pin_of(ticket)
     if "category" in differing:
         await _move_category(case, differing["category"])
     ticket.sqlmodel_update(differing)
-    case.record("ticket.edited", **{to_camel(name): [_plain(before[name]), _plain(value)] for name, value in differing.items()})
-    if _DECIDE_SLA & differing.keys():
-        await _retime(case, ", ".join(sorted(_DECIDE_SLA & differing.keys())))
+    deciding = sorted(_DECIDE_SLA & differing.keys())
+    rules = await _choose_rules(case) if deciding else case.rules
+    edited = {to_camel(name): [_plain(old), _plain(getattr(ticket, name))] for name, old in before.items() if getattr(ticket, name) != old}
+    case.record("ticket.edited", **edited, **versions(pinned, pin_of(ticket)))
+    if deciding:
+        clocks.retimed(case, rules, ", ".join(deciding))
     if "category" in differing and ticket.is_queued:
         await assign_automatically(case)
 
@@ -46,14 +51,14 @@ async def _move_category(case: Case, category: str | None) -> None:
         case.ticket.team_id = book.categories[category]
 
 
-async def _retime(case: Case, reason: str) -> None:
+async def _choose_rules(case: Case) -> Rules:
     """The same policy keeps the version that the ticket was opened under; another one is taken as it is now."""
-    book, rules = await rulebook(case.session), case.rules
+    book = await rulebook(case.session)
     chosen, current = book.choose(traits_of(case.ticket)), pin_of(case.ticket)
-    if _policy(chosen) != _policy(current):
-        pin(case.ticket, chosen)
-        rules = book.rules(chosen)
-    clocks.retimed(case, rules, reason)
+    if _policy(chosen) == _policy(current):
+        return case.rules
+    pin(case.ticket, chosen)
+    return book.rules(chosen)
 
 
 def _policy(chosen: Pin | None) -> int | None:

@@ -5,15 +5,19 @@ It changes the owner or tells, in one transaction; never silently nothing.
 
 from datetime import datetime
 
+from models.operations import clocks
 from models.operations.assign import candidates, give, pick, require_work
 from models.operations.case import Case, id_text
 from models.operations.errors import Conflict
 from models.operations.notify import Recipient, audience, tell
 from models.policy.assignment import choose
+from models.policy.clock import Clock
 from models.policy.ladder import DEFAULT_LADDER, Audience, Reassign, Rung
+from models.policy.lifecycle import Status
 from models.policy.notification import NotificationKind
 from models.policy.roles import Role
 from models.policy.sla import Metric
+from models.tables.outgoing import RecipientKind
 from models.tables.people import Agent
 from models.tables.sla import Escalation, EscalationCause, EscalationOutcome
 
@@ -32,7 +36,7 @@ def supersede(case: Case, rung: Rung, cycle: int, due_at: datetime) -> None:
     escalation = _escalation(case, rung.level, EscalationCause.DEADLINE)
     escalation.metric, escalation.cycle, escalation.due_at = rung.metric, cycle, due_at
     escalation.outcome = EscalationOutcome.SUPERSEDED
-    _record(case, escalation)
+    _record(case, escalation, case.ticket.status)
 
 
 async def escalate_by_hand(case: Case, reason: str, level: int | None) -> Escalation:
@@ -50,26 +54,46 @@ async def escalate_by_hand(case: Case, reason: str, level: int | None) -> Escala
 
 
 def acknowledge(case: Case, level: int | None) -> Escalation:
-    """Somebody cares for it: the later rungs of that metric's cycle are not taken any more."""
-    taken = [e for e in case.escalations if e.outcome is not EscalationOutcome.SUPERSEDED and level in (None, e.level)]
+    """Somebody cares for it: the later rungs of that metric's cycle are not taken any more, until the ticket is reopened.
+
+    Raises:
+        Conflict: the ticket is finished, or no rung was taken whose promise still stands.
+    """
+    require_work(case.ticket)
+    taken = [e for e in case.escalations if level in (None, e.level) and _still_counts(case, e)]
     latest = max(taken, key=lambda e: (e.taken_at, e.level), default=None)
     if latest is None:
         raise Conflict("not_escalated", "There is no escalation to acknowledge.")
-    if latest.acknowledged_at is None:
+    clock = _clock_of(case, latest)
+    if latest.acknowledged_at is None or (clock and not clock.is_acknowledged):
         latest.acknowledged_at, latest.acknowledged_by = case.at, case.change.by.id
         case.record("escalation.acknowledged", level=latest.level, metric=latest.metric, cycle=latest.cycle)
+    if clock is not None:
+        clocks.acknowledged(case, clock)
     return latest
 
 
+def _still_counts(case: Case, escalation: Escalation) -> bool:
+    """One that a person took without a promise behind it always does."""
+    clock = _clock_of(case, escalation)
+    return escalation.outcome is not EscalationOutcome.SUPERSEDED and (escalation.metric is None or (clock is not None and clock.is_live))
+
+
+def _clock_of(case: Case, escalation: Escalation) -> Clock | None:
+    """None also for an older cycle's: it is over."""
+    metric, cycle = escalation.metric, escalation.cycle
+    return None if metric is None or cycle is None else case.clocks.by_key.get((metric, cycle))
+
+
 async def _take(case: Case, rung: Rung, escalation: Escalation) -> Escalation:
-    old = case.ticket.assignee_id
+    old, status = case.ticket.assignee_id, case.ticket.status
     new = await _target(case, rung)
     if new is not None and new.id != old:
         give(case, new)
         escalation.to_agent_id, escalation.outcome = new.id, EscalationOutcome.REASSIGNED
     elif rung.reassign is not Reassign.NONE and new is None:
         escalation.outcome = EscalationOutcome.NO_TARGET
-    cause = _record(case, escalation)
+    cause = _record(case, escalation, status)
     await _tell(case, rung, escalation, cause)
     return escalation
 
@@ -81,22 +105,34 @@ async def _target(case: Case, rung: Rung) -> Agent | None:
     team = await candidates(case.session, case.ticket.team_id)
     others = [candidate for candidate, _ in team if candidate.id != case.ticket.assignee_id]
     owner = next((agent for candidate, agent in team if candidate.id == case.ticket.assignee_id), None)
-    senior = choose((c for c in others if c.role is Role.SENIOR), case.at) if rung.reassign is Reassign.SENIOR else None
+    senior = choose((c for c in others if c.role is Role.SENIOR), case.asked_at) if rung.reassign is Reassign.SENIOR else None
     if senior is None and owner is not None and owner.role is Role.LEAD:
         return owner
-    return pick(team, senior or choose((c for c in others if c.role is Role.LEAD), case.at))
+    return pick(team, senior or choose((c for c in others if c.role is Role.LEAD), case.asked_at))
 
 
 async def _tell(case: Case, rung: Rung, escalation: Escalation, cause: int) -> None:
-    whom = rung.notify
-    said = {"level": escalation.level, "metric": escalation.metric, "dueAt": _iso(escalation.due_at), "reason": escalation.reason}
-    said |= {"fromAgentId": escalation.from_agent_id, "toAgentId": escalation.to_agent_id}
-    people = await audience(case, whom, escalation.from_agent_id, escalation.to_agent_id)
-    if escalation.outcome is EscalationOutcome.NO_TARGET:
-        leads = await audience(case, (Audience.LEAD,))
-        tell(case, NotificationKind.ESCALATION_NO_TARGET, cause, leads, **said)
-        people = _without(people, leads)
-    tell(case, NotificationKind.ESCALATED, cause, people, **said)
+    """Those whom the rung names, the old and the new owner; the lead, if that is nobody or nobody could take it."""
+    people = await audience(case, rung.notify, escalation.from_agent_id, escalation.to_agent_id)
+    is_missed = escalation.outcome is EscalationOutcome.NO_TARGET
+    leads = await audience(case, (Audience.LEAD,)) if is_missed or not any(person.address for person in people) else []
+    public = {"level": escalation.level, "metric": escalation.metric, "dueAt": _promised(case, escalation)}
+    owners = {"fromAgentId": escalation.from_agent_id, "toAgentId": escalation.to_agent_id}
+    internal = public | owners | {"reason": escalation.reason}
+    if is_missed:
+        tell(case, NotificationKind.ESCALATION_NO_TARGET, cause, leads, **internal)
+    others = _without(people, leads) if is_missed else [*people, *leads]
+    tell(case, NotificationKind.ESCALATED, cause, [person for person in others if person.kind is RecipientKind.AGENT], **internal)
+    reporters = [person for person in others if person.kind is RecipientKind.REPORTER]
+    tell(case, NotificationKind.ESCALATED, cause, reporters, **public, actorName=None)  # why and to whom is the house's own affair
+    if escalation.metric is not None and escalation.cycle is not None:
+        case.told[escalation.metric, escalation.cycle] |= {person.id for person in (*people, *leads)}
+
+
+def _promised(case: Case, escalation: Escalation) -> str | None:
+    """When the metric is due: not when the rung was."""
+    clock = case.clocks.latest(escalation.metric) if escalation.metric else None
+    return _iso(clock.due_at) if clock else None
 
 
 def _without(people: list[Recipient], told: list[Recipient]) -> list[Recipient]:
@@ -117,7 +153,8 @@ def _escalation(case: Case, level: int, cause: EscalationCause) -> Escalation:
     )
 
 
-def _record(case: Case, escalation: Escalation) -> int:
+def _record(case: Case, escalation: Escalation, before: Status) -> int:
+    moved = {} if before is case.ticket.status else {"status": [before, case.ticket.status]}
     case.session.insert(escalation)
     case.escalations.append(escalation)
     case.ticket.escalation_level = max(case.ticket.escalation_level, escalation.level)
@@ -131,6 +168,7 @@ def _record(case: Case, escalation: Escalation) -> int:
         fromAgentId=id_text(escalation.from_agent_id),
         toAgentId=id_text(escalation.to_agent_id),
         reason=escalation.reason,
+        **moved,
     )
 
 

@@ -177,7 +177,7 @@ async def _check(session: TenantSession, job: Job, tickets: Select[Ticket], chan
 
 async def _check_one(session: TenantSession, job: Job, ticket_id: int, change: Change) -> None:
     case = await lock(session, sa.select(Ticket).where(col(Ticket.id) == ticket_id), change.model_copy(update={"by": SYSTEM}))
-    if due(case.deadlines(), case.at):
+    if due(case.deadlines(), case.asked_at):
         await meet_deadlines(case)
         job.changed += 1
         _name(job, "overdueTicketIds", [ticket_id])

@@ -4,28 +4,26 @@ from models.operations.case import Case
 from models.operations.clocks import breached, warned
 from models.operations.escalate import supersede, take_rung
 from models.operations.move import close
-from models.operations.notify import agents, tell
 from models.operations.snooze import wake
 from models.operations.survey import send_survey
 from models.policy.clock import Clock
 from models.policy.deadlines import Deadline, DeadlineKind, due
 from models.policy.ladder import Rung
-from models.policy.notification import NotificationKind
 from models.policy.sla import Metric
 
 
 async def meet_deadlines(case: Case) -> None:
-    """Act on every deadline that is due at the case's instant. A deadline that was met, moved or taken meanwhile is not there any more."""
+    """Act on every deadline that is due at the instant asked for. One that was met, moved or taken meanwhile is not there any more."""
     if case.facts().has_ended:
         return
-    found = due(case.deadlines(), case.at)
-    escalated = {_metric(deadline) for deadline in found if deadline.kind is DeadlineKind.ESCALATE}
-    told_more = escalated | {_metric(deadline) for deadline in found if deadline.kind is DeadlineKind.BREACH}
+    found = due(case.deadlines(), case.asked_at)
+    if not found:  # the engine's instants are not ours any more: the data of a time zone or of holidays has changed
+        case.repeat()
     for deadline in found:
         if deadline.kind is DeadlineKind.WARN:
-            await _warn(case, deadline, told_more)
+            _warn(case, deadline)
         elif deadline.kind is DeadlineKind.BREACH:
-            _breach(case, deadline, escalated)
+            breached(case, _clock(case, deadline))
     await _escalate(case, [deadline for deadline in found if deadline.kind is DeadlineKind.ESCALATE])
     kinds = {deadline.kind for deadline in found}
     if DeadlineKind.WAKE in kinds:
@@ -36,20 +34,12 @@ async def meet_deadlines(case: Case) -> None:
         close(case, "auto-close")
 
 
-async def _warn(case: Case, deadline: Deadline, told_more: set[Metric]) -> None:
-    """A rung or a breach that is due with it tells the same people more: one letter is enough."""
+def _warn(case: Case, deadline: Deadline) -> None:
+    """Of several that are due at once the last one is told."""
     clock, fraction = _clock(case, deadline), float(deadline.key.split("/")[2])
     warned(case, clock, fraction)
     cause = case.record("sla.warned", metric=clock.metric, cycle=clock.cycle, fraction=fraction, dueAt=deadline.due_at.isoformat())
-    if clock.metric not in told_more:
-        due_at = clock.due_at.isoformat() if clock.due_at else None
-        tell(case, NotificationKind.SLA_WARNING, cause, await agents(case, case.ticket.assignee_id), metric=clock.metric, dueAt=due_at)
-
-
-def _breach(case: Case, deadline: Deadline, escalated: set[Metric]) -> None:
-    clock = breached(case, _clock(case, deadline))
-    if clock.metric in escalated:
-        case.breaches.pop((clock.metric, clock.cycle), None)
+    case.warnings[clock.metric, clock.cycle] = cause
 
 
 async def _escalate(case: Case, found: list[Deadline]) -> None:

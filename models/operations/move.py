@@ -83,7 +83,7 @@ async def reopen(case: Case, reason: str | None) -> int:
 def is_too_late(case: Case) -> bool:
     """Whether the reporter writes on, or reopens, what was resolved longer ago than the merchant's window."""
     until = case.ticket.reopen_until
-    return case.change.by.is_reporter and case.ticket.status is Status.RESOLVED and until is not None and case.at > until
+    return case.change.by.is_reporter and case.ticket.status is Status.RESOLVED and until is not None and case.asked_at > until
 
 
 async def _reopen_and_tell(case: Case, reason: str | None) -> None:

@@ -13,6 +13,7 @@ from models.operations.change import ActorKind
 from models.policy.ladder import Audience
 from models.policy.notification import NotificationKind
 from models.policy.roles import Role
+from models.policy.sla import Metric
 from models.tables.outgoing import Notification, RecipientKind
 from models.tables.people import Agent, Reporter
 from models.tables.session import RESERVE
@@ -41,7 +42,7 @@ def tell(case: Case, kind: NotificationKind, cause: int, people: Iterable[Recipi
             recipient_id=person.id,
             recipient_name=person.name,
             address=person.address,
-            context=context | {"actorName": case.change.by.name},
+            context={"actorName": case.change.by.name} | context,
             status=NotificationStatus.PENDING,
             round=ref.round,
             created_at=case.at,
@@ -50,15 +51,26 @@ def tell(case: Case, kind: NotificationKind, cause: int, people: Iterable[Recipi
         outbox.post_delivery(case.session, ref, case.change)
 
 
-async def tell_of_breaches(case: Case) -> None:
-    """A breach that no rung tells of: the assignee and the lead learn it."""
-    if not case.breaches:
-        return
-    people = await audience(case, (Audience.ASSIGNEE, Audience.LEAD))
-    for (metric, cycle), cause in case.breaches.items():
-        breached_at = case.clocks.by_key[metric, cycle].breached_at
-        tell(case, NotificationKind.SLA_BREACHED, cause, people, metric=metric, dueAt=breached_at.isoformat() if breached_at else None)
-    case.breaches.clear()
+async def tell_what_no_rung_told(case: Case) -> None:
+    """Of a breach the assignee and the lead learn, of a warning the assignee; but whom a rung tells of the same metric, it tells more."""
+    if case.breaches:
+        people = await audience(case, (Audience.ASSIGNEE, Audience.LEAD))
+        for key, cause in case.breaches.items():
+            _tell_of_clock(case, NotificationKind.SLA_BREACHED, cause, people, key)
+    warnings = {key: cause for key, cause in case.warnings.items() if key not in case.breaches}
+    if warnings:
+        people = await agents(case, case.ticket.assignee_id)
+        for key, cause in warnings.items():
+            _tell_of_clock(case, NotificationKind.SLA_WARNING, cause, people, key)
+    for told in (case.breaches, case.warnings, case.told):
+        told.clear()
+
+
+def _tell_of_clock(case: Case, kind: NotificationKind, cause: int, people: list[Recipient], key: tuple[Metric, int]) -> None:
+    clock = case.clocks.by_key[key]
+    due_at = clock.breached_at or clock.due_at
+    untold = [person for person in people if person.id not in case.told[key]]
+    tell(case, kind, cause, untold, metric=clock.metric, dueAt=due_at.isoformat() if due_at else None)
 
 
 async def audience(case: Case, whom: Sequence[Audience], *agent_ids: int | None) -> list[Recipient]:

@@ -13,8 +13,8 @@ def delete(case: Case) -> None:
     """Its clocks end and its workflow with them."""
     if is_at_work(case.ticket) and case.ticket.assignee_id is not None:
         case.freed_team_id = case.ticket.team_id
-    clocks.cancelled(case, "deleted")
-    case.ticket.deleted_at = case.at
+    case.ticket.deleted_at = case.turn_at  # the very instant at which the clocks end, by which a restoration knows them
+    clocks.deleted(case)
     case.record("ticket.deleted")
 
 
@@ -26,7 +26,7 @@ def restore(case: Case) -> None:
     case.ticket.deleted_at = None
     case.record("ticket.restored")
     clocks.restored(case, deleted_at)
-    _postpone(case.ticket, max(case.at - deleted_at, timedelta()))
+    _postpone(case.ticket, max(case.turn_at - deleted_at, timedelta()))
 
 
 def _postpone(ticket: Ticket, by: timedelta) -> None:

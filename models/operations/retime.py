@@ -39,8 +39,7 @@ def foresee(case: Case, book: Rulebook, rule: RuleRef) -> Shift | None:
 def retime(case: Case, book: Rulebook, rule: RuleRef, shift: Shift, job_id: int) -> None:
     """Do what :func:`foresee` has seen."""
     pin(case.ticket, shift.after)
-    versions = _versions(shift.before, shift.after)
-    case.record("sla.retimed", rule=rule.kind.value, ruleId=str(rule.id), jobId=str(job_id), **versions)
+    case.record("sla.retimed", rule=rule.kind.value, ruleId=str(rule.id), jobId=str(job_id), **versions(shift.before, shift.after))
     clocks.retimed(case, book.rules(shift.after), f"new version of a {rule.kind.value}")
 
 
@@ -53,7 +52,7 @@ def _is_due(clock: Clock, at: datetime) -> bool:
     return clock.is_running and clock.due_at is not None and clock.due_at <= at
 
 
-def _versions(before: Pin | None, after: Pin | None) -> dict[str, object]:
+def versions(before: Pin | None, after: Pin | None) -> dict[str, object]:
     """Old and new of each, as the audit shows a change."""
     named = {
         "policyId": "policy_id",

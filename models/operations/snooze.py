@@ -2,6 +2,9 @@
 
 from datetime import datetime, timedelta
 
+import sqlalchemy as sa
+from sqlmodel import col
+
 from models.operations import clocks
 from models.operations.case import Case
 from models.operations.errors import IllegalMove, Invalid
@@ -9,6 +12,7 @@ from models.operations.move import enter
 from models.operations.notify import responsible, tell
 from models.policy.lifecycle import Status, allowed_from, may_snooze
 from models.policy.notification import NotificationKind
+from models.tables.sla import LedgerEntry
 
 AT_MOST_AHEAD = timedelta(days=366)
 
@@ -19,9 +23,9 @@ def snooze(case: Case, until: datetime) -> None:
     Raises:
         Invalid: ``until`` is not ahead, or too far. IllegalMove: the lifecycle has no hold from here.
     """
-    if until <= case.at:
+    if until <= case.asked_at:
         raise Invalid("not_in_the_future", "A snooze ends in the future.", "/until")
-    if until > case.at + AT_MOST_AHEAD:
+    if until > case.asked_at + AT_MOST_AHEAD:
         raise Invalid("too_far_ahead", f"A snooze ends within {AT_MOST_AHEAD.days} days.", "/until")
     if not may_snooze(case.ticket.status):
         raise IllegalMove(case.ticket.status, "snooze", allowed_from(case.ticket.status))
@@ -30,11 +34,19 @@ def snooze(case: Case, until: datetime) -> None:
 
 
 async def wake(case: Case) -> None:
-    """Its time has come: the ticket is open again, its clocks go on, and whoever has it is told; the lead, if nobody has."""
+    """Its time has come: the ticket is open again and whoever has it is told; the lead, if nobody has. Its clocks go on from that time."""
     until = case.ticket.snoozed_until
     cause = enter(case, Status.OPEN, "ticket.woken")
-    clocks.followed(case, "woken")
+    clocks.followed(case, "woken", until and max(until, await _last_turn(case)))
     tell(case, NotificationKind.TICKET_WOKEN, cause, await responsible(case), dueAt=until.isoformat() if until else None)
+
+
+async def _last_turn(case: Case) -> datetime:
+    """A late wake moves no promise, but the ledger goes forward only: a clock may have been timed anew meanwhile."""
+    last = sa.select(sa.func.coalesce(sa.func.max(col(LedgerEntry.at)), case.ticket.created_at)).where(
+        col(LedgerEntry.merchant_id) == case.ticket.merchant_id, col(LedgerEntry.ticket_id) == case.ticket.id
+    )
+    return (await case.session.execute(last)).scalar_one()
 
 
 def _put_aside(case: Case, until: datetime) -> None:

@@ -5,15 +5,26 @@ happened and gives back a new clock; none reads the wall clock. All instants are
 microsecond.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
+
+from pydantic import field_serializer
 
 from models.policy.calendar import Calendar, HorizonExceeded, advance, elapsed
 from models.policy.sla import Metric
 from models.policy.value import Value
 
 ZERO = timedelta()
-Fractions = tuple[float, ...]
+
+
+class Goal(NamedTuple):
+    """How much a clock may use, and what is to happen on the way: warnings at ``fractions``, rungs by level after so much use."""
+
+    target: timedelta
+    fractions: tuple[float, ...] = ()
+    rungs: Mapping[int, timedelta] = {}
 
 
 class ClockStatus(StrEnum):
@@ -30,6 +41,8 @@ class Clock(Value):
     """``warned_fraction`` is the highest warning given so far. A breach, once recorded, is never taken back.
 
     ``is_withdrawn``: cancelled because the metric is promised no more; should it be promised again, the clock goes on.
+    ``reached``: since when rungs are due, by level, as far as a pause or another target would have it forgotten.
+    ``is_acknowledged``: somebody cares for it since it was last reopened; no rung is due any more.
     """
 
     metric: Metric
@@ -45,6 +58,12 @@ class Clock(Value):
     stopped_at: datetime | None = None
     cancelled_at: datetime | None = None
     is_withdrawn: bool = False
+    reached: Mapping[int, datetime] = {}
+    is_acknowledged: bool = False
+
+    @field_serializer("reached")
+    def _as_json(self, reached: Mapping[int, datetime]) -> dict[str, str]:
+        return {str(level): at.isoformat() for level, at in reached.items()}
 
     @property
     def status(self) -> ClockStatus:
@@ -62,6 +81,11 @@ class Clock(Value):
     def is_live(self) -> bool:
         """Whether the metric is still to be met: running, standing still, or not yet started."""
         return not (self.stopped_at or self.cancelled_at)
+
+    @property
+    def turned_at(self) -> datetime | None:
+        """Since when it is as it is: runs, stands still, or is over."""
+        return max((at for at in (self.running_since, self.paused_at, self.stopped_at, self.cancelled_at) if at), default=None)
 
     @property
     def is_running(self) -> bool:
@@ -95,9 +119,15 @@ def cancel(clock: Clock, at: datetime, calendar: Calendar) -> Clock:
 
 
 def revive(clock: Clock, at: datetime) -> Clock:
-    """Take a stop, or a withdrawal, back. The clock stands still until it is started."""
-    update = {"stopped_at": None, "cancelled_at": None, "is_withdrawn": False, "due_at": None}
+    """Take a stop, or a withdrawal, back. The clock stands still until it is started; what was due when it ended is due anew then."""
+    update: dict[str, object] = {"stopped_at": None, "cancelled_at": None, "is_withdrawn": False, "due_at": None, "reached": {}}
     return clock.model_copy(update=update | {"paused_at": at if clock.started_at else None})
+
+
+def restore(clock: Clock) -> Clock:
+    """Take a cancellation back as if the clock had stood still; what was due before it still is."""
+    paused_at = clock.cancelled_at if clock.started_at else None
+    return clock.model_copy(update={"cancelled_at": None, "due_at": None, "paused_at": paused_at})
 
 
 def restart(clock: Clock, at: datetime) -> Clock:
@@ -105,18 +135,26 @@ def restart(clock: Clock, at: datetime) -> Clock:
     return revive(clock, at).model_copy(update={"spent": ZERO, "warned_fraction": 0.0})
 
 
-def retime(clock: Clock, at: datetime, target: timedelta, *, was: Calendar, calendar: Calendar, fractions: Fractions) -> Clock:  # noqa: PLR0913
-    """Give a new target or calendar from ``at`` on; what was spent under the calendar ``was`` stays spent."""
-    kept = aim(clock.model_copy(update=_halt(clock, at, was)), target, fractions)
+def retime(clock: Clock, at: datetime, goal: Goal, *, was: Calendar, calendar: Calendar) -> Clock:
+    """Give a new goal or calendar from ``at`` on; what was spent under the calendar ``was`` stays spent."""
+    kept = aim(clock.model_copy(update=_halt(clock, at, was)), goal)
     if not clock.is_running:
         return kept
     return start(kept, at, calendar)
 
 
-def aim(clock: Clock, target: timedelta, fractions: Fractions) -> Clock:
-    """Give a clock that stands still another target. Of the warnings at ``fractions``, those not reached any more will be given again."""
-    given = (fraction for fraction in fractions if fraction <= clock.warned_fraction and clock.spent >= target * fraction)
-    return clock.model_copy(update={"target": target, "warned_fraction": max(given, default=0.0)})
+def aim(clock: Clock, goal: Goal) -> Clock:
+    """Give a clock that stands still another goal. Warnings not reached any more will be given again, rungs be due again."""
+    given = (each for each in goal.fractions if each <= clock.warned_fraction and clock.spent >= goal.target * each)
+    still = {level: at for level, at in clock.reached.items() if level in goal.rungs and clock.spent >= goal.rungs[level]}
+    return clock.model_copy(update={"target": goal.target, "warned_fraction": max(given, default=0.0), "reached": still})
+
+
+def reach(clock: Clock, at: datetime, rungs: Mapping[int, timedelta], calendar: Calendar) -> Clock:
+    """Keep since when rungs are due that became so before ``at``, whoever may have missed it."""
+    instants = {level: instant_of(clock, amount, calendar) for level, amount in rungs.items() if level not in clock.reached}
+    due = {level: instant for level, instant in instants.items() if instant is not None and instant < at}
+    return clock.model_copy(update={"reached": {**clock.reached, **due}}) if due else clock
 
 
 def settle(clock: Clock, at: datetime) -> Clock:
@@ -135,6 +173,10 @@ def breach(clock: Clock) -> Clock:
 
 def warn(clock: Clock, fraction: float) -> Clock:
     return clock.model_copy(update={"warned_fraction": max(clock.warned_fraction, fraction)})
+
+
+def acknowledge(clock: Clock) -> Clock:
+    return clock.model_copy(update={"is_acknowledged": True})
 
 
 def used(clock: Clock, at: datetime, calendar: Calendar) -> timedelta:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from models.policy import clock as one
-from models.policy.clock import Clock
+from models.policy.clock import Clock, Goal
 from models.policy.lifecycle import UNFINISHED, Priority, Status
 from models.policy.rules import Rules
 from models.policy.sla import Metric, OnReopen
@@ -118,14 +118,19 @@ class Clocks:
         if clock is None or clock.cancelled_at or policy.on_reopen is OnReopen.NEW_CYCLE or is_over:
             self._add(now, Metric.RESOLUTION, "reopened")
         else:
-            self._revive(now, one.aim(clock, target, policy.warn_at_fractions), policy.on_reopen)
+            self._revive(now, clock, target, policy.on_reopen)
         self.followed(now, "reopened")
+
+    def deleted(self, now: Standing) -> None:
+        """Nothing is due while it is deleted. What was withdrawn before stays so: it may be promised again after a restoration."""
+        for metric in Metric:
+            self._turn_live(now, metric, one.cancel, Kind.CANCELLED, "deleted")
 
     def restored(self, now: Standing, deleted_at: datetime) -> None:
         """A deletion is taken back: whatever it had cancelled, and nothing else, is live again, and runs if the state lets it."""
-        for clock in [clock for metric in Metric if (clock := self.latest(metric)) and clock.cancelled_at == deleted_at]:
-            kept = self._put(clock.model_copy(update={"cancelled_at": None, "paused_at": deleted_at}))
-            if not self._runs_in(kept.metric, now.status):
+        for clock in [clock for metric in Metric if (clock := self.latest(metric)) and _ended_with(clock, deleted_at)]:
+            kept = self._put(one.restore(clock))
+            if kept.started_at and not self._runs_in(kept.metric, now.status):
                 self._notes.append(Turn(kept, Kind.PAUSED, "restored"))
         self.followed(now, "restored")
 
@@ -148,6 +153,9 @@ class Clocks:
     def warned(self, clock: Clock, fraction: float) -> None:
         self._put(one.warn(clock, fraction))
 
+    def acknowledged(self, clock: Clock) -> None:
+        self._put(one.acknowledge(clock))
+
     def breached(self, clock: Clock) -> Clock:
         """Record a breach, once, with the instant at which it became true."""
         return self._note_breach(clock, one.breach(clock))
@@ -166,9 +174,9 @@ class Clocks:
 
     def _renew(self, now: Standing, withdrawn: Clock, reason: str) -> None:
         target = self._target(now, withdrawn.metric)
-        if target is None or self.rules.policy is None:
+        if target is None:
             return
-        clock = self._put(one.aim(one.revive(withdrawn, now.at), target, self.rules.policy.warn_at_fractions))
+        clock = self._put(one.aim(one.revive(withdrawn, now.at), goal(self.rules, withdrawn.metric, target)))
         if self._runs_in(clock.metric, now.status):
             self._turn(now, clock, one.start, Kind.RESUMED if clock.started_at else Kind.STARTED, reason)
         elif clock.started_at:
@@ -194,15 +202,16 @@ class Clocks:
             self._turn(now, clock, one.start, Kind.STARTED, reason)
 
     def _retime(self, now: Standing, clock: Clock, target: timedelta, rules: Rules, reason: str) -> None:
-        settled = self._note_breach(clock, one.settle(clock, now.at))
-        assert self.rules.calendar and rules.calendar and rules.policy  # noqa: S101 PT018 - a clock and a target come with them
-        fractions = rules.policy.warn_at_fractions
-        turned = one.retime(settled, now.at, target, was=self.rules.calendar, calendar=rules.calendar, fractions=fractions)
+        assert self.rules.calendar and rules.calendar  # noqa: S101 PT018 - a clock and a target come with them
+        settled, aim = self._settled(now, clock), goal(rules, clock.metric, target)
+        turned = one.retime(settled, now.at, aim, was=self.rules.calendar, calendar=rules.calendar)
         self._notes.append(Turn(self._put(turned), Kind.RETIMED, reason))
 
-    def _revive(self, now: Standing, stopped: Clock, how: OnReopen) -> None:
+    def _revive(self, now: Standing, stopped: Clock, target: timedelta, how: OnReopen) -> None:
+        """Who cared for it when it was resolved has to say so again."""
         is_restart, runs = how is OnReopen.RESTART, self._runs_in(stopped.metric, now.status)
-        clock = (one.restart if is_restart else one.revive)(stopped, now.at)
+        revived = (one.restart if is_restart else one.revive)(stopped, now.at)
+        clock = one.aim(revived, goal(self.rules, stopped.metric, target)).model_copy(update={"is_acknowledged": False})
         if runs and self.rules.calendar:
             clock = one.start(clock, now.at, self.rules.calendar)
         kind = Kind.RESTARTED if is_restart else Kind.RESUMED if runs else Kind.PAUSED
@@ -215,11 +224,17 @@ class Clocks:
 
     def _turn(self, now: Standing, clock: Clock, change: Callable[..., Clock], kind: Kind, reason: str) -> None:
         """One turn of one clock. What was overdue before it is recorded first: a late pause or reply takes no breach back."""
-        settled = self._note_breach(clock, one.settle(clock, now.at))
+        settled = self._settled(now, clock)
         turned = change(settled, now.at, self.rules.calendar)
         if turned != settled:
             self._put(turned)
             self._notes.append(Turn(turned, kind, reason))
+
+    def _settled(self, now: Standing, clock: Clock) -> Clock:
+        settled = self._note_breach(clock, one.settle(clock, now.at))
+        if self.rules.calendar is None:
+            return settled
+        return one.reach(settled, now.at, goal(self.rules, clock.metric, clock.target).rungs, self.rules.calendar)
 
     def _note_breach(self, before: Clock, after: Clock) -> Clock:
         if after.breached_at and not before.breached_at:
@@ -236,3 +251,13 @@ class Clocks:
     def _put(self, clock: Clock) -> Clock:
         self.by_key[clock.metric, clock.cycle] = clock
         return clock
+
+
+def _ended_with(clock: Clock, deleted_at: datetime) -> bool:
+    return clock.cancelled_at == deleted_at and not clock.is_withdrawn
+
+
+def goal(rules: Rules, metric: Metric, target: timedelta) -> Goal:
+    fractions = rules.policy.warn_at_fractions if rules.policy else ()
+    rungs = {rung.level: rung.after(target) for rung in (rules.ladder.rungs if rules.ladder else ()) if rung.metric is metric}
+    return Goal(target, fractions, rungs)

@@ -1,6 +1,6 @@
 """Every promise that stands, as an instant: what a ticket's workflow waits for."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from enum import StrEnum
 
@@ -33,14 +33,13 @@ class Deadline(Value):
 
 
 class Promises(Value):
-    """What of a ticket makes deadlines. ``taken`` holds (metric, cycle, level) of rungs; ``held_off`` those a person acknowledged."""
+    """What of a ticket makes deadlines. ``taken`` holds (metric, cycle, level) of rungs."""
 
     clocks: tuple[Clock, ...]
     calendar: Calendar | None
     ladder: Ladder | None
     warn_at_fractions: tuple[float, ...]
     taken: frozenset[tuple[Metric, int, int]]
-    held_off: Mapping[tuple[Metric, int], int]
     survey_at: datetime | None
     auto_close_at: datetime | None
     snoozed_until: datetime | None = None
@@ -58,18 +57,17 @@ def due(deadlines: Iterable[Deadline], at: datetime) -> tuple[Deadline, ...]:
 
 
 def rung_is_open(promises: Promises, clock: Clock, rung: Rung) -> bool:
-    """Neither it nor a higher one was taken in this cycle, and nobody acknowledged a lower one."""
+    """Neither it nor a higher one was taken in this cycle, and nobody acknowledged one since the clock was reopened."""
     cycle = (clock.metric, clock.cycle)
     reached = max((level for metric, number, level in promises.taken if (metric, number) == cycle), default=0)
-    acknowledged = promises.held_off.get(cycle)
-    return rung.level > reached and (acknowledged is None or rung.level <= acknowledged)
+    return rung.level > reached and not clock.is_acknowledged
 
 
 def _of_clocks(promises: Promises) -> Iterator[Deadline]:
     if promises.calendar is None:
         return
     for clock in promises.clocks:
-        if clock.is_live and clock.is_running:
+        if clock.is_live:
             yield from _warnings(promises, clock, promises.calendar)
             yield from _breach(clock)
             yield from _rungs(promises, clock, promises.calendar)
@@ -85,14 +83,15 @@ def _warnings(promises: Promises, clock: Clock, calendar: Calendar) -> Iterator[
 
 
 def _breach(clock: Clock) -> Iterator[Deadline]:
-    if clock.breached_at is None and clock.due_at is not None:
+    if clock.is_running and clock.breached_at is None and clock.due_at is not None:
         yield Deadline(kind=DeadlineKind.BREACH, key=f"{clock.metric}/{clock.cycle}", due_at=clock.due_at)
 
 
 def _rungs(promises: Promises, clock: Clock, calendar: Calendar) -> Iterator[Deadline]:
+    """One that was reached stays due while the clock stands still."""
     for rung in promises.ladder.rungs if promises.ladder else ():
         if rung.metric is clock.metric and rung_is_open(promises, clock, rung):
-            at = instant_of(clock, rung.after(clock.target), calendar)
+            at = clock.reached.get(rung.level) or instant_of(clock, rung.after(clock.target), calendar)
             if at is not None:
                 yield Deadline(kind=DeadlineKind.ESCALATE, key=f"{clock.metric}/{clock.cycle}/{rung.level}", due_at=at)
 

@@ -74,6 +74,8 @@ class SlaClock(SQLModel, table=True):
     stopped_at: datetime | None = instant(nullable=True)
     cancelled_at: datetime | None = instant(nullable=True)
     is_withdrawn: bool = False
+    reached: dict[str, str] = document()
+    is_acknowledged: bool = False
     policy_id: int | None = big(nullable=True)
     policy_version: int | None = None
     decided_at: datetime | None = instant(nullable=True)

@@ -89,8 +89,15 @@ def test_an_escalation_says_from_whom_to_whom_and_why() -> None:
     text = render("escalated", context()).text
     assert "reached escalation level 2 on its first response target." in text
     assert "It has passed from Ana to Greta." in text
-    assert "due on 24 November 2026 at 10:15 UTC" in text
+    assert "Due date of the target: 24 November 2026 at 10:15 UTC" in text
     assert "Reason: Deadline" in text
+
+
+def test_an_escalation_tells_the_reporter_neither_why_nor_to_whom() -> None:
+    text = render("escalated", context(actor_name=None, from_agent_name=None, to_agent_name=None, reason=None)).text
+    assert "reached escalation level 2 on its first response target." in text
+    assert "Due date of the target: 24 November 2026 at 10:15 UTC" in text
+    assert not any(word in text for word in ("Greta", "Leo", "Reason", "passed", "Priority"))
 
 
 def test_the_text_of_an_internal_note_stays_inside() -> None:

@@ -1,6 +1,10 @@
 """Signals carry state: repeated, late or overtaken ones change nothing."""
 
+import sqlalchemy as sa
+from sqlmodel import col
+
 from models.messages.ticket import ADOPT
+from models.tables.ticket import Ticket
 from tests.auditor import audit, facts_of
 from tests.desk import Desk, Merchant
 from tests.life.verbs import do, known, say
@@ -43,4 +47,21 @@ async def test_facts_that_claim_a_rung_is_due_take_no_rung_that_is_not(desk: Des
     assert (await acme.get(ticket["id"]))["escalationLevel"] == 0
     for verb in ("pending", "resume"):  # two versions on, the row is ahead of what was claimed
         await do(acme.ana, ticket, verb)
+    await audit(desk, acme)
+
+
+async def test_instants_that_the_rows_do_not_have_are_replaced_by_theirs(desk: Desk, acme: Merchant) -> None:
+    """As after a change of the time zone database: the same version, other instants. One look is enough."""
+    ticket = await acme.opened_and_assigned(category="general")
+    await say(acme.ana, ticket)
+    await known(desk, acme, ticket)
+    true = await facts_of(desk, ticket["id"])
+    early = tuple(deadline.model_copy(update={"due_at": desk.clock.now()}) for deadline in true.deadlines)
+    async with desk.database.writing(acme.id) as session:
+        same = sa.update(Ticket).where(col(Ticket.id) == int(ticket["id"])).values(facts_version=true.version + 1)
+        await session.execute(same)
+    tampered = true.model_copy(update={"version": true.version + 1, "deadlines": early})
+    await desk.client.get_workflow_handle(f"ticket-{ticket['id']}").signal(ADOPT, tampered)
+    seen = await desk.until(lambda: facts_of(desk, ticket["id"]), lambda facts: facts.version > tampered.version)
+    assert seen.deadlines == true.deadlines
     await audit(desk, acme)

@@ -1,78 +1,28 @@
 """What happens at the very instant of a deadline, just before it and just after: judged from the row, by the instant of the deed."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, nullcontext
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from contextlib import nullcontext
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 from sqlmodel import col
 
-from models.operations.case import Case
-from models.operations.change import SYSTEM, Actor, ActorKind, Change
-from models.operations.changing import changing
 from models.operations.converse import needs_follow_up, reply
 from models.operations.edit import edit
 from models.operations.errors import Conflict
-from models.operations.meet_deadlines import meet_deadlines
 from models.operations.move import move
-from models.operations.open_ticket import NewTicket, open_ticket
-from models.operations.people import reporter_with_token
-from models.operations.removal import delete, restore
-from models.operations.snooze import snooze
 from models.policy.clock import ClockStatus
 from models.policy.lifecycle import Move, Priority, Status
 from models.policy.sla import Metric
-from models.tables.sla import Escalation, EscalationOutcome
-from models.tables.ticket import Event, Ticket
-from tests.apart import Apart
-from tests.auditor import _rows_agree, rows
-from tests.desk import Desk, Merchant
+from models.tables.people import Category, Team
+from models.tables.people import Merchant as MerchantRow
+from models.tables.sla import EscalationOutcome
+from models.tables.ticket import Event
+from tests.auditor import rows
+from tests.counter import FIRST_RESPONSE, NOON, RESOLUTION, SECOND, Counter
 
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
 A_WEEK = timedelta(days=7)
-FIRST_RESPONSE, RESOLUTION = timedelta(seconds=5), timedelta(seconds=10)
-
-
-class Counter:
-    """One ticket, opened at noon, and deeds at exact instants. Nothing moves by itself."""
-
-    def __init__(self, desk: Desk, merchant: Merchant, ticket_id: int) -> None:
-        self.desk, self.merchant, self.ticket_id = desk, merchant, ticket_id
-        self.ana = Actor(kind=ActorKind.AGENT, id=merchant.agents["ana"], name="Ana")
-        self.rita = Actor(kind=ActorKind.REPORTER, name="Rita")
-
-    @asynccontextmanager
-    async def at(self, instant: datetime, by: Actor = SYSTEM) -> AsyncIterator[Case]:
-        tickets = sa.select(Ticket).where(col(Ticket.id) == self.ticket_id)
-        async with (
-            self.desk.database.writing(self.merchant.id) as session,
-            changing(session, tickets, Change(by=by, at=instant)) as case,
-        ):
-            yield case
-
-    async def due(self, instant: datetime) -> None:
-        """The engine wakes at ``instant``."""
-        async with self.at(instant) as case:
-            await meet_deadlines(case)
-
-    async def ladder(self) -> list[tuple[int, EscalationOutcome]]:
-        return [(e.level, e.outcome) for e in await rows(self.desk, self.merchant, Escalation)]
-
-
-@pytest.fixture
-async def ticket(quiet: tuple[Apart, Desk]) -> AsyncIterator[Counter]:
-    _, desk = quiet
-    acme = await desk.merchant()
-    async with desk.database.writing(acme.id) as session:
-        rita = await reporter_with_token(session, "rita", "Rita", "rita@customer.example")
-        by = Actor(kind=ActorKind.REPORTER, id=rita.id, name="Rita")
-        new = NewTicket(subject="Till", description="Broken", category="demo-fast")
-        opened = await open_ticket(session, new, rita, Change(by=by, at=NOON))
-    yield Counter(desk, acme, opened.id)
-    await _rows_agree(desk, acme)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +70,7 @@ async def test_a_pause_over_the_deadline_moves_it_by_its_length(ticket: Counter)
     await ticket.due(NOON + timedelta(days=3))
     async with ticket.at(NOON + timedelta(days=5), ticket.ana) as case:
         await move(case, Move.RESUME)
-    resolution = await clock(ticket, Metric.RESOLUTION)
+    resolution = await ticket.clock()
     assert (resolution.status, resolution.due_at) == (ClockStatus.RUNNING, NOON + timedelta(days=5, seconds=6))
     assert await ticket.ladder() == []
 
@@ -128,43 +78,16 @@ async def test_a_pause_over_the_deadline_moves_it_by_its_length(ticket: Counter)
 async def test_a_pause_after_the_deadline_takes_no_breach_back(ticket: Counter) -> None:
     async with ticket.at(NOON + timedelta(seconds=11), ticket.ana) as case:
         await move(case, Move.PENDING)
-    resolution = await clock(ticket, Metric.RESOLUTION)
+    resolution = await ticket.clock()
     assert (resolution.status, resolution.breached_at) == (ClockStatus.BREACHED, NOON + RESOLUTION)
 
 
 async def test_another_priority_of_another_policy_keeps_what_was_spent(ticket: Counter) -> None:
     async with ticket.at(NOON + timedelta(seconds=2), ticket.ana) as case:
         await edit(case, {"category": "general", "priority": Priority.URGENT})
-    resolution = await clock(ticket, Metric.RESOLUTION)
+    resolution = await ticket.clock()
     assert (resolution.target, resolution.spent) == (timedelta(hours=4), timedelta(seconds=2))
     assert resolution.due_at == NOON + timedelta(hours=4)
-
-
-async def test_while_a_ticket_is_deleted_nothing_is_due_and_afterwards_its_clocks_go_on(ticket: Counter) -> None:
-    async with ticket.at(NOON + timedelta(seconds=3), ticket.ana) as case:
-        delete(case)
-    await ticket.due(NOON + timedelta(days=1))
-    assert await ticket.ladder() == []
-    async with ticket.at(NOON + timedelta(days=2), ticket.ana) as case:
-        restore(case)
-    resolution = await clock(ticket, Metric.RESOLUTION)
-    assert (resolution.status, resolution.due_at) == (ClockStatus.RUNNING, NOON + timedelta(days=2, seconds=7))
-
-
-async def test_what_resolving_had_cancelled_stays_cancelled_over_a_deletion(ticket: Counter) -> None:
-    """A ticket that was resolved without an answer has no first response to give any more."""
-    for second, deed in ((1, lambda case: move(case, Move.RESOLVE)), (2, delete), (3, restore), (4, lambda case: move(case, Move.REOPEN))):
-        async with ticket.at(NOON + timedelta(seconds=second), ticket.ana) as case:
-            done: Any = deed(case)
-            if done is not None:
-                await done
-    assert (await clock(ticket, Metric.FIRST_RESPONSE)).status is ClockStatus.CANCELLED
-    assert (await clock(ticket, Metric.RESOLUTION)).status is ClockStatus.RUNNING
-
-
-async def clock(ticket: Counter, metric: Metric) -> Any:
-    async with ticket.at(NOON) as case:
-        return case.clocks.latest(metric)
 
 
 @pytest.mark.parametrize(("late", "is_open"), [(timedelta(), True), (TICK, False)], ids=["exactly at", "just after"])
@@ -180,51 +103,35 @@ async def test_the_window_for_reopening_includes_its_end(ticket: Counter, late: 
         assert case.ticket.status is (Status.OPEN if is_open else Status.RESOLVED)
 
 
-async def test_a_deletion_moves_what_was_to_follow_by_its_length(ticket: Counter) -> None:
-    async with ticket.at(NOON, ticket.ana) as case:
-        await move(case, Move.RESOLVE)
-        before = windows(case)
-    async with ticket.at(NOON + TICK, ticket.ana) as case:
-        delete(case)
-    await ticket.due(NOON + timedelta(days=20))
-    async with ticket.at(NOON + timedelta(days=30) + TICK, ticket.ana) as case:
-        restore(case)
-        after = windows(case)
-    assert {name: after[name] - at for name, at in before.items()} == dict.fromkeys(before, timedelta(days=30))
-    await ticket.due(NOON + timedelta(days=30) + TICK)
-    async with ticket.at(NOON + timedelta(days=30) + TICK) as case:
-        assert (windows(case), case.ticket.status) == (after, Status.RESOLVED)
+async def test_who_asks_in_vain_is_told_anew_what_is_due(ticket: Counter) -> None:
+    """The engine goes by other instants than the rows: by those of an older time zone database, say. It takes newer facts only."""
+    async with ticket.at(NOON) as case:
+        known = case.facts()
+    await ticket.due(NOON + SECOND)
+    async with ticket.at(NOON) as case:
+        told, row = case.facts(), case.ticket
+        assert (told.deadlines, told.version > known.version) == (known.deadlines, True)
+        assert (row.wake_at, row.facts_version) == (known.deadlines[0].due_at, told.version)
 
 
-def windows(case: Case) -> dict[str, datetime]:
-    ticket = case.ticket
-    found = {"survey_at": ticket.survey_at, "auto_close_at": ticket.auto_close_at, "reopen_until": ticket.reopen_until}
-    return {name: at for name, at in found.items() if at}
+async def test_an_escalation_that_opens_a_new_ticket_says_so(ticket: Counter) -> None:
+    await ticket.due(NOON + RESOLUTION)
+    (event,) = [event for event in await rows(ticket.desk, ticket.merchant, Event) if event.kind == "escalation.reassigned"]
+    assert event.changes["status"] == ["new", "open"]
 
 
-@pytest.mark.parametrize(("late", "status"), [(-TICK, Status.ON_HOLD), (timedelta(), Status.OPEN)], ids=["just before", "exactly at"])
-async def test_a_snooze_ends_at_its_instant_and_not_before(ticket: Counter, late: timedelta, status: Status) -> None:
-    until = NOON + timedelta(days=1)
-    async with ticket.at(NOON + timedelta(seconds=4), ticket.ana) as case:
-        await reply(case, "The parts come tomorrow.")
-        snooze(case, until)
-    await ticket.due(until + late)
-    async with ticket.at(until) as case:
-        assert case.ticket.status is status
-        clock = case.clocks.latest(Metric.RESOLUTION)
-    assert clock is not None
-    assert clock.due_at == (until + timedelta(seconds=6) if status is Status.OPEN else None)
-    assert await ticket.ladder() == []
-
-
-async def test_a_wake_that_comes_twice_or_too_late_wakes_once(ticket: Counter) -> None:
-    async with ticket.at(NOON, ticket.ana) as case:
-        snooze(case, NOON + TICK)
-    for _ in range(2):
-        await ticket.due(NOON + timedelta(seconds=1))
-    async with ticket.at(NOON + timedelta(seconds=2), ticket.ana) as case:
-        await move(case, Move.HOLD)
-    await ticket.due(NOON + timedelta(seconds=3))
-    kinds = [event.kind for event in await rows(ticket.desk, ticket.merchant, Event)]
-    assert kinds.count("ticket.woken") == 1
-    assert kinds[-1] == "ticket.held"
+async def test_an_edit_says_where_it_moves_the_ticket_and_its_promises(ticket: Counter) -> None:
+    async with ticket.desk.database.writing(ticket.merchant.id) as session:
+        session.add(Team(merchant_id=ticket.merchant.id, id=session.new_id(), name="Hardware"))
+        await session.flush()
+        hardware = (await session.execute(sa.select(Team).where(col(Team.name) == "Hardware"))).scalar_one().id
+        await session.execute(sa.update(Category).where(col(Category.name) == "general").values(team_id=hardware))
+        await session.execute(sa.update(MerchantRow).values(rules_version=MerchantRow.rules_version + 1))
+    async with ticket.at(NOON + SECOND, ticket.ana) as case:
+        old = case.ticket.team_id, case.ticket.policy_id
+        await edit(case, {"category": "general"})
+        new = case.ticket.team_id, case.ticket.policy_id
+    (event,) = [event for event in await rows(ticket.desk, ticket.merchant, Event) if event.kind == "ticket.edited"]
+    assert event.changes["category"] == ["demo-fast", "general"]
+    assert event.changes["teamId"] == [str(old[0]), str(new[0])]
+    assert event.changes["policyId"] == [str(old[1]), str(new[1])]

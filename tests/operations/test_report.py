@@ -61,6 +61,8 @@ def _random_cycle(random: Random) -> dict[str, Any]:
         "spent": timedelta(seconds=used, milliseconds=random.randrange(1000)),
         "warned_fraction": 0,
         "is_withdrawn": False,
+        "reached": {},
+        "is_acknowledged": False,
         "breached_at": breached_at,
         "stopped_at": stopped_at,
         "cancelled_at": None if stopped_at else random.choice((None, NOON + timedelta(hours=20))),

@@ -352,6 +352,8 @@ def upgrade() -> None:
         sa.Column("stopped_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("cancelled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("is_withdrawn", sa.Boolean(), nullable=False),
+        sa.Column("reached", postgresql.JSONB(), server_default="{}", nullable=False),
+        sa.Column("is_acknowledged", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("policy_id", sa.BigInteger(), nullable=True),
         sa.Column("policy_version", sa.Integer(), nullable=True),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),

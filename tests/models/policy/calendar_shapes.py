@@ -27,6 +27,8 @@ SHAPES: dict[str, dict[str, Any]] = {
     "always-berlin": shape(BERLIN, "00:00-24:00"),
     "office": shape(BERLIN, "09:00-17:00", WORKDAYS),
     "office-leap": shape(BERLIN, "09:00-17:00", WORKDAYS, holidays=[only("2028-02-29", ["09:00", "11:00"])]),
+    "office-assumption": shape(BERLIN, "09:00-17:00", WORKDAYS, holidays=[closed("2026-08-15")]),
+    "shop": shape(BERLIN, "10:00-18:00", holidays=[closed("2026-05-02")]),
     "split": shape(BERLIN, "09:00-12:30 13:30-18:00", WORKDAYS),
     "bavaria": shape(
         BERLIN,

@@ -37,7 +37,7 @@ class PlainRules(NamedTuple):
 
 @dataclass
 class Cycle:
-    """`reached`: since when each rung is due, as long as the clock runs without a break."""
+    """`reached`: since when each rung is due; `is_cared_for`: somebody acknowledged one, and it was not reopened since."""
 
     metric: str
     number: int
@@ -51,12 +51,24 @@ class Cycle:
     stopped: int | None = None
     cancelled: int | None = None
     reached: dict[int, int] = field(default_factory=dict)
+    is_cared_for: bool = False
 
     @property
     def status(self) -> str:
         ended = "cancelled" if self.cancelled else "breached" if self.breached else "achieved" if self.stopped else None
         standing = "paused" if self.started else "pending"
         return ended or (("imminent" if self.warned else "running") if self.runs else standing)
+
+
+class Cycles(list[Cycle]):
+    def live(self) -> list[Cycle]:
+        return [cycle for cycle in self if cycle.stopped is None and cycle.cancelled is None]
+
+    def running(self) -> list[Cycle]:
+        return [cycle for cycle in self if cycle.runs]
+
+    def last(self, metric: str) -> Cycle | None:
+        return next((cycle for cycle in reversed(self) if cycle.metric == metric), None)
 
 
 @dataclass
@@ -67,8 +79,7 @@ class TakenRung:
     due: int
     at: int
     is_superseded: bool
-    is_acknowledged: bool = False
 
     def holds_off(self, metric: str, cycle: int, level: int) -> bool:
-        """At most once a cycle, never below one that was taken, and none after one that somebody cares for."""
-        return (self.metric, self.cycle) == (metric, cycle) and (self.level >= level or self.is_acknowledged)
+        """At most once a cycle, and never below one that was taken."""
+        return (self.metric, self.cycle) == (metric, cycle) and self.level >= level

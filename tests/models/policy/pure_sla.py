@@ -7,7 +7,7 @@ from models.policy.calendar import Calendar
 from models.policy.clock import Clock, settle, used
 from models.policy.clocks import Breach, Clocks, Standing, Turn
 from models.policy.deadlines import Deadline, DeadlineKind, Promises, deadlines_of, due
-from models.policy.lifecycle import Priority, Status
+from models.policy.lifecycle import UNFINISHED, Priority, Status
 from models.policy.rules import Rules
 from models.policy.sla import Metric
 from tests.models.policy.sla_histories import instant
@@ -21,7 +21,6 @@ class Escalation:
     due_at: datetime
     taken_at: datetime
     is_superseded: bool
-    is_acknowledged: bool = False
 
 
 class PureSla:
@@ -83,9 +82,11 @@ class PureSla:
 
     def acknowledge(self) -> None:
         """As models.operations.escalate.acknowledge."""
-        taken = [e for e in self.escalations if not e.is_superseded]
-        if taken:
-            max(taken, key=lambda e: (e.taken_at, e.level)).is_acknowledged = True
+        live = {(clock.metric, clock.cycle): clock for clock in self.clocks.live()}
+        taken = [e for e in self.escalations if not e.is_superseded and (e.metric, e.cycle) in live]
+        if taken and self.status in UNFINISHED:
+            latest = max(taken, key=lambda e: (e.taken_at, e.level))
+            self.clocks.acknowledged(live[latest.metric, latest.cycle])
 
     def looked_at(self) -> list[tuple[Clock, float]]:
         """Each clock with the seconds used, as one sees it who looks now: a breach that nobody acted on yet is one."""
@@ -96,14 +97,12 @@ class PureSla:
     def _promises(self) -> Promises:
         """As models.operations.case."""
         rules = self.clocks.rules
-        acknowledged = sorted((e for e in self.escalations if e.is_acknowledged), key=lambda e: -e.level)
         return Promises(
             clocks=tuple(self.clocks.by_key.values()),
             calendar=rules.calendar,
             ladder=rules.ladder,
             warn_at_fractions=rules.policy.warn_at_fractions if rules.policy else (),
             taken=frozenset((e.metric, e.cycle, e.level) for e in self.escalations),
-            held_off={(e.metric, e.cycle): e.level for e in acknowledged},
             survey_at=None,
             auto_close_at=None,
         )

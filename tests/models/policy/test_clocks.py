@@ -1,17 +1,18 @@
 """The rules of the clocks, one a row of golden/sla_by_hand.csv: written by hand, and held by the engine and by the naive model alike.
 
-Under a calendar that is always open, a ticket of normal priority owes the first response in 2 hours, the next one in 4 and the
+A ticket of normal priority owes the first response in 2 hours, the next one in 4 and the
 resolution in 10; one of high priority in half, one of low priority in double the time. Warnings come at 50 and 75 %, rungs at 75, 100
 and 125 % of the resolution. Instants are hours after the opening. A clock reads: its status, the hours used, when it is or was due,
-since when it is breached.
+since when it is breached. The calendar is always open unless a row names another, of sla_histories.py, and when the ticket was opened.
 """
 
 import csv
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.models.policy.sla_histories import DAY, PRIORITIES, Deed, History, PlainPolicy, Version, default_ladder
+from tests.models.policy.sla_histories import PRIORITIES, WINDOWS, Deed, History, PlainPolicy, Version, default_ladder
 from tests.models.policy.sla_proof import Play, ledger_sums_up, of_engine, of_naive
 
 HOUR = 3600
@@ -20,13 +21,13 @@ NORMAL = (2 * HOUR, 4 * HOUR, 10 * HOUR)
 VERSIONS = ("promised", "none", "farther", "still")
 
 
-def versions(on_reopen: str) -> tuple[Version, ...]:
+def versions(on_reopen: str, calendar: str) -> tuple[Version, ...]:
     """What is promised; nothing; a resolution in 16 hours; one whose clock stands still while the ticket is open."""
     targets = tuple(tuple(share * target // 2 for target in NORMAL) for share in (4, 2, 1, 1))
     policy = PlainPolicy(targets, ((), (), ("pending", "on_hold")), (0.5, 0.75), on_reopen)  # type: ignore[arg-type] # three each
     farther = policy._replace(targets=((2 * HOUR, 4 * HOUR, 16 * HOUR),) * 4)
     still = policy._replace(pause_on=((), (), ("open",)))
-    return tuple(Version(each, "always", default_ladder) for each in (policy, None, farther, still))
+    return tuple(Version(each, calendar, default_ladder) for each in (policy, None, farther, still))
 
 
 def steps(history: str) -> list[tuple[float, Deed]]:
@@ -40,9 +41,17 @@ def deed(name: str) -> Deed:
     return Deed(0, "rules", VERSIONS.index(name)) if name in VERSIONS else Deed(0, name)
 
 
+def opening(at: str | None) -> tuple[int, int]:
+    """The window, and the seconds after its beginning."""
+    opened = datetime.fromisoformat(at) if at else WINDOWS[0] + timedelta(days=1)
+    window = max(number for number, first in enumerate(WINDOWS) if first < opened)
+    return window, int((opened - WINDOWS[window]).total_seconds())
+
+
 @pytest.mark.parametrize("rule", RULES, ids=[rule["rule"] for rule in RULES])
 def test_the_rule(rule: dict[str, str]) -> None:
-    play = Play(History(0, DAY, PRIORITIES.index("normal"), versions(rule["on_reopen"]), ()))
+    window, after = opening(rule["opened"])
+    play = Play(History(window, after, PRIORITIES.index("normal"), versions(rule["on_reopen"], rule["calendar"] or "always"), ()))
     for hours, what in steps(rule["history"]):
         at = play.opened + int(hours * HOUR)
         play.engine.walk(at)

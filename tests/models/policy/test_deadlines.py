@@ -13,6 +13,15 @@ from models.policy.sla import Metric
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 CLOCK = policy.start(Clock(metric=Metric.RESOLUTION, target=timedelta(hours=100)), NOON, ALWAYS)
 R = Metric.RESOLUTION
+HOUR = timedelta(hours=1)
+RUNGS = {rung.level: rung.after(CLOCK.target) for rung in DEFAULT_LADDER.rungs}
+REACHED = policy.pause(policy.warn(policy.reach(CLOCK, NOON + 80 * HOUR, RUNGS, ALWAYS), 0.75), NOON + 80 * HOUR, ALWAYS)
+AFTER_A_PAUSE = [
+    "escalate resolution/1/1 75",
+    "breach resolution/1 220",
+    "escalate resolution/1/2 220",
+    "escalate resolution/1/3 245",
+]
 
 
 def promised(**more: Any) -> list[str]:
@@ -24,7 +33,6 @@ def promised(**more: Any) -> list[str]:
             "ladder": DEFAULT_LADDER,
             "warn_at_fractions": (0.5, 0.75),
             "taken": frozenset(),
-            "held_off": {},
             "survey_at": None,
             "auto_close_at": None,
         }
@@ -60,8 +68,10 @@ def test_all_promises_in_the_order_in_which_they_are_acted_on() -> None:
         ({"ladder": None}, [ALL[0], ALL[1], ALL[3]]),
         ({"taken": frozenset({(R, 1, 1)})}, [ALL[0], ALL[1], *ALL[3:]]),
         ({"taken": frozenset({(R, 2, 1)})}, ALL),
-        ({"taken": frozenset({(R, 1, 1)}), "held_off": {(R, 1): 1}}, [ALL[0], ALL[1], ALL[3]]),
-        ({"held_off": {(R, 2): 1}}, ALL),
+        ({"taken": frozenset({(R, 1, 1)}), "clocks": (policy.acknowledge(CLOCK),)}, [ALL[0], ALL[1], ALL[3]]),
+        ({"clocks": (REACHED,)}, ["escalate resolution/1/1 75"]),
+        ({"clocks": (REACHED,), "taken": frozenset({(R, 1, 1)})}, []),
+        ({"clocks": (policy.start(REACHED, NOON + 200 * HOUR, ALWAYS),)}, AFTER_A_PAUSE),
     ],
     ids=[
         "paused",
@@ -75,7 +85,9 @@ def test_all_promises_in_the_order_in_which_they_are_acted_on() -> None:
         "level one taken",
         "taken in another cycle",
         "acknowledged",
-        "acknowledged in another cycle",
+        "paused after level one was due",
+        "and taken",
+        "and resumed",
     ],
 )
 def test_what_is_left_when(more: dict[str, Any], left: list[str]) -> None:
@@ -106,7 +118,6 @@ def test_a_deadline_is_due_at_its_very_instant() -> None:
         ladder=None,
         warn_at_fractions=(0.5,),
         taken=frozenset(),
-        held_off={},
         survey_at=None,
         auto_close_at=None,
     )
