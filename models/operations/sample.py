@@ -71,7 +71,6 @@ def _promises(clock: Clock, rules: Rules) -> Promises:
         ladder=rules.ladder,
         warn_at_fractions=rules.policy.warn_at_fractions if rules.policy else (),
         taken=frozenset(),
-        held_off={},
         survey_at=None,
         auto_close_at=None,
     )

@@ -21,7 +21,9 @@ class Probed:
     def __init__(self, desk: Desk, postgres: EmbeddedPostgres, name: str, database: Database) -> None:
         self._server, self._name = postgres, name
         context = context_of(database, desk.app.state.context.keys, desk.relay)
-        self._client = Desk(desk.environment, database, desk.relay, context, desk.identity, desk.mails).client_with(None, base="")
+        self._client = Desk(desk.environment, database, (desk.relay, desk.post), context, desk.identity, desk.mails).client_with(
+            None, base=""
+        )
 
     async def at(self, revision: str) -> tuple[int, Any]:
         self._server.psql(SAID.format(revision), self._name)

@@ -16,11 +16,10 @@ from api.identity.jwks import KeySet
 from deploy.local.identity import DevelopmentIdentity
 from deploy.local.postgres import FAST_AND_LOSABLE, EmbeddedPostgres
 from models.migrations import upgrade
-from models.relay import Relay
 from models.tables.session import Database
 from models.tables.ticket import Event, Ticket
 from tests.auditor import rows
-from tests.desk import Desk, Merchant, context_of
+from tests.desk import Desk, Merchant, context_of, relays_of
 
 AT_ONCE = 12
 ENOUGH = 15
@@ -39,8 +38,10 @@ async def mortal(tmp_path: Path, environment: WorkflowEnvironment, identity: Dev
     try:
         await asyncio.to_thread(upgrade, server.url("helpdesk_owner"))
         database, keys = Database(server.url("helpdesk_app"), pool_size=5), KeySet(jwks_url)
-        relay = Relay(server.url("helpdesk_relay"), environment.client, retry_seconds=0.05)
-        yield Mortal(server, Desk(environment, database, relay, context_of(database, keys, relay), identity, tmp_path))
+        relays = relays_of(server.url("helpdesk_relay"), environment.client)
+        yield Mortal(server, Desk(environment, database, relays, context_of(database, keys, relays[0]), identity, tmp_path))
+        for relay in relays:
+            await relay._database.dispose()
         await keys.aclose()
         await database.aclose()
     finally:
@@ -130,7 +131,7 @@ async def _each_is_there_once(desk: Desk, acme: Merchant, burst: Burst) -> None:
 async def test_a_database_that_is_not_there_is_to_be_asked_again_later(where: str, desk: Desk, acme: Merchant) -> None:
     database = Database(where, pool_size=1)
     context = context_of(database, desk.app.state.context.keys, desk.relay)
-    away = Desk(desk.environment, database, desk.relay, context, desk.identity, desk.mails)
+    away = Desk(desk.environment, database, (desk.relay, desk.post), context, desk.identity, desk.mails)
     client = away.client_with(acme.rita.headers["Authorization"].removeprefix("Bearer "))
     answer = await client.get("/tickets")
     ready = await away.client_with(None, base="").get("/readyz")
