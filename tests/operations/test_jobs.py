@@ -124,7 +124,7 @@ async def test_a_job_whose_word_was_lost_is_told_again(quiet: tuple[Apart, Desk]
     await acme.open(category="general")
     job_id = await begun(acme, "/sla/checks")
     while await rows(desk, acme, Outbox):
-        await desk.relay.relay_once()
+        await desk.relay_once()
     maintenance = MaintenanceActivities(desk.database, apart.urls[1])
     healed = await maintenance.reconcile(ReconciliationAt(at=desk.clock.now() + timedelta(minutes=20)))
     await maintenance.aclose()
