@@ -19,6 +19,9 @@ async def meet_deadlines(case: Case) -> None:
     found = due(case.deadlines(), case.asked_at)
     if not found:  # the engine's instants are not ours any more: the data of a time zone or of holidays has changed
         case.repeat()
+    if any(deadline.kind is DeadlineKind.WAKE for deadline in found):
+        await wake(case)
+        found = due(case.deadlines(), case.asked_at)  # woken late: what its clocks owe since is due with all else
     for deadline in found:
         if deadline.kind is DeadlineKind.WARN:
             _warn(case, deadline)
@@ -26,8 +29,6 @@ async def meet_deadlines(case: Case) -> None:
             breached(case, _clock(case, deadline))
     await _escalate(case, [deadline for deadline in found if deadline.kind is DeadlineKind.ESCALATE])
     kinds = {deadline.kind for deadline in found}
-    if DeadlineKind.WAKE in kinds:
-        await wake(case)
     if DeadlineKind.SURVEY in kinds:
         await send_survey(case)
     if DeadlineKind.AUTO_CLOSE in kinds:

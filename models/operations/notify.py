@@ -57,10 +57,9 @@ async def tell_what_no_rung_told(case: Case) -> None:
         people = await audience(case, (Audience.ASSIGNEE, Audience.LEAD))
         for key, cause in case.breaches.items():
             _tell_of_clock(case, NotificationKind.SLA_BREACHED, cause, people, key)
-    warnings = {key: cause for key, cause in case.warnings.items() if key not in case.breaches}
-    if warnings:
+    if case.warnings:
         people = await agents(case, case.ticket.assignee_id)
-        for key, cause in warnings.items():
+        for key, cause in case.warnings.items():
             _tell_of_clock(case, NotificationKind.SLA_WARNING, cause, people, key)
     for told in (case.breaches, case.warnings, case.told):
         told.clear()

@@ -1,6 +1,6 @@
 """Soft delete: a ticket disappears for everybody but an admin, and can be brought back. An id is never used again."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from models.operations import clocks
 from models.operations.assign import is_at_work
@@ -26,11 +26,13 @@ def restore(case: Case) -> None:
     case.ticket.deleted_at = None
     case.record("ticket.restored")
     clocks.restored(case, deleted_at)
-    _postpone(case.ticket, max(case.turn_at - deleted_at, timedelta()))
+    _postpone(case.ticket, deleted_at, case.turn_at)
 
 
-def _postpone(ticket: Ticket, by: timedelta) -> None:
-    """A survey or an automatic end that fell into that time would come all at once. A snooze's end stays: a person named that instant."""
+def _postpone(ticket: Ticket, deleted_at: datetime, at: datetime) -> None:
+    """A survey or an automatic end within that time would come all at once. A snooze's end stays, as a person named it, or is now."""
+    by = max(at - deleted_at, timedelta())
+    ticket.snoozed_until = ticket.snoozed_until and max(ticket.snoozed_until, at)
     ticket.survey_at = ticket.survey_at and ticket.survey_at + by
     ticket.auto_close_at = ticket.auto_close_at and ticket.auto_close_at + by
     ticket.reopen_until = ticket.reopen_until and ticket.reopen_until + by

@@ -53,7 +53,10 @@ def deadlines_of(promises: Promises) -> tuple[Deadline, ...]:
 
 
 def due(deadlines: Iterable[Deadline], at: datetime) -> tuple[Deadline, ...]:
-    return tuple(deadline for deadline in deadlines if deadline.due_at <= at)
+    """What is to be acted on at ``at``. With its breach, or after it, nobody is warned."""
+    found = [deadline for deadline in deadlines if deadline.due_at <= at]
+    breached = {deadline.key for deadline in found if deadline.kind is DeadlineKind.BREACH}
+    return tuple(d for d in found if d.kind is not DeadlineKind.WARN or d.key.rpartition("/")[0] not in breached)
 
 
 def rung_is_open(promises: Promises, clock: Clock, rung: Rung) -> bool:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from models.messages.ticket import TicketFacts
-from models.policy.lifecycle import UNFINISHED, Move, Status, is_allowed
+from models.policy.lifecycle import UNFINISHED, Move, Status, is_allowed, may_snooze
 from models.policy.sla import Match, SlaPolicy
 from models.policy.value import Value
 from models.tables.people import Agent, Category, Team
@@ -163,6 +163,12 @@ class Life:
             await do(people.lars, ticket, "assign", {"agentId": str(people.agents["ana"])})
         elif deed.kind == "acknowledge":
             await people.ana.post(f"/tickets/{ticket['id']}/acknowledge")  # refused if nothing was taken yet
+        elif deed.kind == "escalate" and deed.which % 4:
+            await people.ana.post(
+                f"/tickets/{ticket['id']}/escalate", json={"reason": "It burns", "level": deed.which % 4}
+            )  # or there already
+        elif deed.kind == "snooze" and may_snooze(status):
+            await do(people.ana, ticket, "snooze", {"until": (self.desk.clock.now() + timedelta(seconds=deed.which)).isoformat()})
         elif deed.kind in ("move", "close"):
             possible = [move for move in Move if is_allowed(move, status) and (move is Move.CLOSE) == (deed.kind == "close")]
             await do(people.lars, ticket, possible[deed.which % len(possible)])

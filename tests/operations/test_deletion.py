@@ -7,6 +7,7 @@ from models.operations.case import Case
 from models.operations.edit import edit
 from models.operations.move import move
 from models.operations.removal import delete, restore
+from models.operations.snooze import snooze
 from models.policy.clock import ClockStatus
 from models.policy.lifecycle import Move, Priority, Status
 from models.policy.sla import Metric
@@ -78,6 +79,19 @@ async def test_a_promise_that_was_withdrawn_before_a_deletion_goes_on_after_it(q
                 await done
     resolution = await ticket.clock()
     assert (resolution.cycle, resolution.spent, resolution.due_at) == (1, 9 * SECOND, NOON + 13 * SECOND)
+
+
+async def test_a_snooze_that_ended_meanwhile_ends_with_the_restoration(ticket: Counter) -> None:
+    """No clock runs while the ticket is deleted, also one that was to go on within that time."""
+    for second, deed in enumerate((lambda case: snooze(case, NOON + 5 * SECOND), delete)):
+        async with ticket.at(NOON + second * SECOND, ticket.ana) as case:
+            deed(case)
+    restored_at = NOON + timedelta(hours=1)
+    async with ticket.at(restored_at, ticket.ana) as case:
+        restore(case)
+    await ticket.due(restored_at + SECOND)
+    resolution = await ticket.clock()
+    assert (resolution.running_since, resolution.due_at) == (restored_at, restored_at + 10 * SECOND)
 
 
 async def test_a_clock_that_never_ran_is_pending_after_a_restoration(quiet: tuple[Apart, Desk]) -> None:

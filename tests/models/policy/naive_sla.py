@@ -17,12 +17,15 @@ class NaiveSla:
         self.warnings: list[tuple[str, int, float, int]] = []
         self.withdrawn: set[str] = set()
         self.is_down = self.is_answered = self.is_asked = False
+        self.wakes_at: int | None = None
         self.begin_what_is_promised()
 
     def walk(self, until: int) -> None:
         while self.now < until:
+            if self.wakes_at is not None and self.wakes_at <= self.now:
+                self.enter("open")
             self.look()
-            step = min(until, self.rules.open_time.until(self.now)) - self.now
+            step = min(until, self.wakes_at or until, self.rules.open_time.until(self.now)) - self.now
             if self.rules.open_time.is_open(self.now):
                 step = min(
                     [step, *(amount - c.used for c in self.cycles.running() for amount in self.rules.amounts(c.target) if amount > c.used)]
@@ -58,15 +61,9 @@ class NaiveSla:
         for place, (level, at, metric, number) in enumerate(due, 1):
             self.rungs.append(TakenRung(metric, number, level, at, self.now, is_superseded=place < len(due)))
 
-    def acknowledge(self) -> None:
-        live = {(cycle.metric, cycle.number): cycle for cycle in self.cycles.live()}
-        taken = [rung for rung in self.rungs if not rung.is_superseded and (rung.metric, rung.cycle) in live]
-        for rung in sorted(taken, key=lambda r: (r.at, r.level))[-1:]:
-            live[rung.metric, rung.cycle].is_cared_for = True
-
     def enter(self, status: str) -> None:
         """Resolving is also the end of every wait for an answer."""
-        self.status = status
+        self.status, self.wakes_at = status, None
         if status == "resolved":
             self.is_answered, self.is_asked = True, False
             self.end("stopped", RESOLUTION)
@@ -85,7 +82,8 @@ class NaiveSla:
         self.begin_what_is_promised(NEXT)
 
     def reopen(self) -> None:
-        self.status, last, target = "open", self.cycles.last(RESOLUTION), self.rules.target(self.priority, RESOLUTION)
+        self.status, self.wakes_at = "open", None
+        last, target = self.cycles.last(RESOLUTION), self.rules.target(self.priority, RESOLUTION)
         is_restart = self.rules.on_reopen == "restart"
         if last is None or last.cancelled or self.rules.on_reopen == "new_cycle" or (is_restart and last.breached):
             self.begin_what_is_promised(RESOLUTION)

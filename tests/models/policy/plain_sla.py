@@ -76,7 +76,7 @@ class TakenRung:
     metric: str
     cycle: int
     level: int
-    due: int
+    due: int | None
     at: int
     is_superseded: bool
 

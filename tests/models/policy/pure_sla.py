@@ -7,6 +7,7 @@ from models.policy.calendar import Calendar
 from models.policy.clock import Clock, settle, used
 from models.policy.clocks import Breach, Clocks, Standing, Turn
 from models.policy.deadlines import Deadline, DeadlineKind, Promises, deadlines_of, due
+from models.policy.ladder import DEFAULT_LADDER
 from models.policy.lifecycle import UNFINISHED, Priority, Status
 from models.policy.rules import Rules
 from models.policy.sla import Metric
@@ -18,7 +19,7 @@ class Escalation:
     metric: Metric
     cycle: int
     level: int
-    due_at: datetime
+    due_at: datetime | None
     taken_at: datetime
     is_superseded: bool
 
@@ -29,6 +30,9 @@ class PureSla:
     def __init__(self, at: int, rules: Rules, priority: str) -> None:
         self.at, self.status, self.priority = instant(at), Status.NEW, Priority(priority)
         self.is_down = self.is_answered = self.is_asked = False
+        self.level = 0
+        self.snoozed_until: datetime | None = None
+        self.deleted_at: datetime | None = None
         self.clocks = Clocks((), rules)
         self.escalations: list[Escalation] = []
         self.warnings: list[tuple[Metric, int, float, datetime]] = []
@@ -43,14 +47,18 @@ class PureSla:
 
     def walk(self, until: int) -> None:
         """What is due before ``until`` is acted on; what is due at it comes after what happens at it."""
-        while not self.is_down and (found := deadlines_of(self._promises())) and max(self.at, found[0].due_at) < instant(until):
+        while (
+            not (self.is_down or self.deleted_at)
+            and (found := deadlines_of(self._promises()))
+            and max(self.at, found[0].due_at) < instant(until)
+        ):
             self.at = max(self.at, found[0].due_at)
-            self._act(due(found, self.at))
+            self._act(due(self._woken(found), self.at))
         self.at = instant(until)
 
     def enter(self, status: str) -> None:
         """As models.operations.move."""
-        self.status = Status(status)
+        self.status, self.snoozed_until = Status(status), None
         if self.status is Status.RESOLVED:
             self.is_answered, self.is_asked = True, False
             self.clocks.resolved(self.now)
@@ -71,8 +79,11 @@ class PureSla:
         self._keep_notes()
 
     def reopen(self) -> None:
-        self.status = Status.OPEN
+        self.status, self.snoozed_until = Status.OPEN, None
+        before = self.clocks.latest(Metric.RESOLUTION)
         self.clocks.reopened(self.now)
+        after = self.clocks.latest(Metric.RESOLUTION)
+        self.level = 0 if before and after and after.cycle > before.cycle else self.level
         self._keep_notes()
 
     def retime(self, rules: Rules, priority: str) -> None:
@@ -80,10 +91,42 @@ class PureSla:
         self.clocks.retimed(self.now, rules, "edited")
         self._keep_notes()
 
-    def acknowledge(self) -> None:
+    def snooze(self, until: int) -> None:
+        """As models.operations.snooze."""
+        self.status, self.snoozed_until = Status.ON_HOLD, instant(until)
+        self.clocks.followed(self.now, "snoozed")
+        self._keep_notes()
+
+    @property
+    def has_overslept(self) -> bool:
+        return self.snoozed_until is not None and self.snoozed_until < self.at
+
+    def delete(self) -> None:
+        """As models.operations.removal."""
+        self.deleted_at = self.at
+        self.clocks.deleted(self.now)
+        self._keep_notes()
+
+    def restore(self) -> None:
+        assert self.deleted_at
+        self.clocks.restored(self.now, self.deleted_at)
+        self.deleted_at, self.snoozed_until = None, self.snoozed_until and max(self.snoozed_until, self.at)
+        self._keep_notes()
+
+    def escalate_by_hand(self, level: int) -> None:
+        """As models.operations.escalate."""
+        own = sorted(
+            self.clocks.rules.ladder.rungs if self.clocks.rules.ladder else (), key=lambda rung: rung.metric is not Metric.RESOLUTION
+        )
+        clock = self.clocks.latest(next(rung.metric for rung in (*own, *DEFAULT_LADDER.rungs) if rung.level == level))
+        self.level = level
+        if clock and clock.is_live:
+            self.escalations.append(Escalation(clock.metric, clock.cycle, level, None, self.at, is_superseded=False))
+
+    def acknowledge(self, level: int | None) -> None:
         """As models.operations.escalate.acknowledge."""
         live = {(clock.metric, clock.cycle): clock for clock in self.clocks.live()}
-        taken = [e for e in self.escalations if not e.is_superseded and (e.metric, e.cycle) in live]
+        taken = [e for e in self.escalations if not e.is_superseded and (e.metric, e.cycle) in live and level in (None, e.level)]
         if taken and self.status in UNFINISHED:
             latest = max(taken, key=lambda e: (e.taken_at, e.level))
             self.clocks.acknowledged(live[latest.metric, latest.cycle])
@@ -105,7 +148,18 @@ class PureSla:
             taken=frozenset((e.metric, e.cycle, e.level) for e in self.escalations),
             survey_at=None,
             auto_close_at=None,
+            snoozed_until=self.snoozed_until,
         )
+
+    def _woken(self, found: tuple[Deadline, ...]) -> tuple[Deadline, ...]:
+        """Its clocks go on from the instant that was named, however late it is."""
+        until = self.snoozed_until
+        if until is None or until > self.at:
+            return found
+        self.status, self.snoozed_until = Status.OPEN, None
+        self.clocks.followed(self.now._replace(at=until), "woken")
+        self._keep_notes(until)
+        return deadlines_of(self._promises())
 
     def _act(self, found: tuple[Deadline, ...]) -> None:
         """As models.operations.meet_deadlines."""
@@ -122,14 +176,15 @@ class PureSla:
             metric, cycle, level = deadline.key.split("/")
             is_superseded = deadline is not rungs[-1]
             self.escalations.append(Escalation(Metric(metric), int(cycle), int(level), deadline.due_at, self.at, is_superseded))
+            self.level = max(self.level, int(level))
         self._keep_notes()
 
-    def _keep_notes(self) -> None:
+    def _keep_notes(self, at: datetime | None = None) -> None:
         for note in self.clocks.take_notes():
             if isinstance(note, Breach):
                 self.breaches.append(note.clock)
             else:
-                self.ledger.append((self.at, note, self.clocks.rules.calendar))
+                self.ledger.append((at or self.at, note, self.clocks.rules.calendar))
 
 
 def _level(deadline: Deadline) -> int:

@@ -37,7 +37,7 @@ PAUSES: dict[str, tuple[tuple[str, ...], ...]] = {
 
 
 class Deed(NamedTuple):
-    """What happens `after` so many seconds. `which` chooses the move, priority or rules; for an outage it is its length in seconds."""
+    """What happens `after` so many seconds. `which` chooses the move, priority, rules or level; what has an end has its length instead."""
 
     after: int
     kind: str
@@ -137,11 +137,21 @@ default_ladder = tuple(PlainRung("resolution", level, fraction, 0) for level, fr
 ladders = st.just(default_ladder) | st.lists(rungs, max_size=5, unique_by=lambda rung: rung[:2]).map(tuple)
 gaps = st.integers(1, 900) | common | st.integers(900, 9 * 3600) | st.integers(0, 2 * DAY)
 kinds = st.sampled_from(
-    ["move"] * 9 + ["message"] * 4 + ["reply"] * 3 + ["priority", "rules", "outage", "acknowledge"] * 2 + ["assign", "assign", "close"],
+    ["move"] * 9
+    + ["message"] * 4
+    + ["reply"] * 3
+    + ["priority", "rules", "outage", "acknowledge", "snooze", "assign"] * 2
+    + ["escalate", "delete", "close"],
 )
-deeds = st.builds(
-    lambda after, kind, which: Deed(after, kind, DAY // 12 * which if kind == "outage" else which), gaps, kinds, st.integers(0, 11)
-)
+
+
+def _deed(after: int, kind: str, which: int) -> Deed:
+    """A deletion knows what it ended by its instant."""
+    lengths = {"outage": DAY // 12 * which, "snooze": DAY // 12 * which + 600, "delete": DAY // 24 * which}
+    return Deed(after or int(kind == "delete"), kind, lengths.get(kind, which))
+
+
+deeds = st.builds(_deed, gaps, kinds, st.integers(0, 11))
 
 
 def _versions(

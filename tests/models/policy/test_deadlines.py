@@ -123,4 +123,21 @@ def test_a_deadline_is_due_at_its_very_instant() -> None:
     )
     found = deadlines_of(promises)
     at = NOON + timedelta(hours=50)
-    assert [len(due(found, instant)) for instant in (at - timedelta(microseconds=1), at, NOON + timedelta(hours=100))] == [0, 1, 2]
+    seen = [[deadline.kind for deadline in due(found, instant)] for instant in (at - timedelta(microseconds=1), at)]
+    assert seen == [[], [DeadlineKind.WARN]]
+
+
+def test_nobody_is_warned_of_what_is_breached_already() -> None:
+    first = policy.start(Clock(metric=Metric.FIRST_RESPONSE, target=150 * HOUR), NOON, ALWAYS)
+    found = deadlines_of(
+        Promises(
+            clocks=(CLOCK, first),
+            calendar=ALWAYS,
+            ladder=None,
+            warn_at_fractions=(0.5,),
+            taken=frozenset(),
+            survey_at=None,
+            auto_close_at=None,
+        )
+    )
+    assert [f"{d.kind} {d.key}" for d in due(found, NOON + 100 * HOUR)] == ["warn first_response/1/0.5", "breach resolution/1"]
