@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from api import problems
 from api.context import Context
+from api.document import Described
 from api.edge import Edge
 from api.health import router as health
 from api.routes import (
@@ -43,7 +44,7 @@ ROUTES = (
 
 
 def create_app(context: Context) -> FastAPI:
-    app = FastAPI(
+    app = Described(
         title="Helpdesk",
         version="1",
         summary="Tickets that keep their promises",
