@@ -17,7 +17,7 @@ async def healthy() -> dict[str, str]:
     return {"status": "ok"}
 
 
-@router.get("/readyz")
+@router.get("/readyz", responses={503: {"description": "Not ready; says what is the matter"}})
 async def ready(request: Request) -> Response:
     """The schema is the one that this release knows or a later one, the pool answers, the keys are there.
 
