@@ -6,6 +6,7 @@ import threading
 import time
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from functools import lru_cache
 from pathlib import Path
 
 from aiosmtpd.controller import Controller
@@ -76,6 +77,7 @@ def received(folder: Path, limit: int = 200) -> list[CaughtMail]:
     return [_read(file) for file in sorted(folder.glob("*.eml"), reverse=True)[:limit]]
 
 
+@lru_cache(maxsize=5_000)  # a caught file never changes, and to parse thousands at every look would hold up the loop of whoever looks
 def _read(file: Path) -> CaughtMail:
     message = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
     return CaughtMail(
