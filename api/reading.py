@@ -8,6 +8,7 @@ from sqlmodel import col
 
 from api.caller import ADMINS, Caller
 from models.operations.errors import NotFound
+from models.operations.people import unclaimed
 from models.tables.outgoing import Notification
 from models.tables.people import Reporter
 from models.tables.session import TenantSession
@@ -40,7 +41,7 @@ def _is_himself(caller: Caller) -> sa.ColumnElement[bool]:
     by_sub, email = col(Reporter.sub) == caller.claims.sub, caller.claims.email
     if email is None:
         return by_sub
-    return by_sub | (col(Reporter.sub).is_(None) & (sa.func.lower(col(Reporter.email)) == sa.func.lower(email)))
+    return by_sub | unclaimed(email)
 
 
 async def find(session: TenantSession, caller: Caller, ticket_id: int) -> Ticket:

@@ -25,7 +25,7 @@ from deploy.local.processes import OUR_OWN, Account, ChildFailedError, end, end_
 SUPERUSER = "postgres"
 ROLES = Path(__file__).parents[1] / "roles.sql"
 FAST_AND_LOSABLE: Mapping[str, str] = MappingProxyType({"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"})
-"""Settings for tests: nothing survives a crash of the machine, everything survives a crash of the server."""
+"""Settings for tests: a crash may cost the last commits; a test that crashes the server switches synchronous_commit on again."""
 
 _LONGEST_SOCKET_FOLDER = 80  # a socket's whole path has at most 104 (macOS) to 107 (Linux) bytes
 _PLAIN_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")

@@ -47,8 +47,7 @@ async def assign(case: Case, agent: Agent) -> None:
     before = case.ticket.status
     give(case, agent)
     owner = {"fromAgentId": id_text(old), "toAgentId": id_text(agent.id), "teamId": id_text(agent.team_id)}
-    moved = {} if before is case.ticket.status else {"status": [before, case.ticket.status]}
-    cause = case.record("ticket.assigned", **owner, **moved)
+    cause = case.record("ticket.assigned", **owner, **case.moved_from(before))
     tell(case, NotificationKind.TICKET_ASSIGNED, cause, others(case, [as_recipient(agent)]), fromAgentId=old, toAgentId=agent.id)
     tell(case, NotificationKind.TICKET_UNASSIGNED, cause, await agents(case, old), fromAgentId=old, toAgentId=agent.id)
 

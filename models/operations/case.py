@@ -82,6 +82,10 @@ class Case:
         self.has_changed = True
         return event_id
 
+    def moved_from(self, before: Status) -> dict[str, list[Status]]:
+        """What the audit says of the status, if it is another than ``before``."""
+        return {} if before is self.ticket.status else {"status": [before, self.ticket.status]}
+
     def deadlines(self) -> tuple[Deadline, ...]:
         return deadlines_of(self.promises())
 

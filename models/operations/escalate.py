@@ -154,7 +154,6 @@ def _escalation(case: Case, level: int, cause: EscalationCause) -> Escalation:
 
 
 def _record(case: Case, escalation: Escalation, before: Status) -> int:
-    moved = {} if before is case.ticket.status else {"status": [before, case.ticket.status]}
     case.session.insert(escalation)
     case.escalations.append(escalation)
     case.ticket.escalation_level = max(case.ticket.escalation_level, escalation.level)
@@ -168,7 +167,7 @@ def _record(case: Case, escalation: Escalation, before: Status) -> int:
         fromAgentId=id_text(escalation.from_agent_id),
         toAgentId=id_text(escalation.to_agent_id),
         reason=escalation.reason,
-        **moved,
+        **case.moved_from(before),
     )
 
 

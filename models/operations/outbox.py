@@ -42,5 +42,4 @@ def _post(  # noqa: PLR0913, PLR0917 - one a column
         version=version,
         payload=message.model_dump(mode="json"),
         written_at=change.at,
-        request_id=change.request_id,
     )

@@ -16,12 +16,22 @@ from models.policy.assignment import Availability
 from models.tables.people import Agent, Reporter
 from models.tables.session import TenantSession
 
+
+def unclaimed(email: str | sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """An agent named somebody by this address, and nobody has come with a token that has it."""
+    return col(Reporter.sub).is_(None) & _has(email)
+
+
+def _has(email: str | sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    return sa.func.lower(col(Reporter.email)) == sa.func.lower(email)
+
+
 # Made once: these stand in the way of every ticket that is opened.
+_EMAIL = sa.bindparam("email", type_=sa.Text)
 _BY_SUB = sa.select(Reporter).where(col(Reporter.sub) == sa.bindparam("sub"))
-_UNCLAIMED = col(Reporter.sub).is_(None) & (sa.func.lower(col(Reporter.email)) == sa.func.lower(sa.bindparam("email", type_=sa.Text)))
 _HIMSELF = (
     sa.select(Reporter)
-    .where((col(Reporter.sub) == sa.bindparam("sub")) | _UNCLAIMED)
+    .where((col(Reporter.sub) == sa.bindparam("sub")) | unclaimed(_EMAIL))
     .order_by(col(Reporter.sub).nulls_last(), col(Reporter.id))
     .limit(1)
     .with_for_update()
@@ -30,7 +40,7 @@ _HIMSELF = (
 # a circle with this one.
 _ADDRESSED = (
     sa.select(Reporter)
-    .where(sa.func.lower(col(Reporter.email)) == sa.func.lower(sa.bindparam("email", type_=sa.Text)))
+    .where(_has(_EMAIL))
     .order_by(col(Reporter.sub).nulls_last(), col(Reporter.id))  # who came with a token goes before who is only an address
     .limit(1)
     .with_for_update(read=True, key_share=True)

@@ -36,7 +36,6 @@ class Outbox(SQLModel, table=True):
     payload: dict[str, Any] = document()
     written_at: datetime = instant()
     leased_until: datetime | None = instant(nullable=True)
-    request_id: str | None = text(nullable=True)
 
 
 class RecipientKind(StrEnum):

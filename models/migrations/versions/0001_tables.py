@@ -65,7 +65,6 @@ def upgrade() -> None:
         sa.Column("payload", postgresql.JSONB(), nullable=False),
         sa.Column("written_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("request_id", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("merchant_id", "key", name="pk_outbox"),
     )
     op.create_index("ix_outbox_waiting", "outbox", ["leased_until", "written_at"], unique=False)

@@ -58,7 +58,7 @@ def _grant_relay() -> None:
     for table, rights in {
         "outbox": "SELECT, UPDATE, DELETE",
         "ticket": "SELECT (merchant_id, id, wake_at, team_id, is_queued, status, deleted_at)",
-        "notification": "SELECT (merchant_id, id, status, round, posted_at)",
+        "notification": "SELECT (merchant_id, id, status, posted_at)",
         "idempotencykey": "SELECT, DELETE",
         "job": "SELECT (merchant_id, id, status, updated_at)",
     }.items():

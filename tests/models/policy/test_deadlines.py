@@ -112,16 +112,7 @@ def test_every_kind_of_deadline_is_made_of_some_promise() -> None:
 
 
 def test_a_deadline_is_due_at_its_very_instant() -> None:
-    promises = Promises(
-        clocks=(CLOCK,),
-        calendar=ALWAYS,
-        ladder=None,
-        warn_at_fractions=(0.5,),
-        taken=frozenset(),
-        survey_at=None,
-        auto_close_at=None,
-    )
-    found = deadlines_of(promises)
+    found = deadlines_of(_warned_half_way(CLOCK))
     at = NOON + timedelta(hours=50)
     seen = [[deadline.kind for deadline in due(found, instant)] for instant in (at - timedelta(microseconds=1), at)]
     assert seen == [[], [DeadlineKind.WARN]]
@@ -129,15 +120,17 @@ def test_a_deadline_is_due_at_its_very_instant() -> None:
 
 def test_nobody_is_warned_of_what_is_breached_already() -> None:
     first = policy.start(Clock(metric=Metric.FIRST_RESPONSE, target=150 * HOUR), NOON, ALWAYS)
-    found = deadlines_of(
-        Promises(
-            clocks=(CLOCK, first),
-            calendar=ALWAYS,
-            ladder=None,
-            warn_at_fractions=(0.5,),
-            taken=frozenset(),
-            survey_at=None,
-            auto_close_at=None,
-        )
-    )
+    found = deadlines_of(_warned_half_way(CLOCK, first))
     assert [f"{d.kind} {d.key}" for d in due(found, NOON + 100 * HOUR)] == ["warn first_response/1/0.5", "breach resolution/1"]
+
+
+def _warned_half_way(*clocks: Clock) -> Promises:
+    return Promises(
+        clocks=clocks,
+        calendar=ALWAYS,
+        ladder=None,
+        warn_at_fractions=(0.5,),
+        taken=frozenset(),
+        survey_at=None,
+        auto_close_at=None,
+    )
