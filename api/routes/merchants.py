@@ -62,7 +62,7 @@ async def edit_merchant(merchant_id: MerchantId, body: EditMerchant, unit: InUni
 
     async def work(work: Work) -> Response:
         # Locked: of two who edit it, neither overwrites what he did not see.
-        merchant = await _found(work.session, _own(work.caller, merchant_id).with_for_update())
+        merchant = await _found(work.session, _own(work.caller, merchant_id).with_for_update(key_share=True))
         _require_match(request.headers.get("if-match"), merchant)
         merchant.sqlmodel_update(body.changes)
         await work.session.write()

@@ -46,7 +46,10 @@ def launch(  # noqa: PLR0913 - each says another thing about the child
     environment: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start ``command`` (its program as an absolute path) in a session of its own, so that a terminal's Ctrl-C reaches only us."""
+    """Start ``command`` (its program as an absolute path) in a process group of its own, so that a terminal's Ctrl-C reaches only us.
+
+    Not in a session of its own: Linux shares the processors out by sessions, and niceness counts only within one.
+    """
     words = (os.getpid(), int(death_signal), account.uid, account.gid, niceness)
     tether = [sys.executable, "-I", "-S", str(_TETHER), *map(str, words)]
     with log.open("ab") as sink:
@@ -58,7 +61,7 @@ def launch(  # noqa: PLR0913 - each says another thing about the child
             stderr=subprocess.STDOUT,
             env=environment,
             cwd=cwd,
-            start_new_session=True,
+            process_group=0,
         )
         return start.result()
 

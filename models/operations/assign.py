@@ -113,7 +113,10 @@ async def candidates(session: TenantSession, team_id: int) -> list[tuple[Candida
 
 
 async def hold_team(session: TenantSession, team_id: int) -> None:
-    await session.execute(sa.select(col(Team.id)).where(col(Team.id) == team_id).with_for_update())
+    """``FOR NO KEY UPDATE``, as all locks here: nobody changes a key, and a plain lock would keep out everyone whose new row refers to
+    this one. Each ticket that is opened refers to its team.
+    """
+    await session.execute(sa.select(col(Team.id)).where(col(Team.id) == team_id).with_for_update(key_share=True))
 
 
 def working() -> sa.ColumnElement[bool]:

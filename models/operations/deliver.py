@@ -116,7 +116,7 @@ def status_after(ending: Ending, attempt: int) -> NotificationStatus:
 
 
 async def lock_notification(session: TenantSession, notification_id: int) -> Notification:
-    found = await session.execute(sa.select(Notification).where(col(Notification.id) == notification_id).with_for_update())
+    found = await session.execute(sa.select(Notification).where(col(Notification.id) == notification_id).with_for_update(key_share=True))
     notification = found.scalar_one_or_none()
     if notification is None:
         raise NotFound("notification")

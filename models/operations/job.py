@@ -239,7 +239,7 @@ async def _locked(session: TenantSession, job_id: int) -> Job:
     found = await session.execute(
         sa.select(Job)
         .where(col(Job.merchant_id) == session.merchant_id, col(Job.id) == job_id)
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     job = found.scalar_one_or_none()

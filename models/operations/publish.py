@@ -55,7 +55,7 @@ async def held(session: TenantSession, kind: RuleKind, rule_id: int) -> Rule:
 
 async def hold_rules(session: TenantSession) -> None:
     """The merchant's row is the mutex of its rules, locked before all else: versions have no gaps, and no count of them is overtaken."""
-    mine = sa.select(col(Merchant.id)).where(col(Merchant.id) == session.merchant_id).with_for_update()
+    mine = sa.select(col(Merchant.id)).where(col(Merchant.id) == session.merchant_id).with_for_update(key_share=True)
     if (await session.execute(mine)).scalar_one_or_none() is None:
         raise NotFound("merchant")
 

@@ -46,7 +46,7 @@ async def open_survey(session: TenantSession, survey_id: int, at: datetime) -> S
     """
     survey = (
         await session.execute(
-            sa.select(Survey).where(col(Survey.id) == survey_id).with_for_update().execution_options(populate_existing=True)
+            sa.select(Survey).where(col(Survey.id) == survey_id).with_for_update(key_share=True).execution_options(populate_existing=True)
         )
     ).scalar_one_or_none()
     if survey is None:

@@ -10,7 +10,8 @@ import pytest
 import sqlalchemy as sa
 from temporalio.service import RPCError
 
-from models.tables.people import Agent
+from models.operations.assign import hold_team
+from models.tables.people import Agent, Team
 from tests.desk import Desk, Merchant
 
 
@@ -102,3 +103,10 @@ async def test_the_work_is_shared_evenly(desk: Desk, acme: Merchant) -> None:
     opened = await asyncio.gather(*(acme.open(category="general") for _ in range(6)))
     await asyncio.gather(*(_taken_in(desk, ticket) for ticket in opened))
     assert await _owners(acme) == {"ana": 3, "leo": 3}
+
+
+async def test_a_ticket_is_opened_while_its_team_is_held(desk: Desk, acme: Merchant) -> None:
+    async with desk.database.reading(acme.id) as session, asyncio.timeout(20):
+        for team in (await session.execute(sa.select(Team.id))).scalars():
+            await hold_team(session, team)
+        assert await acme.open(category="general")
