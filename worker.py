@@ -5,6 +5,7 @@ It serves three task queues, sweeps the outbox and answers health probes.
 
 import asyncio
 import contextlib
+import gc
 import signal
 from collections.abc import Sequence
 from datetime import timedelta
@@ -69,6 +70,7 @@ async def run(settings: Settings) -> None:
         for worker in workers:
             await stack.enter_async_context(worker)
         await schedule_reconciliation(client)
+        gc.freeze()  # see api/main.py
         log.info("worker.ready", task_queues=[worker.task_queue for worker in workers])
         await _until_told([relay, post], probes(settings, client))
 

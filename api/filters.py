@@ -18,7 +18,7 @@ from models.operations.scope import having
 from models.policy.clock import ClockStatus
 from models.policy.lifecycle import Priority, Status
 from models.tables.people import Agent
-from models.tables.ticket import Ticket
+from models.tables.ticket import SEARCH, Ticket
 
 
 class Sort(StrEnum):
@@ -78,7 +78,7 @@ class TicketFilter(BaseModel):
         conditions = having(self) + [getattr(ticket, name) == value for name, value in one.items() if value is not None]
         conditions += [ticket.created_at >= self.created_since] if self.created_since else []
         conditions += [ticket.updated_at >= self.updated_since] if self.updated_since else []
-        conditions += [ticket.search.op("@@")(sa.func.websearch_to_tsquery("simple", self.q))] if self.q else []
+        conditions += [SEARCH.op("@@")(sa.func.websearch_to_tsquery("simple", self.q))] if self.q else []
         return conditions + self._of_sla() + self._of_assignee(caller)
 
     def _of_sla(self) -> list[Any]:

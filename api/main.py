@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
@@ -28,6 +29,7 @@ async def serve(settings: Settings, routers: Sequence[APIRouter] = ()) -> None:
     async with composed(settings) as app:
         for router in routers:
             app.include_router(router)
+        gc.freeze()  # what stands now stays: a full collection would look through all of it, and keep everybody waiting for a tenth of a second
         config = uvicorn.Config(
             app,
             host=settings.http_host,

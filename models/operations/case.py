@@ -156,7 +156,7 @@ class Case:
             if row is None:
                 self.session.append(SlaClock, merchant_id=self.ticket.merchant_id, ticket_id=self.ticket.id, **columns)
             else:
-                row.sqlmodel_update(columns)
+                row.sqlmodel_update({name: value for name, value in columns.items() if getattr(row, name) != value})
 
     def _write_summary(self) -> None:
         live = self.clocks.live()

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import Select
@@ -24,6 +24,17 @@ from models.tables.ticket import Ticket
 
 PICKED_UP_AT_ONCE = 20
 _T = TypeVar("_T", SlaClock, Escalation)
+
+
+def _rows_of(table: type[_T]) -> Select[_T]:
+    these = col(table.ticket_id).in_(sa.bindparam("tickets", expanding=True))
+    return sa.select(table).where(col(table.merchant_id) == sa.bindparam("merchant"), these)
+
+
+# Made once: these stand in the way of every change.
+_CYCLE = (col(SlaClock.ticket_id), col(SlaClock.metric))
+_CLOCKS = _rows_of(SlaClock).ext(distinct_on(*_CYCLE)).order_by(*_CYCLE, col(SlaClock.cycle).desc())
+_ESCALATIONS = _rows_of(Escalation).order_by(col(Escalation.id))
 
 
 @asynccontextmanager
@@ -134,18 +145,15 @@ async def _case(session: TenantSession, ticket: Ticket, change: Change) -> Case:
 
 async def _newest_clocks(session: TenantSession, tickets: Sequence[Ticket]) -> Mapping[int, list[SlaClock]]:
     """The newest cycle of each metric: the older ones are over, however many they are."""
-    key = (col(SlaClock.ticket_id), col(SlaClock.metric))
-    found = sa.select(SlaClock).where(*_of(session, SlaClock, tickets)).ext(distinct_on(*key)).order_by(*key, col(SlaClock.cycle).desc())
-    return _by_ticket((await session.execute(found)).scalars() if tickets else ())
+    return _by_ticket((await session.execute(_CLOCKS, _of(session, tickets))).scalars() if tickets else ())
 
 
 async def _escalations(session: TenantSession, tickets: Sequence[Ticket]) -> Mapping[int, list[Escalation]]:
-    found = sa.select(Escalation).where(*_of(session, Escalation, tickets)).order_by(col(Escalation.id))
-    return _by_ticket((await session.execute(found)).scalars() if tickets else ())
+    return _by_ticket((await session.execute(_ESCALATIONS, _of(session, tickets))).scalars() if tickets else ())
 
 
-def _of(session: TenantSession, table: type[_T], tickets: Sequence[Ticket]) -> tuple[sa.ColumnElement[bool], ...]:
-    return col(table.merchant_id) == session.merchant_id, col(table.ticket_id).in_([ticket.id for ticket in tickets])
+def _of(session: TenantSession, tickets: Sequence[Ticket]) -> dict[str, Any]:
+    return {"merchant": session.merchant_id, "tickets": [ticket.id for ticket in tickets]}
 
 
 def _by_ticket(rows: Iterable[_T]) -> Mapping[int, list[_T]]:

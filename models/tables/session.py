@@ -50,7 +50,7 @@ class TenantSession(AsyncSession):
 
     def __init__(self, engine: AsyncEngine, merchant_id: int, block: _Block) -> None:
         super().__init__(engine, expire_on_commit=False, autoflush=False, sync_session_class=_TenantSyncSession)
-        self.sync_session.info["merchant_id"] = merchant_id
+        self.sync_session.info.update(merchant_id=merchant_id, read=[])
         self.merchant_id = merchant_id
         self._block = block
         self._slots: Iterator[int] = iter(())
@@ -141,6 +141,12 @@ class _TenantConnection(asyncpg.Connection):  # type: ignore[misc] # no types in
 def _say_for_whom(session: Session, _transaction: Any, connection: sa.Connection) -> None:
     # SQLAlchemy's BEGIN goes out with the first statement, which comes after this.
     connection.connection.driver_connection.merchant_id = session.info["merchant_id"]  # type: ignore[union-attr]
+
+
+@event.listens_for(_TenantSyncSession, "loaded_as_persistent")
+def _keep(session: Session, row: object) -> None:
+    """A row is read once in a transaction: a session alone forgets what nobody holds, and would ask again."""
+    session.info["read"].append(row)
 
 
 class Database:

@@ -2,9 +2,9 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar
 
-from sqlalchemy import Computed, ForeignKeyConstraint, Index, SmallInteger, UniqueConstraint
+from sqlalchemy import Column, Computed, ForeignKeyConstraint, Index, SmallInteger, UniqueConstraint
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import TSVECTOR
 from sqlmodel import Field
@@ -14,6 +14,9 @@ from models.policy.lifecycle import UNFINISHED, Channel, Priority, Status
 from models.tables.base import Row, big, choice, document, instant, of_ticket, text, texts
 
 _AT_WORK = "status IN ({}) AND deleted_at IS NULL".format(", ".join(f"'{status}'" for status in sorted(UNFINISHED)))
+
+SEARCH = Column("search", TSVECTOR, Computed("to_tsvector('simple', subject || ' ' || left(description, 20000))", persisted=True))
+"""Of a ticket's row, to be searched in; as long as the ticket's text, so it is never read with it."""
 
 
 class Ticket(Row, table=True):
@@ -38,7 +41,9 @@ class Ticket(Row, table=True):
             postgresql_where=sql(f"is_queued AND {_AT_WORK}"),
         ),
         Index("ix_ticket_wake", "wake_at", postgresql_where=sql("wake_at IS NOT NULL")),
+        SEARCH,
     )
+    __mapper_args__: ClassVar[dict[str, Any]] = {"exclude_properties": [SEARCH.name]}
 
     number: int = big()
     organizer_id: int | None = big(nullable=True)
@@ -85,12 +90,6 @@ class Ticket(Row, table=True):
         sa_type=SmallInteger,
         sa_column_args=(Computed("array_position(ARRAY['low','normal','high','urgent'], priority::text)", persisted=True),),
         nullable=False,
-    )
-    search: str | None = Field(
-        default=None,
-        sa_type=TSVECTOR,
-        sa_column_args=(Computed("to_tsvector('simple', subject || ' ' || left(description, 20000))", persisted=True),),
-        nullable=True,
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sa
+from sqlmodel import col
 from temporalio.service import RPCError
 
 from models.operations.assign import hold_team
@@ -107,6 +108,6 @@ async def test_the_work_is_shared_evenly(desk: Desk, acme: Merchant) -> None:
 
 async def test_a_ticket_is_opened_while_its_team_is_held(desk: Desk, acme: Merchant) -> None:
     async with desk.database.reading(acme.id) as session, asyncio.timeout(20):
-        for team in (await session.execute(sa.select(Team.id))).scalars():
+        for team in (await session.execute(sa.select(col(Team.id)))).scalars():
             await hold_team(session, team)
         assert await acme.open(category="general")
