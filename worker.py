@@ -93,6 +93,7 @@ def workers_of(  # noqa: PLR0913, PLR0917 - what the three queues need
             max_concurrent_activities=AT_ONCE,
             max_concurrent_local_activities=AT_ONCE,
             max_concurrent_workflow_tasks=20,
+            max_cached_workflows=800,  # an eighth of a megabyte each; one that is not kept is replayed when something happens to it
         ),
         worker(
             task_queue=delivery.TASK_QUEUE,

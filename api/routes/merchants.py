@@ -18,7 +18,7 @@ from api.views import Id, View
 from models.operations.errors import NotFound
 from models.policy.value import Value
 from models.tables.people import Merchant
-from models.tables.session import TenantSession
+from models.tables.session import TenantSession, locked
 
 router = APIRouter(prefix="/merchants", tags=["merchants"])
 Window = Annotated[int, Field(strict=True, ge=0, le=365 * 86_400)]
@@ -62,7 +62,7 @@ async def edit_merchant(merchant_id: MerchantId, body: EditMerchant, unit: InUni
 
     async def work(work: Work) -> Response:
         # Locked: of two who edit it, neither overwrites what he did not see.
-        merchant = await _found(work.session, _own(work.caller, merchant_id).with_for_update(key_share=True))
+        merchant = await _found(work.session, locked(_own(work.caller, merchant_id)))
         _require_match(request.headers.get("if-match"), merchant)
         merchant.sqlmodel_update(body.changes)
         await work.session.write()

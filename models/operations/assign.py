@@ -17,7 +17,7 @@ from models.policy.assignment import Candidate, choose_for_intake
 from models.policy.lifecycle import UNFINISHED, Status
 from models.policy.notification import NotificationKind
 from models.tables.people import Agent, Team
-from models.tables.session import TenantSession
+from models.tables.session import TenantSession, locked
 from models.tables.ticket import Ticket
 
 
@@ -113,10 +113,7 @@ async def candidates(session: TenantSession, team_id: int) -> list[tuple[Candida
 
 
 async def hold_team(session: TenantSession, team_id: int) -> None:
-    """``FOR NO KEY UPDATE``, as all locks here: nobody changes a key, and a plain lock would keep out everyone whose new row refers to
-    this one. Each ticket that is opened refers to its team.
-    """
-    await session.execute(sa.select(col(Team.id)).where(col(Team.id) == team_id).with_for_update(key_share=True))
+    await session.execute(locked(sa.select(col(Team.id)).where(col(Team.id) == team_id)))
 
 
 def working() -> sa.ColumnElement[bool]:

@@ -18,7 +18,7 @@ from models.operations.change import SYSTEM, Change
 from models.operations.errors import NotFound
 from models.operations.notify import tell_what_no_rung_told
 from models.operations.rulebook import rules_of
-from models.tables.session import TenantSession
+from models.tables.session import TenantSession, locked
 from models.tables.sla import Escalation, SlaClock
 from models.tables.ticket import Ticket
 
@@ -110,12 +110,11 @@ async def pick_up_waiting(session: TenantSession, team_id: int, change: Change) 
 async def _waiting(session: TenantSession, team_id: int) -> Sequence[Ticket]:
     queue = sa.select(Ticket).where(col(Ticket.team_id) == team_id, col(Ticket.is_queued), working())
     first = queue.order_by(col(Ticket.urgency).desc(), col(Ticket.created_at), col(Ticket.id)).limit(PICKED_UP_AT_ONCE)
-    return (await session.execute(first.with_for_update(skip_locked=True, key_share=True))).scalars().all()
+    return (await session.execute(locked(first, skip_locked=True))).scalars().all()
 
 
 async def lock(session: TenantSession, tickets: Select[Ticket], change: Change) -> Case:
-    locked = tickets.with_for_update(of=Ticket, key_share=True).execution_options(populate_existing=True)
-    ticket = (await session.execute(locked)).scalar_one_or_none()
+    ticket = (await session.execute(locked(tickets, of=Ticket))).scalar_one_or_none()
     if ticket is None:
         raise NotFound
     return await _case(session, ticket, change)
@@ -123,8 +122,8 @@ async def lock(session: TenantSession, tickets: Select[Ticket], change: Change) 
 
 async def lock_all(session: TenantSession, tickets: Select[Ticket], change: Change) -> list[Case]:
     """Several tickets, in the order of their ids: of two who lock some of the same, neither waits in a circle."""
-    locked = tickets.order_by(col(Ticket.id)).with_for_update(of=Ticket, key_share=True).execution_options(populate_existing=True)
-    return await cases_of(session, list((await session.execute(locked)).scalars()), change)
+    in_order = locked(tickets.order_by(col(Ticket.id)), of=Ticket)
+    return await cases_of(session, list((await session.execute(in_order)).scalars()), change)
 
 
 async def cases_of(session: TenantSession, tickets: Sequence[Ticket], change: Change) -> list[Case]:

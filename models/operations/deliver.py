@@ -18,7 +18,7 @@ from models.operations.errors import Conflict, NotFound
 from models.tables.base import Row
 from models.tables.outgoing import AttemptOutcome, DeliveryAttempt, Notification
 from models.tables.people import Agent, Merchant
-from models.tables.session import TenantSession
+from models.tables.session import TenantSession, locked
 from models.tables.ticket import Message, Ticket
 
 LOST_AFTER = timedelta(seconds=1.25 * TRY_SECONDS)
@@ -116,7 +116,7 @@ def status_after(ending: Ending, attempt: int) -> NotificationStatus:
 
 
 async def lock_notification(session: TenantSession, notification_id: int) -> Notification:
-    found = await session.execute(sa.select(Notification).where(col(Notification.id) == notification_id).with_for_update(key_share=True))
+    found = await session.execute(locked(sa.select(Notification).where(col(Notification.id) == notification_id)))
     notification = found.scalar_one_or_none()
     if notification is None:
         raise NotFound("notification")

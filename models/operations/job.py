@@ -21,7 +21,7 @@ from models.operations.rulebook import UNBORN, Rulebook, rulebook
 from models.operations.scope import tickets_of
 from models.policy.deadlines import due
 from models.tables.job import Job, JobKind, JobStatus
-from models.tables.session import TenantSession
+from models.tables.session import TenantSession, locked
 from models.tables.sla import RuleKind
 from models.tables.ticket import Ticket
 
@@ -236,12 +236,7 @@ def _name(job: Job, what: str, ids: Sequence[int]) -> None:
 
 
 async def _locked(session: TenantSession, job_id: int) -> Job:
-    found = await session.execute(
-        sa.select(Job)
-        .where(col(Job.merchant_id) == session.merchant_id, col(Job.id) == job_id)
-        .with_for_update(key_share=True)
-        .execution_options(populate_existing=True)
-    )
+    found = await session.execute(locked(sa.select(Job).where(col(Job.merchant_id) == session.merchant_id, col(Job.id) == job_id)))
     job = found.scalar_one_or_none()
     if job is None:
         raise NotFound("job")

@@ -36,6 +36,7 @@ _HIMSELF = (
     .order_by(col(Reporter.sub).nulls_last(), col(Reporter.id))
     .limit(1)
     .with_for_update()
+    .execution_options(populate_existing=True)
 )
 # The row is held as the ticket's foreign key will hold it, before anything else is: who claims it, and then opens a ticket, never waits in
 # a circle with this one.

@@ -17,7 +17,7 @@ from models.policy.ladder import Ladder
 from models.policy.reach import longest_out_of_reach
 from models.policy.sla import SlaPolicy
 from models.tables.people import Category, Merchant
-from models.tables.session import TenantSession
+from models.tables.session import TenantSession, locked
 from models.tables.sla import Rule, RuleKind
 
 Definition = Calendar | SlaPolicy | Ladder
@@ -55,7 +55,7 @@ async def held(session: TenantSession, kind: RuleKind, rule_id: int) -> Rule:
 
 async def hold_rules(session: TenantSession) -> None:
     """The merchant's row is the mutex of its rules, locked before all else: versions have no gaps, and no count of them is overtaken."""
-    mine = sa.select(col(Merchant.id)).where(col(Merchant.id) == session.merchant_id).with_for_update(key_share=True)
+    mine = locked(sa.select(col(Merchant.id)).where(col(Merchant.id) == session.merchant_id))
     if (await session.execute(mine)).scalar_one_or_none() is None:
         raise NotFound("merchant")
 

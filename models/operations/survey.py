@@ -10,7 +10,7 @@ from models.operations.errors import Conflict, NotFound
 from models.operations.notify import reporter, tell
 from models.policy.notification import NotificationKind
 from models.tables.outgoing import Survey
-from models.tables.session import TenantSession
+from models.tables.session import TenantSession, locked
 
 OPEN_FOR = timedelta(days=30)
 
@@ -44,11 +44,7 @@ async def open_survey(session: TenantSession, survey_id: int, at: datetime) -> S
     Raises:
         NotFound: there is none. Conflict: answered, withdrawn or expired.
     """
-    survey = (
-        await session.execute(
-            sa.select(Survey).where(col(Survey.id) == survey_id).with_for_update(key_share=True).execution_options(populate_existing=True)
-        )
-    ).scalar_one_or_none()
+    survey = (await session.execute(locked(sa.select(Survey).where(col(Survey.id) == survey_id)))).scalar_one_or_none()
     if survey is None:
         raise NotFound("survey")
     if survey.answered_at:

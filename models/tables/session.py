@@ -4,7 +4,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 import sqlalchemy as sa
@@ -23,6 +23,9 @@ RESERVE = 48
 _LEASE_SECONDS = 5.0  # an id tells its millisecond: an old block would tell an old one
 _PASSING = ("08", "57", "53", "40")  # connection, operator intervention, resources, rollback
 _LEASE = sa.text("SELECT lease_slots(:count)")
+
+
+_Row = TypeVar("_Row")
 
 
 class _Block:
@@ -95,6 +98,15 @@ class TenantSession(AsyncSession):
             }
             await self.execute(_insert_into(tuple(rows)), rows)
             self._new.clear()
+
+
+def locked(rows: sa.Select[_Row], **how: Any) -> sa.Select[_Row]:
+    """Hold ``rows`` until the transaction ends; they are as they stand under the lock, also those that were read before it.
+
+    ``FOR NO KEY UPDATE``: nobody changes a key, and a plain lock would keep out everyone whose new row refers to one of these. Each
+    ticket that is opened refers to its team.
+    """
+    return rows.with_for_update(key_share=True, **how).execution_options(populate_existing=True)
 
 
 @cache
