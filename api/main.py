@@ -29,7 +29,7 @@ async def serve(settings: Settings, routers: Sequence[APIRouter] = ()) -> None:
     async with composed(settings) as app:
         for router in routers:
             app.include_router(router)
-        gc.freeze()  # what stands now stays: a full collection would look through all of it, and keep everybody waiting for a tenth of a second
+        gc.freeze()  # what stands now stays: to look through it in each full collection keeps everybody waiting for 0.1 s
         config = uvicorn.Config(
             app,
             host=settings.http_host,

@@ -77,7 +77,7 @@ def empty_database(postgres: EmbeddedPostgres, name: str) -> Iterator[str]:
 
 @contextmanager
 def engine(folder: Path, **dynamic_config: str) -> Iterator[TemporalServer]:
-    """In the names of ``dynamic_config`` two underscores stand for a dot."""
+    """In the names of ``dynamic_config`` two underscores stand for a dot. Nothing in it survives the test: its end need not be a good one."""
     server = TemporalServer(
         folder,
         free_port(),
@@ -89,7 +89,7 @@ def engine(folder: Path, **dynamic_config: str) -> Iterator[TemporalServer]:
     try:
         yield server
     finally:
-        server.stop()
+        server.kill()
 
 
 async def migrated(postgres: EmbeddedPostgres, database: str) -> None:

@@ -15,7 +15,7 @@ from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 from deploy.local.identity import DevelopmentIdentity
 from deploy.local.mail import MailCatcher
 from deploy.local.postgres import FAST_AND_LOSABLE, EmbeddedPostgres
-from deploy.local.temporal import free_port, temporal_binary
+from deploy.local.temporal import TemporalServer, free_port, temporal_binary
 from models.messages import search_attributes
 from models.migrations import upgrade
 from tests.apart import Apart, empty_database, engine, migrated, still_desk
@@ -114,18 +114,24 @@ async def globex(desk: Desk) -> Merchant:
     return await desk.merchant("globex")
 
 
+@pytest.fixture(scope="session")
+def idle_engine(place: Path) -> Iterator[TemporalServer]:
+    """An engine that no worker asks for work."""
+    with engine(place / "engine") as server:
+        yield server
+
+
 @pytest.fixture(scope="module")
 async def quiet(
     postgres: EmbeddedPostgres,
+    idle_engine: TemporalServer,
     identity: DevelopmentIdentity,
     jwks_url: str,
     mailbox: tuple[int, Path],
-    tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[tuple[Apart, Desk]]:
     """A desk on which nothing moves by itself: no worker, no relay."""
-    folder = tmp_path_factory.mktemp("quiet")
-    with empty_database(postgres, "quiet") as database, engine(folder / "engine") as server:
+    with empty_database(postgres, "quiet") as database:
         await migrated(postgres, database)
-        apart = Apart(postgres, database, server, identity, jwks_url, *mailbox)
+        apart = Apart(postgres, database, idle_engine, identity, jwks_url, *mailbox)
         async with still_desk(apart) as desk:
             yield apart, desk

@@ -21,4 +21,4 @@ def temporal(tmp_path: Path) -> Iterator[TemporalServer]:
     server = TemporalServer(tmp_path, free_port(), search_attributes=attributes, log=tmp_path / "temporal.log")
     server.start()
     yield server
-    server.stop()
+    server.kill()
