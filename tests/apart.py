@@ -77,7 +77,7 @@ def empty_database(postgres: EmbeddedPostgres, name: str) -> Iterator[str]:
 
 @contextmanager
 def engine(folder: Path, **dynamic_config: str) -> Iterator[TemporalServer]:
-    """In the names of ``dynamic_config`` two underscores stand for a dot. Nothing in it survives the test: its end need not be a good one."""
+    """In the names of ``dynamic_config`` two underscores stand for a dot. Nothing in it survives the block: its end is a hard one."""
     server = TemporalServer(
         folder,
         free_port(),

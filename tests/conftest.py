@@ -1,6 +1,7 @@
 """Real parts, started once for each process of the test run and stopped at its end."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -135,3 +136,8 @@ async def quiet(
         apart = Apart(postgres, database, idle_engine, identity, jwks_url, *mailbox)
         async with still_desk(apart) as desk:
             yield apart, desk
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays to the end: to look through all of it in each full collection is a tenth of the suite's time."""
+    gc.freeze()
