@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple, Protocol
 
+from pydantic import ValidationError
 from temporalio.client import Client
 from temporalio.common import Priority
 from temporalio.exceptions import WorkflowAlreadyStartedError
@@ -131,9 +132,10 @@ class LetterCarrier:
         self._retry_seconds = retry_seconds
 
     def loads(self, parcels: Sequence[Parcel]) -> Iterable[Load]:
-        bags: dict[int, list[Parcel]] = defaultdict(list)
+        """One that can't be read travels by itself, and holds up no other."""
+        bags: dict[tuple[int, str], list[Parcel]] = defaultdict(list)
         for parcel in parcels:
-            bags[parcel.merchant_id].append(parcel)
+            bags[parcel.merchant_id, "" if _is_readable(parcel) else parcel.key].append(parcel)
         return bags.values()
 
     async def deliver(self, load: Load) -> None:
@@ -149,6 +151,14 @@ class LetterCarrier:
             priority=_fairly(merchant_id),
             rpc_timeout=_RPC_TIMEOUT,
         )
+
+
+def _is_readable(letter: Parcel) -> bool:
+    try:
+        DeliveryRef.model_validate(letter.payload)
+    except ValidationError:
+        return False
+    return True
 
 
 def _fairly(merchant_id: int) -> Priority:

@@ -166,12 +166,13 @@ class Desk:
         return Merchant(self, merchant_id, agents)
 
     async def until(self, look: Callable[[], Awaitable[_T]], is_so: Callable[[_T], bool], seconds: float = 20) -> _T:
-        """Look until it is so, and return what was seen."""
-        deadline = asyncio.get_running_loop().time() + seconds
+        """Look until it is so, and return what was seen. Ever less often: each look takes time from what is waited for."""
+        deadline, pause = asyncio.get_running_loop().time() + seconds, 0.02
         while not is_so(seen := await look()):
             if asyncio.get_running_loop().time() > deadline:
                 raise AssertionError(f"never so; last seen: {seen}")
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(pause)
+            pause = min(pause * 1.5, 0.2)
         return seen
 
     async def pass_time(self, ticket_id: str, amount: timedelta) -> None:

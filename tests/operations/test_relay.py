@@ -106,6 +106,18 @@ async def test_what_cannot_be_brought_holds_up_nothing_else(quiet: tuple[Apart, 
     assert (await desk.client.get_workflow_handle(f"ticket-{sound['id']}").describe()).workflow_type == "Ticket"
 
 
+async def test_a_letter_that_cannot_be_read_holds_up_no_other(quiet: tuple[Apart, Desk], new_relay: NewRelay) -> None:
+    _, desk = quiet
+    acme = await desk.merchant()
+    for _ in range(3):
+        await acme.open(category="general")
+    spoilt = (await rows(desk, acme, Outbox, col(Outbox.topic) == Topic.DELIVERY))[1].key
+    async with desk.database.reading(acme.id) as session:
+        await session.execute(sa.update(Outbox).where(col(Outbox.key) == spoilt).values(payload={"none": "of ours"}))
+    await new_relay("letters").relay_once()
+    assert [row.key for row in await rows(desk, acme, Outbox, col(Outbox.topic) == Topic.DELIVERY)] == [spoilt]
+
+
 async def test_a_topic_that_this_release_does_not_know_is_left_to_the_next(quiet: tuple[Apart, Desk], new_relay: NewRelay) -> None:
     _, desk = quiet
     acme = await desk.merchant()
