@@ -67,10 +67,11 @@ async def run(settings: Settings) -> None:
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(database.aclose)
         stack.push_async_callback(across.aclose)
+        gc.collect()
+        gc.freeze()  # see api/main.py; before the first workflow comes, which does not stay
         for worker in workers:
             await stack.enter_async_context(worker)
         await schedule_reconciliation(client)
-        gc.freeze()  # see api/main.py
         log.info("worker.ready", task_queues=[worker.task_queue for worker in workers])
         await _until_told([relay, post], probes(settings, client))
 

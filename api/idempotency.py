@@ -46,7 +46,7 @@ class Once:
     async def keep(self, session: TenantSession, answer: Response, now: datetime) -> None:
         headers = {name: value for name in ("location", "etag") if (value := answer.headers.get(name))}
         body = bytes(answer.body).decode()
-        await session.merge(
+        session.insert(
             IdempotencyKey(
                 merchant_id=self.merchant_id,
                 scope=self.scope,
@@ -57,3 +57,4 @@ class Once:
                 created_at=now,
             ),
         )
+        await session.write()

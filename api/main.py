@@ -29,6 +29,7 @@ async def serve(settings: Settings, routers: Sequence[APIRouter] = ()) -> None:
     async with composed(settings) as app:
         for router in routers:
             app.include_router(router)
+        gc.collect()
         gc.freeze()  # what stands now stays: to look through it in each full collection keeps everybody waiting for 0.1 s
         config = uvicorn.Config(
             app,

@@ -44,12 +44,6 @@ def _is_himself(caller: Caller) -> sa.ColumnElement[bool]:
     return by_sub | unclaimed(email)
 
 
-def one(tickets: Select[Ticket], ticket_id: int) -> Select[Ticket]:
-    """One of them. Its reporter comes with it: whatever is asked about a ticket, he is needed for the answer."""
-    his = (col(Reporter.merchant_id) == col(Ticket.merchant_id)) & (col(Reporter.id) == col(Ticket.reporter_id))
-    return tickets.where(col(Ticket.id) == ticket_id).join(Reporter, his).add_columns(Reporter)
-
-
 async def find(session: TenantSession, caller: Caller, ticket_id: int) -> Ticket:
     """One ticket that the caller may see; an admin finds a deleted one too.
 
@@ -57,7 +51,9 @@ async def find(session: TenantSession, caller: Caller, ticket_id: int) -> Ticket
         NotFound: there is none, or none for him.
     """
     tickets = readable(caller) if caller.claims.roles.isdisjoint(ADMINS) else readable_with_deleted(caller)
-    ticket = (await session.execute(one(tickets, ticket_id))).scalar_one_or_none()
+    its_reporter = (col(Reporter.merchant_id) == col(Ticket.merchant_id)) & (col(Reporter.id) == col(Ticket.reporter_id))
+    with_reporter = tickets.where(col(Ticket.id) == ticket_id).join(Reporter, its_reporter).add_columns(Reporter)  # the view needs him
+    ticket: Ticket | None = (await session.execute(with_reporter)).scalar_one_or_none()
     if ticket is None:
         raise NotFound
     return ticket

@@ -14,7 +14,7 @@ from api.context import Context
 from api.errors import Forbidden, PreconditionFailed, PreconditionRequired
 from api.idempotency import Once
 from api.present import present
-from api.reading import find, one, readable, readable_with_deleted
+from api.reading import find, readable, readable_with_deleted
 from models.operations.case import Case
 from models.operations.change import Change
 from models.operations.changing import changing, changing_both
@@ -37,11 +37,11 @@ class Work:
         Raises:
             NotFound: he may not. PreconditionFailed: his If-Match is not the current version.
         """
-        return self._one(one(readable(self.caller), ticket_id))
+        return self._one(readable(self.caller).where(col(Ticket.id) == ticket_id))
 
     def case_even_deleted(self, ticket_id: int) -> AbstractAsyncContextManager[Case]:
         """The same, whether it is deleted or not."""
-        return self._one(one(readable_with_deleted(self.caller), ticket_id))
+        return self._one(readable_with_deleted(self.caller).where(col(Ticket.id) == ticket_id))
 
     @asynccontextmanager
     async def _one(self, tickets: Select[Ticket]) -> AsyncIterator[Case]:

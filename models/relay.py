@@ -7,6 +7,7 @@ the engine.
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 import sqlalchemy as sa
 import structlog
@@ -66,7 +67,7 @@ class Relay:
         loads = list(self._carrier.loads(parcels))
         delivered = await asyncio.gather(*(self._deliver_safely(load) for load in loads))
         await self._settle(loads, delivered)
-        return len(parcels) if all(delivered) else 0
+        return len(parcels) if any(delivered) else 0
 
     async def _relay_once_safely(self) -> int:
         try:
@@ -76,10 +77,9 @@ class Relay:
             return 0
 
     async def _wait(self) -> None:
-        try:
-            await asyncio.wait_for(self._woken.wait(), self._carrier.pause)
-        except TimeoutError:
-            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._carrier.pause):
+                await self._woken.wait()
 
     async def _claim(self) -> Sequence[Parcel]:
         async with self._database.begin() as connection:

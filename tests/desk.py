@@ -5,7 +5,7 @@ where a test moves it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,6 +20,7 @@ from sqlmodel import col
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import WorkflowEnvironment
+from temporalio.worker import Worker
 
 from activities.deliveries import DeliveryActivities
 from activities.jobs import JobActivities
@@ -147,6 +148,7 @@ class Desk:
         self.relay, self.post = relays
         self.identity = identity
         self.mails = mails
+        self.workers: Sequence[Worker] = ()
         self.clock = clock or MovableClock()
         self.app: FastAPI = create_app(Context(**{**context.__dict__, "now": self.clock.now}))
 
@@ -169,6 +171,7 @@ class Desk:
         """Look until it is so, and return what was seen. Ever less often: each look takes time from what is waited for."""
         deadline, pause = asyncio.get_running_loop().time() + seconds, 0.02
         while not is_so(seen := await look()):
+            assert all(worker.is_running for worker in self.workers), "a worker has ended"
             if asyncio.get_running_loop().time() > deadline:
                 raise AssertionError(f"never so; last seen: {seen}")
             await asyncio.sleep(pause)
@@ -231,7 +234,9 @@ async def working_desk(
     workers = workers_of(environment.client, WATCHED, TicketActivities(database, relays[0]), deliveries, across, jobs)
     try:
         async with workers[0], workers[1], workers[2]:
-            yield Desk(environment, database, relays, context, identity, mails, clock)
+            desk = Desk(environment, database, relays, context, identity, mails, clock)
+            desk.workers = workers
+            yield desk
     finally:
         for task in relaying:
             task.cancel()

@@ -12,7 +12,7 @@ from api.caller import Caller
 from api.cursor import Order, Page, Paged
 from api.errors import Forbidden, Missing
 from api.merged import GoesOn, require_home
-from api.reading import of_ticket, one, readable
+from api.reading import of_ticket, readable
 from api.routes.path import TicketId
 from api.unit import InUnit, Work, answer
 from api.views import MessageView
@@ -71,7 +71,7 @@ async def list_notes(ticket_id: TicketId, unit: InUnit, pager: Paged) -> Respons
 
 def _there(work: Work, ticket_id: int) -> AbstractAsyncContextManager[Case]:
     """The ticket that goes on, or the one that this was merged into meanwhile. If-Match was about the one that the client named."""
-    return changing(work.session, one(readable(work.caller), ticket_id), work.change)
+    return changing(work.session, readable(work.caller).where(col(Ticket.id) == ticket_id), work.change)
 
 
 async def _say(work: Work, opening: Opening, ticket_id: int, body: Reply) -> Response:

@@ -109,7 +109,7 @@ def _start_temporal(layout: Layout, started: ExitStack) -> TemporalServer:
 
     say("starting Temporal")
     place, log = layout.var / "temporal", layout.log("temporal")
-    temporal = TemporalServer(place, layout.temporal_port, layout.temporal_ui_port, search_attributes=TYPES, log=log)
+    temporal = TemporalServer(place, layout.temporal_port, layout.temporal_ui_port, search_attributes=TYPES, niceness=BACKGROUND, log=log)
     started.callback(temporal.stop)
     temporal.start()
     remember(layout.var, "temporal", temporal.pid or 0)

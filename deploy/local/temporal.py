@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
-from deploy.local.processes import BACKGROUND, ChildFailedError, end, launch, wait_until
+from deploy.local.processes import ChildFailedError, end, launch, wait_until
 
 
 class TemporalServer:
@@ -28,11 +28,13 @@ class TemporalServer:
         *,
         search_attributes: Mapping[str, str] | None = None,
         dynamic_config: Mapping[str, str] | None = None,
+        niceness: int = 0,
         log: Path,
     ) -> None:
         self.address = f"127.0.0.1:{port}"
         self.ui_url = f"http://127.0.0.1:{ui_port}" if ui_port else None
         self.log = log
+        self._niceness = niceness
         self._port, self._ui_port, self._file = port, ui_port, data / "temporal.db" if data else None
         self._attributes, self._config = dict(search_attributes or {}), dict(dynamic_config or {})
         self._process: subprocess.Popen[bytes] | None = None
@@ -46,7 +48,7 @@ class TemporalServer:
         if self._file:
             self._file.parent.mkdir(parents=True, exist_ok=True)
         http_port = free_port()
-        self._process = launch([temporal_binary(), *self._options(http_port)], log=self.log, niceness=BACKGROUND)
+        self._process = launch([temporal_binary(), *self._options(http_port)], log=self.log, niceness=self._niceness)
         namespace = f"http://127.0.0.1:{http_port}/api/v1/namespaces/default"
         wait_until(lambda: answers(namespace), self._process, log=self.log, seconds=seconds)
 

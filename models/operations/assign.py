@@ -1,6 +1,6 @@
 """Who works on a ticket.
 
-The row of the team is the mutex of assignment: whoever counts the load of its agents, or changes it, holds that row until he commits. It
+The row of the team is the mutex of assignment: whoever counts the load of its agents, and gives by it, holds that row until he commits. It
 is always taken after the ticket's own row, and further tickets only with SKIP LOCKED, so nobody waits in a circle.
 """
 

@@ -35,7 +35,7 @@ _HIMSELF = (
     .where((col(Reporter.sub) == sa.bindparam("sub")) | unclaimed(_EMAIL))
     .order_by(col(Reporter.sub).nulls_last(), col(Reporter.id))
     .limit(1)
-    .with_for_update()
+    .with_for_update()  # the whole lock: a claim changes the sub, which is a key
     .execution_options(populate_existing=True)
 )
 # The row is held as the ticket's foreign key will hold it, before anything else is: who claims it, and then opens a ticket, never waits in

@@ -109,8 +109,9 @@ def _parsed(rules: list[Rule], kind: RuleKind, value: type[_T]) -> Shelf[_T]:
 _kept: OrderedDict[int, Rulebook] = OrderedDict()
 
 
-_MERCHANT = sa.select(Merchant)
-_MERCHANT_AND_NUMBER = sa.select(Merchant, sa.func.next_ticket_number(Merchant.id))
+# As it stands now, also when it was read before a wait: a ticket may follow a version that was published meanwhile.
+_MERCHANT = sa.select(Merchant).execution_options(populate_existing=True)
+_MERCHANT_AND_NUMBER = sa.select(Merchant, sa.func.next_ticket_number(Merchant.id)).execution_options(populate_existing=True)
 
 
 async def rulebook(session: TenantSession) -> Rulebook:

@@ -111,9 +111,9 @@ class Survey(Row, table=True):
 
 
 class IdempotencyKey(SQLModel, table=True):
-    """The stored answer to a POST, written in the transaction of its effect."""
+    """The stored answer to a POST, written in the transaction of its effect. A new one replaces one that is too old to be given."""
 
-    __table_args__ = (Index("ix_idempotencykey_created", "created_at"),)
+    __table_args__ = (Index("ix_idempotencykey_created", "created_at"), {"info": {"replaces": True}})
 
     merchant_id: int = Field(sa_type=BigInteger, primary_key=True)
     scope: str = Field(sa_type=Text, primary_key=True)  # sha256 of subject, route and key

@@ -103,8 +103,8 @@ class TenantSession(AsyncSession):
 def locked(rows: sa.Select[_Row], **how: Any) -> sa.Select[_Row]:
     """Hold ``rows`` until the transaction ends; they are as they stand under the lock, also those that were read before it.
 
-    ``FOR NO KEY UPDATE``: nobody changes a key, and a plain lock would keep out everyone whose new row refers to one of these. Each
-    ticket that is opened refers to its team.
+    ``FOR NO KEY UPDATE``: who holds a row does not change its key, and a plain lock would keep out everyone whose new row refers to it.
+    Each ticket that is opened refers to its team. What is joined to the rows and not locked is as it stood before the wait.
     """
     return rows.with_for_update(key_share=True, **how).execution_options(populate_existing=True)
 
@@ -203,7 +203,7 @@ def engine_of(url: str, *, pool_size: int) -> AsyncEngine:
         sa.make_url(url).set(drivername="postgresql+asyncpg"),
         pool_size=pool_size,
         max_overflow=0,
-        pool_timeout=5,
+        pool_timeout=3,  # less than a local activity has: it fails by itself before it is given up
         connect_args={"timeout": 5, "command_timeout": 30, "connection_class": _TenantConnection},
         hide_parameters=True,
     )

@@ -77,6 +77,14 @@ async def test_who_came_without_an_address_gets_what_waits_under_it_once_he_has_
     assert (await _rob(resting).post(f"/tickets/{ticket['id']}/messages", json={"body": "x"})).status_code == 201
 
 
+async def test_a_new_name_is_kept_whatever_he_does_with_it(desk: Desk, resting: Merchant) -> None:
+    ticket = (await _rob(resting).post("/tickets", json=MINE)).json()
+    resting.clients.clear()
+    robert = resting.client("rob", "reporter", email="robert@customer.example")
+    assert (await robert.post(f"/tickets/{ticket['id']}/messages", json={"body": "x"})).status_code == 201
+    assert (await robert.get(f"/tickets/{ticket['id']}")).json()["reporter"]["email"] == "robert@customer.example"
+
+
 async def test_of_all_that_he_does_first_at_once_nothing_fails_and_nothing_is_lost(desk: Desk, resting: Merchant) -> None:
     ticket = await _opened_for_rob(resting)
     rob = _rob(resting)
