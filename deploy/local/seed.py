@@ -103,9 +103,9 @@ async def _write(session: TenantSession, world: World, auto_close_seconds: int) 
     names = ["general"] if world is OTHER else ["general", "billing", "demo-fast"]
     categories = [Category(**key, id=session.new_id(), name=name, team_id=team.id, position=place) for place, name in enumerate(names)]
     merchant = Merchant(id=world.merchant_id, slug=world.slug, name=world.name, auto_close_after_seconds=auto_close_seconds, created_at=now)
-    for rows in ([merchant], [team], [*people, *categories], _rules(session, now)):
-        session.add_all(rows)
-        await session.flush()
+    for row in (merchant, team, *people, *categories, *_rules(session, now)):
+        session.insert(row)
+    await session.write()
 
 
 def _rules(session: TenantSession, now: datetime) -> list[Rule]:
