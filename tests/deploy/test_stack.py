@@ -30,7 +30,14 @@ def environment(tmp_path: Path) -> dict[str, str]:
 @contextmanager
 def running(environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
     """Start the stack, wait until it greets, and end it by Ctrl-C."""
-    stack = subprocess.Popen([sys.executable, "-m", "deploy"], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    stack = subprocess.Popen(
+        [sys.executable, "-m", "deploy"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,  # as in a terminal of its own: its background is that of its API, not of the other tests
+    )
     try:
         assert stack.stdout is not None
         said = []
