@@ -139,5 +139,5 @@ async def quiet(
 
 
 def pytest_collection_finish() -> None:
-    """What was imported stays to the end: to look through all of it in each full collection is a tenth of the suite's time."""
+    """What was imported stays to the end: to look through all of it in each full collection costs some hundredths of the time."""
     gc.freeze()

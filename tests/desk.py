@@ -141,6 +141,7 @@ class Desk:
         identity: DevelopmentIdentity,
         mails: Path,
         clock: MovableClock | None = None,
+        workers: Sequence[Worker] = (),
     ) -> None:
         self.environment = environment
         self.client = environment.client
@@ -148,8 +149,8 @@ class Desk:
         self.relay, self.post = relays
         self.identity = identity
         self.mails = mails
-        self.workers: Sequence[Worker] = ()
         self.clock = clock or MovableClock()
+        self.workers = workers
         self.app: FastAPI = create_app(Context(**{**context.__dict__, "now": self.clock.now}))
 
     def client_with(self, token: str | None, base: str = BASE) -> httpx.AsyncClient:
@@ -234,9 +235,7 @@ async def working_desk(
     workers = workers_of(environment.client, WATCHED, TicketActivities(database, relays[0]), deliveries, across, jobs)
     try:
         async with workers[0], workers[1], workers[2]:
-            desk = Desk(environment, database, relays, context, identity, mails, clock)
-            desk.workers = workers
-            yield desk
+            yield Desk(environment, database, relays, context, identity, mails, clock, workers)
     finally:
         for task in relaying:
             task.cancel()

@@ -23,9 +23,7 @@ RESERVE = 48
 _LEASE_SECONDS = 5.0  # an id tells its millisecond: an old block would tell an old one
 _PASSING = ("08", "57", "53", "40")  # connection, operator intervention, resources, rollback
 _LEASE = sa.text("SELECT lease_slots(:count)")
-
-
-_Row = TypeVar("_Row")
+_T = TypeVar("_T")
 
 
 class _Block:
@@ -100,7 +98,7 @@ class TenantSession(AsyncSession):
             self._new.clear()
 
 
-def locked(rows: sa.Select[_Row], **how: Any) -> sa.Select[_Row]:
+def locked(rows: sa.Select[_T], **how: Any) -> sa.Select[_T]:
     """Hold ``rows`` until the transaction ends; they are as they stand under the lock, also those that were read before it.
 
     ``FOR NO KEY UPDATE``: who holds a row does not change its key, and a plain lock would keep out everyone whose new row refers to it.
