@@ -39,6 +39,7 @@ MAX_TEXT: Final = 200
 
 _OUR_STANDING: Final = frozenset({530, 534, 535, 538})  # RFC 4954, section 6
 _GO_AHEAD: Final = 354
+_ASCII: Final = email.policy.SMTP.clone(cte_type="7bit")
 _ADDRESS_LIKE: Final = re.compile(r"\S*@\S*")
 
 
@@ -127,8 +128,7 @@ class _Conversation:
 
     def flatten(self, letter: EmailMessage) -> bytes:
         """Make the octets that DATA sends: lines end in CRLF, a leading dot is doubled (RFC 5321, section 4.5.2)."""
-        policy = email.policy.SMTPUTF8 if self._is_international else email.policy.SMTP.clone(cte_type="7bit")
-        text = re.sub(rb"\r\n|\r|\n", b"\r\n", letter.as_bytes(policy=policy))
+        text = re.sub(rb"\r\n|\r|\n", b"\r\n", letter.as_bytes(policy=email.policy.SMTPUTF8 if self._is_international else _ASCII))
         return re.sub(rb"(?m)^\.", b"..", text if text.endswith(b"\r\n") else text + b"\r\n")
 
     async def introduce(self) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.orm import aliased
+from sqlalchemy.orm import aliased, load_only
 from sqlmodel import col
 
 from models.messages.delivery import MAXIMUM_TRIES, TRY_SECONDS, DeliveryRef, NotificationStatus
@@ -175,5 +175,6 @@ _LETTER: sa.Select[Any] = (
     .outerjoin(_old, _same_merchant(_old) & (col(_old.id) == _named("fromAgentId")))
     .outerjoin(_new, _same_merchant(_new) & (col(_new.id) == _named("toAgentId")))
     .where(col(Notification.id) == sa.bindparam("letter"))
+    .options(load_only(*map(col, (Ticket.number, Ticket.subject, Ticket.status, Ticket.priority, Ticket.category))))  # type: ignore[arg-type]
 )
 """The letter and all that it speaks of, in one round trip."""
