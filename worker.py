@@ -30,6 +30,7 @@ from temporalio.worker import Worker, WorkflowRunner
 from activities.deliveries import DeliveryActivities
 from activities.jobs import JobActivities
 from activities.maintenance import MaintenanceActivities
+from activities.precedence import Precedence
 from activities.smtp import SmtpServer
 from activities.tickets import TicketActivities
 from models import engine, logs
@@ -63,7 +64,9 @@ async def run(settings: Settings) -> None:
     post = Relay(relay_url, LetterCarrier(client, retry_seconds=settings.mail_retry_seconds))
     across = MaintenanceActivities(database, relay_url)
     jobs = JobActivities(database, relay)
-    workers = workers_of(client, FREE, TicketActivities(database, relay), deliveries_of(settings, database), across, jobs)
+    precedence = Precedence()
+    tickets, deliveries = TicketActivities(database, relay, precedence), deliveries_of(settings, database, precedence)
+    workers = workers_of(client, FREE, tickets, deliveries, across, jobs)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(database.aclose)
         stack.push_async_callback(across.aclose)
@@ -116,7 +119,7 @@ def workers_of(  # noqa: PLR0913, PLR0917 - what the three queues need
     )
 
 
-def deliveries_of(settings: Settings, database: Database) -> DeliveryActivities:
+def deliveries_of(settings: Settings, database: Database, precedence: Precedence) -> DeliveryActivities:
     password = settings.smtp_password
     server = SmtpServer(
         host=settings.smtp_host,
@@ -129,6 +132,7 @@ def deliveries_of(settings: Settings, database: Database) -> DeliveryActivities:
     return DeliveryActivities(
         database,
         server,
+        precedence,
         sender=settings.mail_from,
         public_url=str(settings.public_url),
         signing_key=settings.signing_key.get_secret_value(),

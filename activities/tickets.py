@@ -10,6 +10,7 @@ from sqlmodel import col
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from activities.precedence import Precedence
 from models.messages.ticket import ASSIGN, ENRICH, MEET_DEADLINES, At, TicketFacts
 from models.operations.assign import assign_waiting
 from models.operations.case import Case
@@ -26,9 +27,10 @@ log = structlog.get_logger()
 
 
 class TicketActivities:
-    def __init__(self, database: Database, relay: Relay) -> None:
+    def __init__(self, database: Database, relay: Relay, precedence: Precedence) -> None:
         self._database = database
         self._relay = relay
+        self._precedence = precedence
 
     @activity.defn(name=ASSIGN)
     async def assign(self, request: At) -> TicketFacts:
@@ -44,10 +46,8 @@ class TicketActivities:
             await enrich(session, request.ticket_id, request.at)
 
     async def _change(self, request: At, operation: Callable[[Case], Awaitable[Any]]) -> TicketFacts:
-        async with self._database.writing(request.merchant_id) as session:
-            case = await self._lock(session, request)
-            await operation(case)
-            facts = await answer(case)
+        with self._precedence.first():
+            facts = await self._write(request, operation)
         self._relay.wake()
         log.info(
             activity.info().activity_type,
@@ -58,6 +58,12 @@ class TicketActivities:
             version=facts.version,
         )
         return facts
+
+    async def _write(self, request: At, operation: Callable[[Case], Awaitable[Any]]) -> TicketFacts:
+        async with self._database.writing(request.merchant_id) as session:
+            case = await self._lock(session, request)
+            await operation(case)
+            return await answer(case)
 
     async def _lock(self, session: TenantSession, request: At) -> Case:
         tickets = sa.select(Ticket).where(col(Ticket.id) == request.ticket_id)

@@ -25,6 +25,7 @@ from temporalio.worker import Worker
 from activities.deliveries import DeliveryActivities
 from activities.jobs import JobActivities
 from activities.maintenance import MaintenanceActivities
+from activities.precedence import Precedence
 from activities.smtp import SmtpServer
 from activities.tickets import TicketActivities
 from api.app import create_app
@@ -228,11 +229,14 @@ async def working_desk(
     keys = KeySet(jwks_url)
     server = SmtpServer(host="127.0.0.1", port=smtp_port, security=MailSecurity.NONE, username=None, password=None, timeout=5)
     across = MaintenanceActivities(database, relay_url)
-    deliveries = DeliveryActivities(database, server, sender="helpdesk@desk.test", public_url="http://desk.test", signing_key=SIGNING_KEY)
+    precedence = Precedence()
+    deliveries = DeliveryActivities(
+        database, server, precedence, sender="helpdesk@desk.test", public_url="http://desk.test", signing_key=SIGNING_KEY
+    )
     context = context_of(database, keys, relays[0])
     relaying = [asyncio.create_task(relay.run()) for relay in relays]
     jobs = JobActivities(database, relays[0], clock.now)
-    workers = workers_of(environment.client, WATCHED, TicketActivities(database, relays[0]), deliveries, across, jobs)
+    workers = workers_of(environment.client, WATCHED, TicketActivities(database, relays[0], precedence), deliveries, across, jobs)
     try:
         async with workers[0], workers[1], workers[2]:
             yield Desk(environment, database, relays, context, identity, mails, clock, workers)

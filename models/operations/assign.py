@@ -101,24 +101,32 @@ def give(case: Case, agent: Agent) -> None:
 async def candidates(session: TenantSession, team_id: int) -> list[tuple[Candidate, Agent]]:
     """The team's agents with their load, by id; holds the team's row from here to the end of the transaction."""
     await hold_team(session, team_id)
-    load = (
-        sa.select(sa.func.count())
-        .where(col(Ticket.merchant_id) == Agent.merchant_id, col(Ticket.assignee_id) == Agent.id, working())
-        .correlate(Agent)
-        .scalar_subquery()
-    )
-    loaded = sa.select(Agent, load).where(col(Agent.team_id) == team_id).order_by(col(Agent.id))
-    rows = await session.execute(loaded.execution_options(populate_existing=True))
-    return [(_candidate(agent, count), agent) for agent, count in rows]
+    return [(_candidate(agent, count), agent) for agent, count in await session.execute(_LOADED, {"team": team_id})]
 
 
 async def hold_team(session: TenantSession, team_id: int) -> None:
-    await session.execute(locked(sa.select(col(Team.id)).where(col(Team.id) == team_id)))
+    await session.execute(_TEAM, {"team": team_id})
 
 
 def working() -> sa.ColumnElement[bool]:
     """The condition of the partial index ``ix_ticket_load``."""
     return col(Ticket.status).in_(sorted(UNFINISHED)) & col(Ticket.deleted_at).is_(None)
+
+
+# Made once: these stand in the way of every assignment.
+_TEAM = locked(sa.select(col(Team.id)).where(col(Team.id) == sa.bindparam("team")))
+_LOAD = (
+    sa.select(sa.func.count())
+    .where(col(Ticket.merchant_id) == Agent.merchant_id, col(Ticket.assignee_id) == Agent.id, working())
+    .correlate(Agent)
+    .scalar_subquery()
+)
+_LOADED = (
+    sa.select(Agent, _LOAD)
+    .where(col(Agent.team_id) == sa.bindparam("team"))
+    .order_by(col(Agent.id))
+    .execution_options(populate_existing=True)
+)
 
 
 def is_at_work(ticket: Ticket) -> bool:

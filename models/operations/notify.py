@@ -18,6 +18,8 @@ from models.tables.outgoing import Notification, RecipientKind
 from models.tables.people import Agent, Reporter
 from models.tables.session import RESERVE
 
+_WITH_ROLES = sa.select(Agent).where(col(Agent.team_id) == sa.bindparam("team"), col(Agent.role).in_(sa.bindparam("roles", expanding=True)))
+
 
 class Recipient(NamedTuple):
     kind: RecipientKind
@@ -75,14 +77,24 @@ def _tell_of_clock(case: Case, kind: NotificationKind, cause: int, people: list[
 async def audience(case: Case, whom: Sequence[Audience], *agent_ids: int | None) -> list[Recipient]:
     """The people that a rung names, and the agents with these ids; each once."""
     ticket = case.ticket
-    ids = {*agent_ids, ticket.assignee_id if Audience.ASSIGNEE in whom else None} - {None}
+    ids = {id_ for id_ in (*agent_ids, ticket.assignee_id if Audience.ASSIGNEE in whom else None) if id_ is not None}
     roles = [role for name, role in ((Audience.LEAD, Role.LEAD), (Audience.SENIOR, Role.SENIOR)) if name in whom]
     roles = list(Role) if Audience.TEAM in whom else roles
-    named = col(Agent.id).in_(ids) | ((col(Agent.team_id) == ticket.team_id) & col(Agent.role).in_(roles))
-    found = await case.session.execute(sa.select(Agent).where(named).order_by(col(Agent.id)))
-    people = [as_recipient(agent) for agent in found.scalars()]
+    people = [as_recipient(agent) for agent in sorted(await _agents(case, ids, roles), key=lambda agent: agent.id)]
     await case.session.reserve_ids(RESERVE + len(people))  # a letter for each, however large the team
     return people + (await reporter(case) if Audience.REPORTER in whom else [])
+
+
+async def _agents(case: Case, ids: set[int], roles: Sequence[Role]) -> Iterable[Agent]:
+    """These, and those of the ticket's team who have one of the roles. Whom this change has seen already is not read again."""
+    found: dict[int, Agent] = {}
+    if roles:
+        of_team = await case.session.execute(_WITH_ROLES, {"team": case.ticket.team_id, "roles": roles})
+        found = {agent.id: agent for agent in of_team.scalars()}
+    for id_ in ids - found.keys():
+        if agent := await case.session.get(Agent, (case.ticket.merchant_id, id_)):
+            found[id_] = agent
+    return found.values()
 
 
 async def agents(case: Case, *ids: int | None) -> list[Recipient]:

@@ -20,6 +20,9 @@ _TABLES = "".join(
 _INSERTS = tuple(f"INSERT INTO t{n} VALUES (1, $1, $2, now())" for n in range(4))  # noqa: S608 - our own names
 _BODY = '{"subject": "The till does not open", "description": "Since this morning."}'
 _ids = count(1)
+INSTANTS = (3.75, 5, 7.5, 10, 12.5)
+"""Seconds from the opening of a ticket of the category demo-fast to its deadlines: warning and breach of the first response; 75, 100 and
+125 % of the resolution. What is opened at a steady pace comes due in bunches: the yardstick's timers do so too."""
 
 
 class Bare(Value):
@@ -106,12 +109,15 @@ async def _run(client: Client) -> None:
 
 
 async def _timers(client: Client, number: int, rate: int) -> tuple[float, ...]:
-    """Milliseconds by which each activity began after its instant. Results are asked for when all are over: asking costs the engine too."""
-    handles = []
+    """Milliseconds by which each activity began after its instant: those of ``number / 5`` tickets that are opened at an even pace.
+
+    They are started one by one, at the same pace as they come due. Results are asked for when all are over: asking costs the engine too.
+    """
+    handles, each = [], len(INSTANTS)
     began = time.time()
     for place in range(number):
         await asyncio.sleep(max(began + place / rate - time.time(), 0))
-        due_at = began + place / rate + 5
+        due_at = began + place // each * each / rate + INSTANTS[place % each] + each / rate
         handles.append(await client.start_workflow(TIMED, due_at, id=f"bare-{uuid4()}", task_queue=TASK_QUEUE, result_type=float))
-    await asyncio.sleep(max(began + number / rate + 5 - time.time(), 0))
+    await asyncio.sleep(max(began + (number + each) / rate + INSTANTS[-1] - time.time(), 0))
     return tuple([await handle.result() * 1000 for handle in handles])

@@ -1,4 +1,4 @@
-"""From a deadline to the committed escalation, at several rates, beside the bare timer at the same rate."""
+"""From a deadline to the committed escalation, at several rates, beside bare timers at the same instants."""
 
 import asyncio
 import contextlib
@@ -7,14 +7,13 @@ from collections.abc import Mapping
 
 import asyncpg
 
-from tests.bench.bare import Bare
+from tests.bench.bare import INSTANTS, Bare
 from tests.bench.burst import until_none, until_quiet
 from tests.bench.cast import BUSY, Cast
 from tests.bench.requests import Opened, open_one
 from tests.bench.table import Bound, Promise, Row, p50, p99
 
-_DEADLINES, _RUNGS = 5, 3
-"""Instants of one ticket of the category demo-fast: warning and breach of the first response; 75, 100 and 125 % of the resolution."""
+_DEADLINES, _RUNGS = len(INSTANTS), 3
 _PATIENCE = 60  # seconds: a rate that this machine can't keep up is told, not waited for
 _LATE = """
     SELECT extract(epoch FROM pg_xact_commit_timestamp(xmin) - due_at)::float8 * 1000

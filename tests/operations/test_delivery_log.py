@@ -11,6 +11,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.deliveries import DeliveryActivities
+from activities.precedence import Precedence
 from activities.smtp import SmtpServer
 from models.messages.delivery import DeliveryRef, NotificationStatus
 from models.operations.deliver import LOST_AFTER, Ending, begin_attempt, end_attempt, read_letter, settle, status_after
@@ -120,7 +121,9 @@ async def post() -> AsyncIterator[Mailbox]:
 async def delivered(acme: Merchant, letter: DeliveryRef, post: Mailbox) -> str:
     """What the activity answers, on a worker of its own."""
     server = SmtpServer(host="127.0.0.1", port=post.port, security=MailSecurity.NONE, timeout=5)
-    worker = DeliveryActivities(acme.desk.database, server, sender="a@desk.test", public_url="http://desk.test", signing_key="k" * 32)
+    worker = DeliveryActivities(
+        acme.desk.database, server, Precedence(), sender="a@desk.test", public_url="http://desk.test", signing_key="k" * 32
+    )
     return str(await ActivityEnvironment().run(worker.deliver, letter))
 
 
