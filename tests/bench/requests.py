@@ -7,6 +7,7 @@ from typing import NamedTuple
 import asyncpg
 
 from tests.bench.bare import Bare, timed
+from tests.bench.burst import until_quiet
 from tests.bench.cast import LISTED, Cast, checked, write_long_list
 from tests.bench.table import Bound, Promise, Row, p50, p99
 
@@ -30,7 +31,7 @@ async def open_one(cast: Cast, number: int, category: str = "general") -> Opened
 
 
 async def measure_requests(cast: Cast, pool: asyncpg.Pool, bare: Bare, *, each: int) -> list[Row]:
-    """One client, ``each`` times each, while the worker and the engine go about their work."""
+    """One client, ``each`` times each, while the worker and the engine go about what that causes; what was caused before is done."""
     opened = await _asked(cast, [cast.create(n) for n in range(each)], 201)
     create = Row(
         CREATE,
@@ -38,7 +39,9 @@ async def measure_requests(cast: Cast, pool: asyncpg.Pool, bare: Bare, *, each: 
         bare.transaction_ms,
         f"p99 {p99(opened.milliseconds):.1f} ms, {1000 / p50(opened.milliseconds):.0f}/s",
     )
+    await until_quiet(pool)
     replied = await _asked(cast, [cast.reply(ticket) for ticket in opened.ids], 201)
+    await until_quiet(pool)
     got = await _asked(cast, [cast.get(ticket) for ticket in opened.ids], 200)
     await write_long_list(cast, pool)
     listed = await _asked(cast, [cast.list_fifty()] * each, 200)
