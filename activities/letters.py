@@ -38,7 +38,7 @@ _NOT_STORABLE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class _Headers(HeaderRegistry):
-    """The library's makes a class for each header of each letter: half of what a letter costs. These are made once."""
+    """The library's makes a class for each header of each letter: half of what composing costs. These are made once."""
 
     def __init__(self) -> None:
         super().__init__()

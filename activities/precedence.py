@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Final
 
 QUIET: Final = 0.05
-"""After so many seconds without work on a ticket a letter has its turn."""
+"""When for so many seconds no work on a ticket began or ended, letters have their turn: also while one waits for a row that is held."""
 LONGEST: Final = 2.0
 """So many seconds a letter waits at most: however many deadlines come, some letters go out."""
 
@@ -15,22 +15,23 @@ class Precedence:
     """Shared by all activities of a process."""
 
     def __init__(self) -> None:
-        self._at_work = 0
-        self._ended_at = float("-inf")
+        self._stirred_at = float("-inf")
 
     @contextmanager
     def first(self) -> Iterator[None]:
         """Around the work on a ticket."""
-        self._at_work += 1
+        self._stir()
         try:
             yield
         finally:
-            self._at_work -= 1
-            self._ended_at = asyncio.get_running_loop().time()
+            self._stir()
 
     async def give_way(self) -> None:
-        """Return when no ticket is worked on, or after the longest wait."""
-        loop = asyncio.get_running_loop()
-        latest = loop.time() + LONGEST
-        while (now := loop.time()) < latest and (self._at_work or now - self._ended_at < QUIET):  # noqa: ASYNC110 - each deadline moves the moment on
+        """Return when it is quiet, or after the longest wait."""
+        now = asyncio.get_running_loop().time
+        latest = now() + LONGEST
+        while now() < min(latest, self._stirred_at + QUIET):  # noqa: ASYNC110 - each ticket moves the moment on
             await asyncio.sleep(QUIET)
+
+    def _stir(self) -> None:
+        self._stirred_at = asyncio.get_running_loop().time()

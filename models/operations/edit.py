@@ -1,5 +1,6 @@
 """A ticket's traits are edited. What decides its SLA re-times the clocks: what was spent stays spent."""
 
+import json
 from typing import Any
 
 from pydantic.alias_generators import to_camel
@@ -25,7 +26,7 @@ async def edit(case: Case, changes: dict[str, Any]) -> None:
     ticket = case.ticket
     if ticket.status is Status.CLOSED:
         raise Conflict("ticket_is_closed", "The ticket is closed.")
-    differing = {name: value for name, value in changes.items() if getattr(ticket, name) != value}
+    differing = {name: value for name, value in changes.items() if not _same(getattr(ticket, name), value)}
     if not differing:
         return
     before, pinned = {name: getattr(ticket, name) for name in (*differing, "team_id")}, pin_of(ticket)
@@ -34,7 +35,11 @@ async def edit(case: Case, changes: dict[str, Any]) -> None:
     ticket.sqlmodel_update(differing)
     deciding = sorted(_DECIDE_SLA & differing.keys())
     rules = await _choose_rules(case) if deciding else case.rules
-    edited = {to_camel(name): [_plain(old), _plain(getattr(ticket, name))] for name, old in before.items() if getattr(ticket, name) != old}
+    edited = {
+        to_camel(name): [_plain(old), _plain(getattr(ticket, name))]
+        for name, old in before.items()
+        if not _same(getattr(ticket, name), old)
+    }
     case.record("ticket.edited", **edited, **versions(pinned, pin_of(ticket)))
     if deciding:
         clocks.retimed(case, rules, ", ".join(deciding))
@@ -63,6 +68,15 @@ async def _choose_rules(case: Case) -> Rules:
 
 def _policy(chosen: Pin | None) -> int | None:
     return chosen.policy_id if chosen else None
+
+
+def _same(value: object, other: object) -> bool:
+    """In JSON 1 and true are two values, and in Python they are equal."""
+    return value == other and (not isinstance(value, dict) or _document(value) == _document(other))
+
+
+def _document(value: object) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def _plain(value: Any) -> Any:

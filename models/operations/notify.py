@@ -18,7 +18,10 @@ from models.tables.outgoing import Notification, RecipientKind
 from models.tables.people import Agent, Reporter
 from models.tables.session import RESERVE
 
-_WITH_ROLES = sa.select(Agent).where(col(Agent.team_id) == sa.bindparam("team"), col(Agent.role).in_(sa.bindparam("roles", expanding=True)))
+_AROUND = sa.select(Agent).where(
+    col(Agent.id).in_(sa.bindparam("ids", expanding=True))
+    | ((col(Agent.team_id) == sa.bindparam("team")) & col(Agent.role).in_(sa.bindparam("roles", expanding=True)))
+)
 
 
 class Recipient(NamedTuple):
@@ -86,15 +89,14 @@ async def audience(case: Case, whom: Sequence[Audience], *agent_ids: int | None)
 
 
 async def _agents(case: Case, ids: set[int], roles: Sequence[Role]) -> Iterable[Agent]:
-    """These, and those of the ticket's team who have one of the roles. Whom this change has seen already is not read again."""
-    found: dict[int, Agent] = {}
-    if roles:
-        of_team = await case.session.execute(_WITH_ROLES, {"team": case.ticket.team_id, "roles": roles})
-        found = {agent.id: agent for agent in of_team.scalars()}
-    for id_ in ids - found.keys():
-        if agent := await case.session.get(Agent, (case.ticket.merchant_id, id_)):
-            found[id_] = agent
-    return found.values()
+    """These, and those of the ticket's team who have one of the roles. Who is named and was read in this change is not read again."""
+    session, merchant_id = case.session, case.ticket.merchant_id
+    known = {id_: row for id_ in ids if (row := session.identity_map.get(session.identity_key(Agent, (merchant_id, id_))))}
+    missing = ids - known.keys()
+    if missing or roles:
+        asked = {"ids": missing, "team": case.ticket.team_id, "roles": roles}
+        known |= {agent.id: agent for agent in (await session.execute(_AROUND, asked)).scalars()}
+    return known.values()
 
 
 async def agents(case: Case, *ids: int | None) -> list[Recipient]:

@@ -1,17 +1,14 @@
 """The tenant session: the only door to rows. Each transaction says first for whom it is; row-level security does the rest."""
 
 import time
-from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from functools import cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import asyncpg
 import sqlalchemy as sa
-from pydantic_core import to_json
 from sqlalchemy import event
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
@@ -19,13 +16,13 @@ from sqlmodel import SQLModel
 
 from models.tables.discretion import keep_values_out
 from models.tables.snowflake import Lease, id_of
+from models.tables.writing import moved_rows, statement
 
 BLOCK = 1024
 RESERVE = 48
 """How many ids a transaction may take unless it reserves more: enough for any change of one ticket."""
 _LEASE_SECONDS = 5.0  # an id tells its millisecond: an old block would tell an old one
 _PASSING = ("08", "57", "53", "40")  # connection, operator intervention, resources, rollback
-_POSTGRES = postgresql.dialect()  # type: ignore[no-untyped-call]
 _LEASE = sa.text("SELECT lease_slots(:count)")
 _T = TypeVar("_T")
 
@@ -86,38 +83,24 @@ class TenantSession(AsyncSession):
         self._new.setdefault(str(table.__tablename__), []).append(values)
 
     async def write(self) -> None:
-        """Write the loaded rows that changed, and all new rows of all tables, in one statement.
+        """Write the loaded rows that changed, and all new rows of all tables, in one statement: one round trip whatever their number.
 
-        One round trip whatever their number: rows travel as a JSON document for each table, and of loaded rows only the columns that moved.
-        Foreign keys are checked at the end of the statement.
+        Foreign keys are checked at the end of the statement. What was given to :meth:`add` is left to the flush at the commit. It knows
+        nothing of savepoints.
 
         Raises:
             StaleDataError: a loaded row is not there any more.
         """
-        moved = self._moved()
+        moved = moved_rows(self.dirty)
         if not (moved or self._new):
             return
-        shapes = tuple(_Shape(table, columns, is_one=len(rows) == 1) for (table, columns), rows in moved.items())
-        rows = {f"moved_{place}": _as_json(of_shape) for place, of_shape in enumerate(moved.values())}
-        rows |= {table: _as_json([row if isinstance(row, dict) else row.model_dump() for row in new]) for table, new in self._new.items()}
-        found = (await self.execute(_write_all(shapes, tuple(self._new)), rows)).scalar_one()
-        if found != sum(map(len, moved.values())):
+        new = {table: [row if isinstance(row, dict) else row.model_dump() for row in rows] for table, rows in self._new.items()}
+        if (await self.execute(*statement(moved, new))).scalar_one() != sum(map(len, moved.values())):
             raise StaleDataError("a row that was read is gone")
         self._new.clear()
         for row in self.dirty:
             state = sa.inspect(row)
             state._commit_all(state.dict, self.identity_map)  # noqa: SLF001 - so that no flush finds it again
-
-    def _moved(self) -> dict[tuple[str, tuple[str, ...]], list[dict[str, Any]]]:
-        """The loaded rows that changed, by table and columns."""
-        moved: dict[tuple[str, tuple[str, ...]], list[dict[str, Any]]] = defaultdict(list)
-        for row in self.dirty:
-            was = sa.inspect(row).committed_state
-            columns = {name: value for name in was if (value := getattr(row, name)) != was[name]}
-            if columns:
-                key = {column.name: getattr(row, column.name) for column in row.__table__.primary_key}
-                moved[row.__tablename__, tuple(sorted(columns))].append(key | columns)
-        return moved
 
 
 def locked(rows: sa.Select[_T], **how: Any) -> sa.Select[_T]:
@@ -132,50 +115,6 @@ def locked(rows: sa.Select[_T], **how: Any) -> sa.Select[_T]:
 @cache
 def _columns(table: type[SQLModel]) -> frozenset[str]:
     return frozenset(SQLModel.metadata.tables[str(table.__tablename__)].columns.keys())
-
-
-class _Shape(NamedTuple):
-    """Which columns moved, of one row of a table or of several."""
-
-    table: str
-    columns: tuple[str, ...]
-    is_one: bool
-
-
-def _as_json(rows: list[dict[str, Any]]) -> str:
-    return to_json(rows).decode()
-
-
-@cache
-def _write_all(shapes: tuple[_Shape, ...], new: tuple[str, ...]) -> sa.TextClause:
-    """Answers with how many rows were moved."""
-    parts = [f"moved_{place} AS ({_move(place, shape)})" for place, shape in enumerate(shapes)]
-    parts += [f'"new_{table}" AS ({_insert_one(table)})' for table in new]
-    counts = " + ".join(f"(SELECT count(*) FROM moved_{place})" for place in range(len(shapes)))  # noqa: S608 - our own names
-    return sa.text(f"WITH {', '.join(parts)} SELECT {counts or 0}")
-
-
-def _move(place: int, shape: _Shape) -> str:
-    name, table = shape.table, SQLModel.metadata.tables[shape.table]
-    key = [column.name for column in table.primary_key]
-    typed = ", ".join(f'"{column}" {table.columns[column].type.compile(_POSTGRES)}' for column in (*key, *shape.columns))
-    values = ", ".join(f'"{column}" = moved."{column}"' for column in shape.columns)
-    same = " AND ".join(f'"{name}"."{column}" = moved."{column}"' for column in key)
-    document = f"CAST(:moved_{place} AS jsonb)"
-    # The planner takes a set for a hundred rows, and might read a whole table for one.
-    moved = f"jsonb_to_record({document} -> 0)" if shape.is_one else f"jsonb_to_recordset({document})"
-    return f'UPDATE "{name}" SET {values} FROM {moved} AS moved ({typed}) WHERE {same} RETURNING 1'  # noqa: S608 - our own names
-
-
-def _insert_one(name: str) -> str:
-    table = SQLModel.metadata.tables[name]
-    columns = ", ".join(f'"{column.name}"' for column in table.columns if column.computed is None)
-    inserted = f'INSERT INTO "{name}" ({columns}) SELECT {columns} FROM jsonb_populate_recordset(NULL::"{name}", CAST(:{name} AS jsonb))'  # noqa: S608 - our own names
-    if "replaces" not in table.info:
-        return inserted
-    key = ", ".join(column.name for column in table.primary_key)
-    newest = ", ".join(f'"{column.name}" = excluded."{column.name}"' for column in table.columns if not column.primary_key)
-    return f"{inserted} ON CONFLICT ({key}) DO UPDATE SET {newest}"
 
 
 class _TenantSyncSession(Session):
@@ -250,7 +189,6 @@ def engine_of(url: str, *, pool_size: int) -> AsyncEngine:
         sa.make_url(url).set(drivername="postgresql+asyncpg"),
         pool_size=pool_size,
         max_overflow=0,
-        pool_use_lifo=True,  # the connection that has just been used knows the statements
         pool_timeout=3,  # less than a local activity has: it fails by itself before it is given up
         connect_args={"timeout": 5, "command_timeout": 30, "connection_class": _TenantConnection},
         hide_parameters=True,

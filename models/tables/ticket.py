@@ -42,6 +42,7 @@ class Ticket(Row, table=True):
         ),
         Index("ix_ticket_wake", "wake_at", postgresql_where=sql("wake_at IS NOT NULL")),
         SEARCH,
+        {"info": {"together": {"version", "updated_at", "event_sequence", "facts_version", "wake_at", "sla_status", "next_due_at"}}},
     )
     __mapper_args__: ClassVar[dict[str, Any]] = {"exclude_properties": [SEARCH.name]}
 

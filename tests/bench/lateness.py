@@ -1,4 +1,4 @@
-"""From a deadline to the committed escalation, at several rates, beside bare timers at the same instants."""
+"""From a deadline to the committed escalation, at several rates, beside bare timers in the same bunches."""
 
 import asyncio
 import contextlib

@@ -1,14 +1,17 @@
 """What a change writes: one statement, whatever it moves."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import col
 
+from models.policy.lifecycle import Priority
+from models.policy.sla import Metric
 from models.tables.people import Agent, Team
-from models.tables.session import TenantSession
+from models.tables.session import TenantSession, locked
+from models.tables.sla import SlaClock
 from models.tables.ticket import Ticket
 from tests.desk import Desk, Merchant
 
@@ -32,16 +35,16 @@ async def agents_of(session: TenantSession) -> list[Agent]:
 
 async def test_one_statement_moves_several_rows_and_brings_new_ones(desk: Desk, acme: Merchant) -> None:
     async with desk.database.writing(acme.id) as session:
-        ana, leo, *_ = await agents_of(session)
-        ana.capacity, leo.capacity, leo.away_until = 3, 4, LONG_AGO
+        ana, leo, sina, *_ = await agents_of(session)
+        ana.capacity, leo.capacity, sina.away_until = 3, 4, LONG_AGO
         session.insert(Team(merchant_id=acme.id, id=session.new_id(), name="Hardware"))
         seen = await statements(session)
         await session.write()
         await session.write()
         assert len(seen) == 1
     async with desk.database.reading(acme.id) as session:
-        found = [(agent.capacity, agent.away_until) for agent in (await agents_of(session))[:2]]
-        assert found == [(3, None), (4, LONG_AGO)]
+        ana, leo, sina, lars = await agents_of(session)
+        assert (ana.capacity, leo.capacity, sina.away_until, lars.away_until) == (3, 4, LONG_AGO, None)
         assert (await session.execute(sa.select(col(Team.id)).where(col(Team.name) == "Hardware"))).one()
 
 
@@ -69,6 +72,44 @@ async def test_every_kind_of_value_comes_back_as_it_was_written(desk: Desk, acme
     async with desk.database.reading(acme.id) as session:
         void = sa.select(col(Ticket.id)).where(col(Ticket.id) == int(opened["id"]), col(Ticket.context).is_(None))
         assert (await session.execute(void)).one()
+
+
+async def test_a_clock_keeps_its_durations_to_the_microsecond(desk: Desk, acme: Merchant) -> None:
+    opened, two_years = await acme.open(category="general"), timedelta(days=730, microseconds=1)
+    clocks = sa.select(SlaClock).where(col(SlaClock.ticket_id) == int(opened["id"]), col(SlaClock.metric) == Metric.RESOLUTION)
+    async with desk.database.writing(acme.id) as session:
+        clock = (await session.execute(locked(clocks))).scalar_one()
+        clock.target, clock.spent, clock.warned_fraction, clock.is_withdrawn = two_years, two_years / 7, 0.1, True
+        clock.reached, clock.decided_priority = {"1": LONG_AGO.isoformat()}, Priority.URGENT
+        await session.write()
+    async with desk.database.reading(acme.id) as session:
+        clock = (await session.execute(clocks)).scalar_one()
+        assert (clock.target, clock.spent, clock.warned_fraction, clock.is_withdrawn) == (two_years, two_years / 7, 0.1, True)
+        assert (clock.reached, clock.decided_priority) == ({"1": LONG_AGO.isoformat()}, Priority.URGENT)
+        seconds = await session.execute(clocks.with_only_columns(sa.func.extract("epoch", col(SlaClock.target))))
+        assert float(seconds.scalar_one()) == two_years.total_seconds()
+
+
+async def test_the_same_change_is_the_same_statement_whatever_its_order(desk: Desk, acme: Merchant) -> None:
+    seen = set()
+    for names in (("organizer_id", "asked_at", "version"), ("asked_at", "organizer_id"), ("updated_at", "organizer_id", "asked_at")):
+        opened = await acme.open(category="general")
+        async with desk.database.writing(acme.id) as session:
+            ticket = await session.get_one(Ticket, (acme.id, int(opened["id"])))
+            ticket.sqlmodel_update({name: LONG_AGO if name.endswith("_at") else 7 for name in names})
+            sent = await statements(session)
+            await session.write()
+            seen.update(sent)
+    assert len(seen) == 1
+    assert "description" not in seen.pop()
+
+
+async def test_one_and_true_are_two_values(desk: Desk, acme: Merchant) -> None:
+    opened = await acme.open(category="general", customFields={"till": True})
+    answer = await acme.ana.patch(f"/tickets/{opened['id']}", json={"customFields": {"till": 1}}, headers={"If-Match": "*"})
+    assert answer.status_code == 200
+    seen = (await acme.get(opened["id"]))["customFields"]
+    assert (seen, type(seen["till"])) == ({"till": 1}, int)
 
 
 async def test_what_is_set_to_what_it_was_is_not_written(desk: Desk, acme: Merchant) -> None:
