@@ -27,7 +27,7 @@ class Shape(NamedTuple):
 
 
 def moved_rows(rows: Iterable[SQLModel]) -> dict[Shape, list[_Document]]:
-    """Of loaded rows those that changed. A value that was replaced by an equal one did not."""
+    """Of loaded rows those that changed: a value that was replaced by an equal one did not, a document may have."""
     moved: dict[Shape, list[_Document]] = defaultdict(list)
     for row in rows:
         state, table = sa.inspect(row), SQLModel.metadata.tables[str(row.__tablename__)]

@@ -25,6 +25,8 @@ STORM = Promise(name="storm of deadlines at one instant, in times of bare", boun
 OUTAGE = Promise(name="outage: from the worker's launch to the last rung, in times of bare", bound=Bound.AT_MOST, limit=1.5, unit="x")
 WRONG = Promise(name="... tickets without exactly their highest rung, in order", bound=Bound.AT_MOST, limit=0, unit="tickets")
 _PATIENCE = 300
+_ANSWERED_WITHIN = timedelta(seconds=120)
+"""A question waits behind the thousands of signals that it is about."""
 _ASKED = 50
 """So many workflows are asked what they know, the last in the order in which they are told: those before them know it then."""
 _TAKEN = "SELECT {number} - count(*) FROM escalation WHERE merchant_id = {merchant} AND metric = '{metric}' AND level = {level}"
@@ -95,7 +97,7 @@ async def _recalculate(pool: asyncpg.Pool, client: Client, crowd: Crowd, path: s
 async def _until_known(client: Client, ticket_id: int, version: int) -> None:
     handle = client.get_workflow_handle(f"ticket-{ticket_id}")
     async with asyncio.timeout(_PATIENCE):
-        while (await handle.query("facts", result_type=TicketFacts)).version < version:  # noqa: ASYNC110 - it is elsewhere
+        while (await handle.query("facts", result_type=TicketFacts, rpc_timeout=_ANSWERED_WITHIN)).version < version:  # noqa: ASYNC110 - it is elsewhere
             await asyncio.sleep(0.1)
 
 
