@@ -42,7 +42,7 @@ async def _hidden(session: TenantSession, caller: Caller, ids: set[int]) -> set[
 
 async def _reporters(session: TenantSession, tickets: Sequence[Ticket]) -> dict[int, Reporter]:
     ids = {ticket.reporter_id for ticket in tickets}
-    known = {id_: row for id_ in ids if (row := session.identity_map.get(session.identity_key(Reporter, (session.merchant_id, id_))))}
+    known = session.seen(Reporter, ids)
     missing = ids - known.keys()
     if missing:
         wanted = (col(Reporter.merchant_id) == session.merchant_id) & col(Reporter.id).in_(missing)

@@ -90,12 +90,11 @@ async def audience(case: Case, whom: Sequence[Audience], *agent_ids: int | None)
 
 async def _agents(case: Case, ids: set[int], roles: Sequence[Role]) -> Iterable[Agent]:
     """These, and those of the ticket's team who have one of the roles. Who is named and was read in this change is not read again."""
-    session, merchant_id = case.session, case.ticket.merchant_id
-    known = {id_: row for id_ in ids if (row := session.identity_map.get(session.identity_key(Agent, (merchant_id, id_))))}
+    known = case.session.seen(Agent, ids)
     missing = ids - known.keys()
     if missing or roles:
         asked = {"ids": missing, "team": case.ticket.team_id, "roles": roles}
-        known |= {agent.id: agent for agent in (await session.execute(_AROUND, asked)).scalars()}
+        known |= {agent.id: agent for agent in (await case.session.execute(_AROUND, asked)).scalars()}
     return known.values()
 
 

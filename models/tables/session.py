@@ -1,7 +1,7 @@
 """The tenant session: the only door to rows. Each transaction says first for whom it is; row-level security does the rest."""
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import SQLModel
 
+from models.tables.base import Row
 from models.tables.discretion import keep_values_out
 from models.tables.snowflake import Lease, id_of
 from models.tables.writing import moved_rows, statement
@@ -25,6 +26,7 @@ _LEASE_SECONDS = 5.0  # an id tells its millisecond: an old block would tell an 
 _PASSING = ("08", "57", "53", "40")  # connection, operator intervention, resources, rollback
 _LEASE = sa.text("SELECT lease_slots(:count)")
 _T = TypeVar("_T")
+_R = TypeVar("_R", bound=Row)
 
 
 class _Block:
@@ -72,6 +74,11 @@ class TenantSession(AsyncSession):
             carved = Lease(first, first + count)
         self._slots = iter(range(*carved))
 
+    def seen(self, table: type[_R], ids: Iterable[int]) -> dict[int, _R]:
+        """Those of the merchant's rows with these ids that this transaction has read already."""
+        keys = {id_: self.identity_key(table, (self.merchant_id, id_)) for id_ in ids}
+        return {id_: row for id_, key in keys.items() if (row := self.identity_map.get(key))}
+
     def insert(self, row: SQLModel) -> None:
         """Have ``row`` inserted by the next :meth:`write`."""
         self._new.setdefault(str(row.__tablename__), []).append(row)
@@ -91,14 +98,15 @@ class TenantSession(AsyncSession):
         Raises:
             StaleDataError: a loaded row is not there any more.
         """
-        moved = moved_rows(self.dirty)
+        changed = list(self.dirty)
+        moved = moved_rows(changed)
         if not (moved or self._new):
             return
         new = {table: [row if isinstance(row, dict) else row.model_dump() for row in rows] for table, rows in self._new.items()}
         if (await self.execute(*statement(moved, new))).scalar_one() != sum(map(len, moved.values())):
             raise StaleDataError("a row that was read is gone")
         self._new.clear()
-        for row in self.dirty:
+        for row in changed:
             state = sa.inspect(row)
             state._commit_all(state.dict, self.identity_map)  # noqa: SLF001 - so that no flush finds it again
 

@@ -20,7 +20,7 @@ _WAITING = """
     SELECT (SELECT count(*) FROM ticket WHERE merchant_id = 2001 AND (assignee_id IS NULL OR context IS NULL))
         + (SELECT count(*) FROM outbox)
 """
-UNSENT = "SELECT count(*) FROM notification WHERE status = 'pending'"
+_UNSENT = "SELECT count(*) FROM notification WHERE status = 'pending'"
 
 
 async def measure_burst(system: System, cast: Cast, pool: asyncpg.Pool, bare: Bare, *, number: int) -> tuple[list[Row], list[str]]:
@@ -31,8 +31,7 @@ async def measure_burst(system: System, cast: Cast, pool: asyncpg.Pool, bare: Ba
         await until_none(pool, _WAITING)
     left = await pool.fetchval(_WAITING)
     taken_in = time.perf_counter() - began
-    with contextlib.suppress(TimeoutError):
-        await until_none(pool, UNSENT)
+    letters = await last_letter(pool)
     told, after = time.perf_counter() - began, system.cpu_seconds()
     rows = [
         Row(RATE, number / opened, bare.transactions, f"{number} in {opened:.1f} s"),
@@ -41,7 +40,7 @@ async def measure_burst(system: System, cast: Cast, pool: asyncpg.Pool, bare: Ba
             CATCH_UP,
             max(number - left, 0) / taken_in,
             bare.starts,
-            f"{left} left after {taken_in:.1f} s; the last letter after {told:.1f} s",
+            f"{left} left after {taken_in:.1f} s; {letters} after {told:.1f} s",
         ),
     ]
     notes = [
@@ -55,7 +54,15 @@ async def until_quiet(pool: asyncpg.Pool) -> None:
     """Wait until what was measured before has no after-effects on what is measured next."""
     with contextlib.suppress(TimeoutError):  # a machine this busy spoils the figures, not the run
         await until_none(pool, _WAITING)
-        await until_none(pool, UNSENT)
+        await until_none(pool, _UNSENT)
+
+
+async def last_letter(pool: asyncpg.Pool, *, seconds: float = _PATIENCE) -> str:
+    """Wait until all letters were sent; what to say of it if they were not."""
+    with contextlib.suppress(TimeoutError):
+        await until_none(pool, _UNSENT, seconds=seconds)
+    left = await pool.fetchval(_UNSENT)
+    return f"{left} letters left" if left else "the last letter"
 
 
 async def until_none(pool: asyncpg.Pool, question: str, *, seconds: float = _PATIENCE) -> None:

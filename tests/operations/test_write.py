@@ -13,9 +13,16 @@ from models.tables.people import Agent, Team
 from models.tables.session import TenantSession, locked
 from models.tables.sla import SlaClock
 from models.tables.ticket import Ticket
+from tests.apart import Apart
 from tests.desk import Desk, Merchant
 
 LONG_AGO = datetime(2020, 2, 29, 12, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+async def desk(quiet: tuple[Apart, Desk]) -> Desk:
+    """Nothing moves by itself: what is read here without a lock stays as it is."""
+    return quiet[1]
 
 
 async def statements(session: TenantSession) -> list[str]:
