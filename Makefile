@@ -40,8 +40,8 @@ lint: $(STAMP)
 check: lint test
 
 prove: $(STAMP)
-	$(BIN)/python -m tests.models.policy.prove $(ARGS)
-	HISTORIES=300 HISTORIES_SEED=$$(date +%s) $(BIN)/python -m pytest -n 2 --timeout 300 tests/life/test_histories.py
+	$(BIN)/python -m tests.sla.prove $(ARGS)
+	HISTORIES=300 HISTORIES_SEED=$$(date +%s) $(BIN)/python -m pytest -n 2 --timeout 300 tests/system/test_histories.py
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -27,20 +27,23 @@ from temporalio.client import (
 )
 from temporalio.worker import Worker, WorkflowRunner
 
-from activities.deliveries import DeliveryActivities
-from activities.jobs import JobActivities
+from activities.email.smtp import SmtpServer
+from activities.job import JobActivities
 from activities.maintenance import MaintenanceActivities
+from activities.notification import DeliveryActivities
 from activities.precedence import Precedence
-from activities.smtp import SmtpServer
-from activities.tickets import TicketActivities
-from models import engine, logs
-from models.carriers import LetterCarrier, NewsCarrier
-from models.messages import delivery, maintenance, ticket
-from models.relay import Relay
-from models.settings import Settings
-from models.tables.session import Database
-from workflows.delivery import DeliveryWorkflow
-from workflows.recalculation import RecalculationWorkflow
+from activities.ticket import TicketActivities
+from models.db.session import Database
+from models.notifications import messages as delivery
+from models.outbox import messages as maintenance
+from models.outbox.dispatch import LetterCarrier, NewsCarrier
+from models.outbox.relay import Relay
+from models.platform import logging as logs
+from models.platform import temporal as engine
+from models.platform.settings import Settings
+from models.tickets import messages as ticket
+from workflows.job import RecalculationWorkflow
+from workflows.notification import DeliveryWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
 from workflows.runner import FREE
 from workflows.ticket import TicketWorkflow

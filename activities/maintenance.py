@@ -7,12 +7,12 @@ import sqlalchemy as sa
 import structlog
 from temporalio import activity
 
-from models.messages.maintenance import RECONCILE, Healed, ReconciliationAt
-from models.operations.change import SYSTEM, Change
-from models.operations.changing import pick_up_waiting
-from models.operations.job import go_on
-from models.operations.reconcile import JOB_OVERDUE, LETTER_OVERDUE, OVERDUE, deliver_again, tell_again
-from models.tables.session import Database, engine_of, is_passing
+from models.audit import SYSTEM, Change
+from models.db.session import Database, engine_of, is_passing
+from models.jobs.run import go_on
+from models.outbox.messages import RECONCILE, Healed, ReconciliationAt
+from models.outbox.reconcile import JOB_OVERDUE, LETTER_OVERDUE, OVERDUE, deliver_again, tell_again
+from models.tickets.repository import pick_up_waiting
 
 log = structlog.get_logger()
 KEYS_KEPT = timedelta(hours=24)

@@ -2,43 +2,29 @@
 
 from fastapi import FastAPI
 
-from api import problems
+from api import jobs, merchants, notifications, people, reports, surveys
 from api.context import Context
-from api.document import Described
-from api.edge import Edge
 from api.health import router as health
-from api.routes import (
-    calendar_preview,
-    conversation,
-    history,
-    jobs,
-    letters,
-    merchants,
-    merging,
-    people,
-    previews,
-    process,
-    recalculations,
-    reports,
-    rules,
-    surveys,
-    tickets,
-)
+from api.http import problems
+from api.http.middleware import Edge
+from api.http.openapi import Described
+from api.sla import calendar_preview, dry_runs, recalculations, rules
+from api.tickets import comments, history, merging, routes, transitions
 
 BASE = "/v1/api/helpdesk"
 ROUTES = (
-    tickets,
-    conversation,
-    process,
+    routes,
+    comments,
+    transitions,
     merging,
     history,
-    letters,
+    notifications,
     people,
     merchants,
     surveys,
     rules,
     calendar_preview,
-    previews,
+    dry_runs,
     recalculations,
     jobs,
     reports,

@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from api.identity.jwks import KeySet
-from api.identity.tokens import TokenVerifier
-from models.tables.session import Database
+from api.auth.jwks import KeySet
+from api.auth.tokens import TokenVerifier
+from models.db.session import Database
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
 from api.context import Context
-from models.migrations import older_revisions
+from models.db.migrate import older_revisions
 
 router = APIRouter(tags=["health"])
 _REVISION = sa.text("SELECT version_num FROM alembic_version")

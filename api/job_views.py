@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from api.views import Id, View
-from models.tables.job import JobKind, JobStatus
+from api.tickets.responses import Id, View
+from models.jobs.tables import JobKind, JobStatus
 
 
 class JobView(View):

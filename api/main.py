@@ -10,14 +10,15 @@ import uvicorn
 from fastapi import APIRouter, FastAPI
 
 from api.app import create_app
+from api.auth.jwks import KeySet
+from api.auth.tokens import TokenVerifier
 from api.context import Context
-from api.identity.jwks import KeySet
-from api.identity.tokens import TokenVerifier
-from models import engine, logs
-from models.carriers import NewsCarrier
-from models.relay import Relay
-from models.settings import Settings
-from models.tables.session import Database
+from models.db.session import Database
+from models.outbox.dispatch import NewsCarrier
+from models.outbox.relay import Relay
+from models.platform import logging as logs
+from models.platform import temporal as engine
+from models.platform.settings import Settings
 
 RELAYED_AT_ONCE = 4
 """A burst of tickets must not starve the people who open them: the workers' relays help."""

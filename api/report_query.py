@@ -6,13 +6,13 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from api.bodies import Id, Instant
-from api.caller import Caller
+from api.auth.caller import Caller
 from api.errors import Unprocessable
-from api.filters import split
-from models.operations.report import Dimension, Question
-from models.policy.lifecycle import Priority
-from models.policy.sla import Metric
+from api.tickets.filters import split
+from api.tickets.requests import Id, Instant
+from models.reports.sla import Dimension, Question
+from models.sla.policy import Metric
+from models.tickets.lifecycle import Priority
 
 USUAL = timedelta(days=30)
 

@@ -4,10 +4,10 @@ from datetime import datetime
 
 from pydantic import Field
 
-from api.views import Id, View
-from models.operations.report import Dimension
-from models.policy.lifecycle import Priority
-from models.policy.sla import Metric
+from api.tickets.responses import Id, View
+from models.reports.sla import Dimension
+from models.sla.policy import Metric
+from models.tickets.lifecycle import Priority
 
 
 class SlaFiguresView(View):

@@ -10,7 +10,7 @@ import uvloop
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
-from models.settings import MigrationSettings, Settings, explain
+from models.platform.settings import MigrationSettings, Settings, explain
 
 WRONG = 2
 """Exit code: started wrongly, and starting again will not help."""
@@ -59,7 +59,7 @@ def _work() -> None:
 
 def _migrate() -> None:
     settings = _read(MigrationSettings)
-    from models.migrations import upgrade  # noqa: PLC0415
+    from models.db.migrate import upgrade  # noqa: PLC0415
 
     upgrade(str(settings.database_owner_url))
 

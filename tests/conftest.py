@@ -17,10 +17,10 @@ from deploy.local.identity import DevelopmentIdentity
 from deploy.local.mail import MailCatcher
 from deploy.local.postgres import FAST_AND_LOSABLE, EmbeddedPostgres
 from deploy.local.temporal import TemporalServer, free_port, temporal_binary
-from models.messages import search_attributes
-from models.migrations import upgrade
-from tests.apart import Apart, empty_database, engine, migrated, still_desk
-from tests.desk import Desk, Merchant, working_desk
+from models.db.migrate import upgrade
+from models.tickets import search_attributes
+from tests.support.desk import Desk, Merchant, working_desk
+from tests.support.isolated import Apart, empty_database, engine, migrated, still_desk
 
 
 @pytest.fixture(scope="session")

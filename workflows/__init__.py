@@ -1,1 +1,0 @@
-"""Time passes: deterministic processes that wait for news or for an instant, then have an activity act."""

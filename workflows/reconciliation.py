@@ -2,8 +2,8 @@
 
 from temporalio import workflow
 
-from models.messages.maintenance import RECONCILE, WORKFLOW, Healed, ReconciliationAt
-from workflows.act import act
+from models.outbox.messages import RECONCILE, WORKFLOW, Healed, ReconciliationAt
+from workflows.calls import act
 
 
 @workflow.defn(name=WORKFLOW)

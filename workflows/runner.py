@@ -1,6 +1,6 @@
 """How workflows are run: in the sandbox by every test, without it by a worker pod (docs/decisions/0012-the-sandbox-is-for-tests.md).
 
-The packages that are known to be deterministic are imported once for all runs: a run starts in about a millisecond. models.tables stays
+The packages that are known to be deterministic are imported once for all runs: a run starts in about a millisecond. models.db.schema stays
 out of reach of everything in workflows/ (import-linter holds it).
 """
 

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 from temporalio import workflow
 
-from models.messages.search_attributes import LEVEL, SLA, STATUS
-from models.messages.ticket import ADOPT, ASSIGN, ENRICH, MEET_DEADLINES, WORKFLOW, At, TicketFacts, TicketLife
-from workflows.act import NotDone, act, local
-from workflows.card import card
+from models.tickets.messages import ADOPT, ASSIGN, ENRICH, MEET_DEADLINES, WORKFLOW, At, TicketFacts, TicketLife
+from models.tickets.search_attributes import LEVEL, SLA, STATUS
+from workflows.calls import NotDone, act, local
+from workflows.ui import card
 
 LOOK_AGAIN = timedelta(seconds=30)
 """How long to wait when a deadline stays due although it was acted on: the way out of a defect, not part of the process."""

@@ -10,8 +10,8 @@ from deploy.local.identity import DevelopmentIdentity
 from deploy.local.layout import AUDIENCE, CannotStartError, read_layout
 from deploy.local.refusal import refuse_production
 from deploy.local.routes import routes
-from models.settings import Settings
-from models.tables.session import Database
+from models.db.session import Database
+from models.platform.settings import Settings
 
 
 def main() -> None:

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 from pydantic import Field
 
-from models.policy.roles import Role
-from models.policy.value import Value
+from models.people.roles import Role
+from models.value import Value
 
 HOUR = 3600
 _Id = Annotated[str, Field(min_length=1, max_length=64)]

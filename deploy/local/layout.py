@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deploy.local.identity import keep_secret
 from deploy.local.postgres import EmbeddedPostgres
-from models.settings import PREFIX
+from models.platform.settings import PREFIX
 
 AUDIENCE = "helpdesk"
 _PORTS = {

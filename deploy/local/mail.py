@@ -13,7 +13,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from pydantic import Field
 
-from models.policy.value import Value
+from models.value import Value
 
 _MAX_BYTES = 1 << 20
 

@@ -4,9 +4,9 @@ import asyncio
 
 from deploy.local.layout import read_layout
 from deploy.local.seed import seed
-from models.migrations import upgrade
-from models.settings import MigrationSettings, Settings
-from models.tables.session import Database
+from models.db.migrate import upgrade
+from models.db.session import Database
+from models.platform.settings import MigrationSettings, Settings
 
 
 def main() -> None:

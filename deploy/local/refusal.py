@@ -5,7 +5,7 @@ from ipaddress import ip_address
 from urllib.parse import parse_qs, urlsplit
 
 from deploy.local.layout import CannotStartError
-from models.settings import PREFIX
+from models.platform.settings import PREFIX
 
 _ADDRESSES = (
     "DATABASE_URL",

@@ -8,8 +8,8 @@ from fastapi import APIRouter
 from deploy.local.identity import DevelopmentIdentity, Wanted
 from deploy.local.mail import CaughtMail, received
 from deploy.local.seed import world
-from models.policy.value import Value
-from models.tables.session import Database
+from models.db.session import Database
+from models.value import Value
 
 
 class Issued(Value):

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlmodel import col
 
-from models.policy.calendar import Calendar
-from models.policy.ladder import DEFAULT_LADDER
-from models.policy.lifecycle import Priority
-from models.policy.roles import Role
-from models.policy.sla import Match, SlaPolicy, Targets
-from models.tables.people import Agent, Category, Merchant, Team
-from models.tables.session import Database, TenantSession
-from models.tables.sla import Rule, RuleKind
+from models.db.session import Database, TenantSession
+from models.people.roles import Role
+from models.people.tables import Agent, Category, Merchant, Team
+from models.sla.calendar import Calendar
+from models.sla.ladder import DEFAULT_LADDER
+from models.sla.policy import Match, SlaPolicy, Targets
+from models.sla.tables import Rule, RuleKind
+from models.tickets.lifecycle import Priority
 
 DAY = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 ALWAYS = Calendar.model_validate({"name": "Always open", "timeZone": "UTC", "weekly": {day: [["00:00", "24:00"]] for day in DAY}})

@@ -105,7 +105,7 @@ def _start_preparing(layout: Layout, environment: dict[str, str], started: ExitS
 
 
 def _start_temporal(layout: Layout, started: ExitStack) -> TemporalServer:
-    from models.messages.search_attributes import TYPES  # noqa: PLC0415 - half a second of imports, while the schema is prepared
+    from models.tickets.search_attributes import TYPES  # noqa: PLC0415 - half a second of imports, while the schema is prepared
 
     say("starting Temporal")
     place, log = layout.var / "temporal", layout.log("temporal")

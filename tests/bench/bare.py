@@ -9,7 +9,7 @@ from uuid import uuid4
 import asyncpg
 from temporalio.client import Client
 
-from models.policy.value import Value
+from models.value import Value
 from tests.bench.bare_worker import STARTED, TASK_QUEUE, TIMED
 from tests.bench.system import System, bare_worker
 from tests.bench.table import Ceiling, p50, p99

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from temporalio.client import Client
 
-from models.policy.value import Value
+from models.value import Value
 from tests.bench.bare_worker import ACTED, ADOPT, TASK_QUEUE, TICKET, TOLD
 from tests.bench.system import System, bare_worker
 

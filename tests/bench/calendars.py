@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from deploy.local.seed import OFFICE
-from models.policy.calendar import Calendar, advance, elapsed
+from models.sla.calendar import Calendar, advance, elapsed
 from tests.bench.table import Bound, Promise, Row, p50, p99
 
 ADVANCE = Promise(name="a deadline a year out (advance), p99", bound=Bound.AT_MOST, limit=1, unit="ms")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import asyncpg
 
 from deploy.local.seed import Person, World, write_world
-from models.policy.roles import Role
-from models.tables.session import Database
+from models.db.session import Database
+from models.people.roles import Role
 from tests.bench.system import System
 from tests.bench.wire import Answer, Connection, request
 

@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from deploy.local.seed import ALWAYS, write_world
-from models.operations import outbox
-from models.operations.change import SYSTEM, Change
-from models.operations.changing import lock_all
-from models.policy.lifecycle import Priority
-from models.policy.roles import Role
-from models.tables.session import Database
-from models.tables.ticket import Ticket
+from models.audit import SYSTEM, Change
+from models.db.session import Database
+from models.outbox import post as outbox
+from models.people.roles import Role
+from models.tickets.lifecycle import Priority
+from models.tickets.repository import lock_all
+from models.tickets.tables import Ticket
 from tests.bench.burst import until_none
 from tests.bench.cast import BASE, Cast, token, world
 from tests.bench.system import System

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import asyncpg
 from temporalio.client import Client
 
-from models.policy.value import Value
+from models.value import Value
 from tests.bench.bare import Bare, measure_bare
 from tests.bench.burst import measure_burst, until_quiet
 from tests.bench.calendars import measure_calendars

@@ -19,9 +19,9 @@ import psutil
 import sqlalchemy as sa
 
 from deploy.local.postgres import SUPERUSER, EmbeddedPostgres
-from models.migrations import upgrade
-from models.operations.report import Dimension, Question, report_sla
-from models.tables.session import Database
+from models.db.migrate import upgrade
+from models.db.session import Database
+from models.reports.sla import Dimension, Question, report_sla
 from tests.bench.table import Bound, Promise, Row, p50, p99, text_of
 
 REPORT = Promise(name="report over 100,000 tickets p50", bound=Bound.AT_MOST, limit=200, unit="ms")

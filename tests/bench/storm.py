@@ -9,7 +9,7 @@ import asyncpg
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
-from models.messages.ticket import TicketFacts
+from models.tickets.messages import TicketFacts
 from tests.bench.bare_crowd import LONG_ENOUGH, MARGIN, BareCrowd, measure_bare_crowd
 from tests.bench.burst import last_letter, until_none, until_quiet
 from tests.bench.cast import Cast

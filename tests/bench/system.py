@@ -14,7 +14,7 @@ import psutil
 from deploy.local.postgres import SUPERUSER, EmbeddedPostgres
 from deploy.local.processes import BACKGROUND, end, launch, wait_until
 from deploy.local.temporal import answers, free_port
-from models.settings import PREFIX
+from models.platform.settings import PREFIX
 from tests.bench.worker_process import WorkerProcess
 
 ROOT = Path(__file__).parents[2]

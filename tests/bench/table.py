@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import ceil
 
-from models.policy.value import Value
+from models.value import Value
 
 
 class Bound(StrEnum):

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from models.settings import PREFIX, MigrationSettings, Settings
+from models.platform.settings import PREFIX, MigrationSettings, Settings
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "env.example"
 

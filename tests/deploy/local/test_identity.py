@@ -5,7 +5,7 @@ import jwt
 import pytest
 
 from deploy.local.identity import DevelopmentIdentity, Wanted
-from models.policy.roles import Role
+from models.people.roles import Role
 
 ISSUER = "http://127.0.0.1:3000/dev/identity"
 ANA = Wanted(sub="ana", name="Ana", email="ana@acme.example", merchant_ids=("1001",), roles=(Role.AGENT,))

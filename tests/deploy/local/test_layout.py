@@ -6,7 +6,7 @@ import pytest
 from deploy.local.layout import CannotStartError, Layout, check_ports, read_layout
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.temporal import free_port
-from models.settings import MigrationSettings, Settings
+from models.platform.settings import MigrationSettings, Settings
 
 PORTS = ("http_port", "worker_port", "temporal_port", "temporal_ui_port", "smtp_port")
 

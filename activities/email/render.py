@@ -1,0 +1,182 @@
+"""Letters: what they say, and the e-mail that carries it.
+
+A template (templates/<kind>.j2) holds blocks of plain text: subject, text, quote, action, url. They are rendered without any markup, and
+one layout makes the text part of them and another the HTML part, in which everything is escaped. So nothing that a person typed is
+ever HTML, whatever a template does, and nothing that a person typed is ever a template.
+"""
+
+import email.policy
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.headerregistry import Address, BaseHeader, HeaderRegistry
+from email.message import EmailMessage
+from email.utils import format_datetime
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import FileSystemLoader, StrictUndefined
+from jinja2.sandbox import SandboxedEnvironment
+
+from activities.email.address import on_the_wire
+from models.notifications.kinds import NotificationKind
+
+MAX_SUBJECT: Final = 150
+MAX_NAME: Final = 100
+MAX_QUOTE: Final = 20_000
+MAX_LINE: Final = 1_000
+SHORTENED: Final = "[shortened; the whole text is in the ticket]"
+
+_TEMPLATES: Final = Path(__file__).parent / "templates"
+_BIDI: Final = dict.fromkeys(map(ord, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
+_URL: Final = re.compile(r"https?://[^\s<>\"']+")
+_MESSAGE_ID: Final = re.compile(r"<[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+>")
+_NO_PART_OF_A_LINE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_NOT_STORABLE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+class _Headers(HeaderRegistry):
+    """The library's makes a class for each header of each letter: half of what composing costs. These are made once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: dict[str, type[BaseHeader]] = {}
+
+    def __getitem__(self, name: str) -> type[BaseHeader]:
+        if name not in self._made:
+            self._made[name] = super().__getitem__(name)
+        return self._made[name]
+
+
+_POLICY: Final = email.policy.EmailPolicy(header_factory=_Headers())
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    subject: str
+    text: str
+    html: str
+
+
+def render(kind: str, context: Mapping[str, Any]) -> Rendered:
+    """Render the letter of a ``NotificationKind``.
+
+    Instants in the context are ``datetime`` or RFC 3339 text. Raises ``ValueError`` for an unknown kind or a link that is not
+    http(s), and ``jinja2.UndefinedError`` for what the template needs and the context lacks: both are defects of the caller.
+    """
+    tidy = _one_line_each(context)
+    blocks = _blocks(NotificationKind(kind), tidy)
+    number, name = tidy["ticket"]["number"], tidy["recipient"]["name"]
+    subject = line(f"[#{number}] {blocks['subject']}", MAX_SUBJECT)
+    parts = {
+        "subject": subject,
+        "greeting": f"Hello {line(name, MAX_NAME)}," if name else "Hello,",
+        "paragraphs": [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", blocks["text"]) if paragraph.strip()],
+        "quote": _quoted(blocks.get("quote", "")),
+        "action": blocks["action"],
+        "url": _web_address(blocks["url"]),
+        "footer": f"{tidy['merchant_name']} · #{number}",
+    }
+    text = _plain().get_template("layout.txt").render(parts)
+    return Rendered(subject, text, _html().get_template("layout.html").render(parts))
+
+
+def compose(  # noqa: PLR0913 - a letter has that many parts, all named
+    rendered: Rendered,
+    *,
+    sender: str,
+    recipient_name: str,
+    recipient_address: str,
+    message_id: str,
+    thread_id: str | None,
+    sent_at: datetime | None = None,
+) -> EmailMessage:
+    """Put a rendered letter into an e-mail (RFC 5322): text and HTML, pure ASCII on the wire unless the address itself is not.
+
+    ``message_id`` and ``thread_id`` are of the form ``<left@right>``. ``Auto-Submitted`` (RFC 3834) keeps other machines from answering.
+    Raises ``PermanentFailure`` for an impossible address and ``ValueError`` for an id of another form.
+    """
+    letter = EmailMessage(_POLICY)
+    letter["From"] = _mailbox("", sender)
+    letter["To"] = _mailbox(recipient_name, recipient_address)
+    letter["Subject"] = line(rendered.subject, MAX_SUBJECT)
+    letter["Date"] = format_datetime(sent_at or datetime.now(UTC))
+    letter["Message-ID"] = _checked(message_id)
+    if thread_id is not None:
+        letter["In-Reply-To"] = letter["References"] = _checked(thread_id)
+    letter["Auto-Submitted"] = "auto-generated"
+    letter["X-Auto-Response-Suppress"] = "All"
+    letter.set_content(_storable(rendered.text), cte="quoted-printable")
+    letter.add_alternative(_storable(rendered.html), subtype="html", cte="quoted-printable")
+    return letter
+
+
+def line(text: str, limit: int) -> str:
+    """Make one line of at most ``limit`` characters: controls and breaks become spaces, marks that turn the direction of writing go."""
+    flat = " ".join(_NO_PART_OF_A_LINE.sub(" ", text.translate(_BIDI)).split())
+    return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
+
+
+def _one_line_each(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Make one line of every text but the message, so that no name, subject or reason can pose as a paragraph of ours."""
+    return {name: value if name == "message" else _flat(value) for name, value in context.items()}
+
+
+def _flat(value: object) -> object:
+    if isinstance(value, Mapping):
+        return {name: _flat(inner) for name, inner in value.items()}
+    return line(value, MAX_LINE) if isinstance(value, str) else value
+
+
+def _blocks(kind: NotificationKind, context: dict[str, Any]) -> dict[str, str]:
+    template = _plain().get_template(f"{kind}.j2")
+    inner = template.new_context(context)
+    return {name: "".join(block(inner)).strip() for name, block in template.blocks.items()}
+
+
+def _quoted(text: str) -> list[str]:
+    """Split what a person wrote into lines; both layouts set it apart from our own words."""
+    lines = [_storable(each) for each in text[:MAX_QUOTE].replace("\r\n", "\n").replace("\r", "\n").strip().split("\n")] if text else []
+    return [*lines, SHORTENED] if len(text) > MAX_QUOTE else lines
+
+
+def _storable(text: str) -> str:
+    """Drop what no e-mail can carry: lone surrogates, and controls other than tab and line feed."""
+    return _NOT_STORABLE.sub("", text.translate(_BIDI))
+
+
+def _web_address(text: str) -> str:
+    if not _URL.fullmatch(text):
+        raise ValueError("a link must be http or https")
+    return text
+
+
+def _mailbox(name: str, address: str) -> Address:
+    local, _, domain = on_the_wire(address).rpartition("@")
+    return Address(display_name=line(name, MAX_NAME), username=local, domain=domain)
+
+
+def _checked(message_id: str) -> str:
+    if not _MESSAGE_ID.fullmatch(message_id):
+        raise ValueError("a message id is of the form <left@right>")
+    return message_id
+
+
+def _instant(value: datetime | str) -> str:
+    at = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return f"{at.astimezone(UTC):%d %B %Y at %H:%M} UTC"
+
+
+@cache
+def _plain() -> SandboxedEnvironment:
+    # Not escaped, for it makes plain text only; what it makes is escaped when the HTML layout takes it in.
+    environment = SandboxedEnvironment(loader=FileSystemLoader(_TEMPLATES), undefined=StrictUndefined, autoescape=False, trim_blocks=True)
+    environment.filters |= {"instant": _instant, "words": lambda text: str(text).replace("_", " ")}
+    return environment
+
+
+@cache
+def _html() -> SandboxedEnvironment:
+    return SandboxedEnvironment(loader=FileSystemLoader(_TEMPLATES), undefined=StrictUndefined, autoescape=True)

@@ -1,0 +1,79 @@
+"""What the ticket's workflow has done: each is one operation in one transaction, and answers with the facts that hold after it."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+from sqlmodel import col
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.precedence import Precedence
+from models.audit import SYSTEM, Change
+from models.db.session import Database, TenantSession
+from models.errors import NotFound
+from models.outbox.relay import Relay
+from models.sla.run_due import meet_deadlines
+from models.tickets.aggregate import Case
+from models.tickets.assign import assign_waiting
+from models.tickets.enrich import enrich
+from models.tickets.messages import ASSIGN, ENRICH, MEET_DEADLINES, At, TicketFacts
+from models.tickets.repository import answer, lock
+from models.tickets.tables import Ticket
+
+log = structlog.get_logger()
+
+
+class TicketActivities:
+    def __init__(self, database: Database, relay: Relay, precedence: Precedence) -> None:
+        self._database = database
+        self._relay = relay
+        self._precedence = precedence
+
+    @activity.defn(name=ASSIGN)
+    async def assign(self, request: At) -> TicketFacts:
+        return await self._change(request, assign_waiting)
+
+    @activity.defn(name=MEET_DEADLINES)
+    async def meet_deadlines(self, request: At) -> TicketFacts:
+        return await self._change(request, meet_deadlines)
+
+    @activity.defn(name=ENRICH)
+    async def enrich(self, request: At) -> None:
+        async with self._database.reading(request.merchant_id) as session:
+            await enrich(session, request.ticket_id, request.at)
+
+    async def _change(self, request: At, operation: Callable[[Case], Awaitable[Any]]) -> TicketFacts:
+        with self._precedence.first():
+            facts = await self._write(request, operation)
+        self._relay.wake()
+        log.info(
+            activity.info().activity_type,
+            merchant_id=request.merchant_id,
+            ticket_id=request.ticket_id,
+            workflow_id=request.workflow_id,
+            request_id=request.request_id,
+            version=facts.version,
+        )
+        return facts
+
+    async def _write(self, request: At, operation: Callable[[Case], Awaitable[Any]]) -> TicketFacts:
+        async with self._database.writing(request.merchant_id) as session:
+            case = await self._lock(session, request)
+            await operation(case)
+            return await answer(case)
+
+    async def _lock(self, session: TenantSession, request: At) -> Case:
+        tickets = sa.select(Ticket).where(col(Ticket.id) == request.ticket_id)
+        try:
+            return await lock(session, tickets, Change(by=SYSTEM, at=_instant(request), request_id=request.request_id))
+        except NotFound as missing:
+            raise ApplicationError(missing.detail, type="NotFound", non_retryable=True) from missing
+
+
+def _instant(request: At) -> datetime:
+    """The workflow's instant; on a later try of the server's, that try's: after an outage all that is due by then is judged at once."""
+    info = activity.info()
+    return request.at if info.is_local else max(request.at, info.current_attempt_scheduled_time)

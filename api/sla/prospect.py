@@ -1,0 +1,46 @@
+"""What a ticket that is only thought of would be promised, as clients see it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from api.sla.responses import ChosenView, PromisedView, ProspectView, RungDueView
+from models.sla.deadlines import Deadline, DeadlineKind
+from models.sla.forecast import Promised, Prospect
+from models.sla.rulebook import UNBORN
+
+
+def prospect_view(found: Prospect, created_at: datetime) -> ProspectView:
+    return ProspectView(created_at=created_at, policy=_chosen(found), promised=[_promised(each) for each in found.promised])
+
+
+def _chosen(found: Prospect) -> ChosenView | None:
+    pin, policy = found.pin, found.rules.policy
+    if pin is None or policy is None:
+        return None
+    return ChosenView(
+        id=None if pin.policy_id == UNBORN else pin.policy_id,
+        version=pin.policy_version,
+        name=policy.name,
+        calendar_id=policy.calendar_id,
+        calendar_version=pin.calendar_version,
+        ladder_id=policy.ladder_id,
+        ladder_version=pin.ladder_version,
+    )
+
+
+def _promised(each: Promised) -> PromisedView:
+    return PromisedView(
+        metric=each.clock.metric,
+        target_seconds=int(each.clock.target.total_seconds()),
+        due_at=each.clock.due_at,
+        warnings_at=[deadline.due_at for deadline in _of(DeadlineKind.WARN, each.deadlines)],
+        rungs=[RungDueView(level=_level(deadline), due_at=deadline.due_at) for deadline in _of(DeadlineKind.ESCALATE, each.deadlines)],
+    )
+
+
+def _of(kind: DeadlineKind, deadlines: Sequence[Deadline]) -> list[Deadline]:
+    return [deadline for deadline in deadlines if deadline.kind is kind]
+
+
+def _level(rung: Deadline) -> int:
+    return int(rung.key.rpartition("/")[2])

@@ -1,0 +1,129 @@
+"""Definitions of calendars, policies and ladders as clients send them.
+
+They are the values of :mod:`models.policy` with bounds, and without what can be stored but hardly be meant; ids are strings.
+"""
+
+from typing import Annotated, Self, TypeVar
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from api.tickets.requests import Id, Instant, Name, Tag
+from models.sla.calendar import MAX_HOLIDAYS, Calendar, Holiday, Intervals, Weekly
+from models.sla.ladder import Audience, Ladder, Rung
+from models.sla.policy import Match, PauseOn, SlaPolicy
+from models.sla.validation import overlaps_of_day, overlaps_of_week, refuse, repeated, rungs_out_of_order
+from models.tickets.lifecycle import Priority, Status
+from models.value import Value
+
+YEAR = 366 * 86_400
+_T = TypeVar("_T")
+
+
+def _each_once(items: tuple[_T, ...]) -> tuple[_T, ...]:
+    refuse(repeated(items))
+    return items
+
+
+def _open_once_a_day(intervals: Intervals | None) -> Intervals | None:
+    refuse(overlaps_of_day(intervals or ()))
+    return intervals
+
+
+def _open_once_a_week(weekly: Weekly) -> Weekly:
+    refuse(overlaps_of_week(weekly))
+    return weekly
+
+
+def _one_a_date(holidays: tuple[Holiday, ...]) -> tuple[Holiday, ...]:
+    refuse(repeated([holiday.date for holiday in holidays], "date", detail="Two holidays have the same date."))
+    return holidays
+
+
+def _climbable(rungs: tuple[Rung, ...]) -> tuple[Rung, ...]:
+    places = [(rung.metric, rung.level) for rung in rungs]
+    refuse([*repeated(places, "level", detail="A metric has at most one rung of a level."), *rungs_out_of_order(rungs)])
+    return rungs
+
+
+def _of_four_decimals(fraction: float) -> float:
+    # A deadline's key shows six digits: two warnings that look alike there would be one.
+    if round(fraction, 4) != fraction:
+        raise ValueError("at most four decimals")
+    return fraction
+
+
+Once = AfterValidator(_each_once)
+Category = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+WarnAt = Annotated[float, Field(gt=0, lt=1), AfterValidator(_of_four_decimals)]
+States = Annotated[tuple[Status, ...], Once]
+
+
+class HolidayBody(Holiday):
+    name: Name
+    intervals: Annotated[Intervals | None, AfterValidator(_open_once_a_day)] = None
+
+
+class CalendarBody(Calendar):
+    name: Name
+    weekly: Annotated[Weekly, AfterValidator(_open_once_a_week)]
+    holidays: Annotated[tuple[HolidayBody, ...], Field(max_length=MAX_HOLIDAYS), AfterValidator(_one_a_date)] = ()
+
+
+class MatchBody(Match):
+    priorities: Annotated[tuple[Priority, ...], Once] = ()
+    categories: Annotated[tuple[Category, ...], Field(max_length=100), Once] = ()
+    organizer_ids: Annotated[tuple[Id, ...], Field(max_length=100), Once] = ()
+    tags: Annotated[tuple[Tag, ...], Field(max_length=50), Once] = ()
+
+
+class PauseOnBody(PauseOn):
+    first_response: States = ()
+    next_response: States = ()
+    resolution: States = (Status.PENDING, Status.ON_HOLD)
+
+
+class PolicyBody(SlaPolicy):
+    name: Name
+    position: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    match: MatchBody = MatchBody()
+    calendar_id: Id
+    ladder_id: Id | None = None
+    pause_on: PauseOnBody = PauseOnBody()
+    warn_at_fractions: Annotated[tuple[WarnAt, ...], Field(max_length=10), Once] = (0.75,)
+    survey_after_seconds: Annotated[int, Field(ge=0, le=YEAR)] | None = None
+
+
+class RungBody(Rung):
+    notify: Annotated[tuple[Audience, ...], Once] = ()
+
+
+class LadderBody(Ladder):
+    name: Name
+    rungs: Annotated[tuple[RungBody, ...], Field(max_length=9), AfterValidator(_climbable)]
+
+
+def _of_our_times(at: Instant) -> Instant:
+    if not 1970 <= at.year < 2200:
+        raise ValueError("an instant between the years 1970 and 2199")
+    return at
+
+
+OurInstant = Annotated[Instant, AfterValidator(_of_our_times)]
+
+
+class PreviewCalendar(Value):
+    """A calendar or the id of one; and a start with an amount of business time, or with an end."""
+
+    calendar: CalendarBody | None = None
+    calendar_id: Id | None = None
+    start: OurInstant
+    seconds: Annotated[int, Field(ge=0, le=YEAR)] | None = None
+    end: OurInstant | None = None
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        if (self.calendar is None) == (self.calendar_id is None):
+            raise ValueError("give calendar or calendarId")
+        if (self.seconds is None) == (self.end is None):
+            raise ValueError("give seconds or end")
+        return self

@@ -1,0 +1,120 @@
+"""How lists of tickets are narrowed down and ordered."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import sqlalchemy as sa
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+from sqlalchemy import Select
+from sqlmodel import col
+
+from api.auth.caller import ADMINS, Caller
+from api.errors import Forbidden, Unprocessable
+from api.http.pagination import Order
+from api.tickets.requests import Id, Instant
+from api.tickets.visibility import readable, readable_with_deleted
+from models.people.tables import Agent
+from models.sla.clock import ClockStatus
+from models.tickets.filter import having
+from models.tickets.lifecycle import Priority, Status
+from models.tickets.tables import SEARCH, Ticket
+
+
+class Sort(StrEnum):
+    CREATED = "createdAt"
+    CREATED_LAST_FIRST = "-createdAt"
+    UPDATED = "updatedAt"
+    UPDATED_LAST_FIRST = "-updatedAt"
+    DUE = "nextDueAt"
+    DUE_LAST_FIRST = "-nextDueAt"
+    PRIORITY = "priority"
+    PRIORITY_HIGHEST_FIRST = "-priority"
+
+
+def split(value: Any) -> Any:
+    """``open,pending`` and ``open&status=pending`` mean the same."""
+    return [part for text in value for part in str(text).split(",")] if isinstance(value, list) else value
+
+
+_Texts = Annotated[list[Annotated[str, Field(max_length=100, pattern=r"^[^\x00]*$")]], BeforeValidator(split), Field(max_length=50)]
+
+
+_OF_STAFF = frozenset({"assignee_id", "team_id", "escalation_level", "sla_status"})
+
+
+class TicketFilter(BaseModel):
+    """Of one filter any value may hold, of several all must."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+    status: Annotated[list[Status], BeforeValidator(split)] = []
+    priority: Annotated[list[Priority], BeforeValidator(split)] = []
+    category: _Texts = []
+    assignee_id: Annotated[str | None, Field(pattern=r"^([1-9][0-9]{0,18}|none|me)$")] = None
+    team_id: Id | None = None
+    reporter_id: Id | None = None
+    organizer_id: Id | None = None
+    tag: _Texts = []
+    # From left to right: a union's smart mode takes any text for a str, and no status would ever be known.
+    sla_status: Annotated[list[Annotated[ClockStatus | str, Field(union_mode="left_to_right")]], BeforeValidator(split)] = []
+    escalation_level: Annotated[int | None, Field(ge=0, le=3)] = None
+    created_since: Instant | None = None
+    updated_since: Instant | None = None
+    q: Annotated[str | None, Field(max_length=500, pattern=r"^[^\x00]*$")] = None
+    include_deleted: bool = False
+
+    def apply(self, caller: Caller) -> Select[Ticket]:
+        if self.include_deleted and caller.claims.roles.isdisjoint(ADMINS):
+            raise Forbidden("Only an admin sees deleted tickets.")
+        if not caller.is_staff and self.model_fields_set & _OF_STAFF:
+            raise Forbidden("Only those who work on tickets search by what only they see.")
+        tickets = readable_with_deleted(caller) if self.include_deleted else readable(caller)
+        return tickets.where(*self._conditions(caller))
+
+    def _conditions(self, caller: Caller) -> list[Any]:
+        ticket: Any = Ticket
+        one = {"reporter_id": self.reporter_id, "escalation_level": self.escalation_level}
+        conditions = having(self) + [getattr(ticket, name) == value for name, value in one.items() if value is not None]
+        conditions += [ticket.created_at >= self.created_since] if self.created_since else []
+        conditions += [ticket.updated_at >= self.updated_since] if self.updated_since else []
+        conditions += [SEARCH.op("@@")(sa.func.websearch_to_tsquery("simple", self.q))] if self.q else []
+        return conditions + self._of_sla() + self._of_assignee(caller)
+
+    def _of_sla(self) -> list[Any]:
+        if not self.sla_status:
+            return []
+        column: Any = Ticket.sla_status
+        known = [status for status in self.sla_status if isinstance(status, ClockStatus)]
+        if any(status != "none" for status in self.sla_status if not isinstance(status, ClockStatus)):
+            detail = "Not an SLA status."
+            raise Unprocessable(detail, errors=[{"pointer": "/query/slaStatus", "code": "enum", "detail": detail}])
+        return [column.in_(known) | (column.is_(None) if "none" in self.sla_status else sa.false())]
+
+    def _of_assignee(self, caller: Caller) -> list[Any]:
+        column: Any = Ticket.assignee_id
+        if self.assignee_id is None:
+            return []
+        if self.assignee_id == "none":
+            return [column.is_(None)]
+        if self.assignee_id == "me":
+            mine = (col(Agent.merchant_id) == caller.merchant_id) & (col(Agent.sub) == caller.claims.sub)
+            return [column.in_(sa.select(col(Agent.id)).where(mine))]
+        return [column == int(self.assignee_id)] if int(self.assignee_id) < 2**63 else [sa.false()]
+
+
+class TicketQuery(TicketFilter):
+    sort: Sort = Sort.CREATED_LAST_FIRST
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    after: Annotated[str | None, Field(max_length=2000)] = None
+
+    def apply(self, caller: Caller) -> Select[Ticket]:
+        if not caller.is_staff and self.sort in (Sort.DUE, Sort.DUE_LAST_FIRST):
+            raise Forbidden("Only those who work on tickets sort by what only they see.")
+        return super().apply(caller)
+
+    @property
+    def order(self) -> Order:
+        name = self.sort.value.lstrip("-")
+        columns: dict[str, Any] = {"createdAt": Ticket.created_at, "updatedAt": Ticket.updated_at, "nextDueAt": Ticket.next_due_at}
+        return Order(columns.get(name, Ticket.urgency), Ticket.id, self.sort.value.startswith("-"))

@@ -1,0 +1,192 @@
+"""What clients send. Unknown fields are refused; every text and list has its bounds."""
+
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any, Self
+
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    EmailStr,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError, to_json
+
+from api.errors import Unprocessable
+from api.http.problems import explain
+from models.tickets.assignment import Availability
+from models.tickets.lifecycle import Channel, Priority, Status
+from models.value import Value
+
+_ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
+MAX_TEXT = 100_000
+MAX_CUSTOM_FIELDS = 64 * 1024
+"""Bytes of all custom fields of a ticket, as JSON."""
+
+
+def _id(value: object) -> int:
+    if not isinstance(value, str) or not _ID.fullmatch(value) or int(value) >= 2**63:
+        raise ValueError("an id is a string of digits")
+    return int(value)
+
+
+def _in_utc(at: datetime) -> datetime:
+    """The first and the last day there are leave no room for every time zone."""
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("an instant between the years 1 and 9999") from None
+
+
+def _of_bounded_size(fields: dict[str, Any]) -> dict[str, Any]:
+    if len(to_json(fields)) > MAX_CUSTOM_FIELDS:
+        raise PydanticCustomError("too_large", "The custom fields have more than {limit} bytes of JSON", {"limit": MAX_CUSTOM_FIELDS})
+    return fields
+
+
+Id = Annotated[int, BeforeValidator(_id, json_schema_input_type=str)]
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Subject = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT, pattern=r"\S")]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
+Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Tags = Annotated[tuple[Tag, ...], Field(max_length=50)]
+CustomFields = Annotated[
+    dict[Annotated[str, StringConstraints(min_length=1, max_length=100)], Any],
+    Field(max_length=100),
+    AfterValidator(_of_bounded_size),
+]
+_CUSTOM_FIELDS: TypeAdapter[dict[str, Any]] = TypeAdapter(CustomFields)
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+class OnBehalfOf(Value):
+    name: Name
+    email: EmailStr
+
+
+class OpenTicket(Value):
+    subject: Subject
+    description: Text
+    priority: Priority = Priority.NORMAL
+    category: Annotated[str, StringConstraints(max_length=100)] | None = None
+    organizer_id: Id | None = None
+    channel: Channel = Channel.API
+    tags: Tags = ()
+    custom_fields: CustomFields = Field(default_factory=dict)
+    reporter: OnBehalfOf | None = None
+
+
+class EditTicket(Value):
+    """A JSON merge patch (RFC 7396): what is left out stays, null takes away what may be away."""
+
+    subject: Subject = ""
+    priority: Priority = Priority.NORMAL
+    category: Annotated[str, StringConstraints(max_length=100)] = ""
+    tags: Tags | None = None
+    custom_fields: CustomFields | None = None
+    organizer_id: Id | None = None
+
+    def changes(self, current: dict[str, Any]) -> dict[str, Any]:
+        """The columns to set; ``current`` are the custom fields so far.
+
+        Raises:
+            Unprocessable: with those of the patch there would be too many, or too large ones.
+        """
+        given: dict[str, Any] = {name: getattr(self, name) for name in self.model_fields_set}
+        if "tags" in given:
+            given["tags"] = sorted(set(given["tags"] or ()))
+        if "custom_fields" in given:
+            given["custom_fields"] = {} if self.custom_fields is None else _bounded(_merged(current, self.custom_fields))
+        return given
+
+
+class Reply(Value):
+    body: Text
+    status: Status | None = None
+
+
+class Note(Value):
+    body: Text
+
+
+class Why(Value):
+    reason: Reason | None = None
+
+
+class Snooze(Value):
+    until: Instant
+
+
+class Merge(Value):
+    into_ticket_id: Id
+
+
+class Assign(Value):
+    """Exactly one of the three."""
+
+    agent_id: Id | None = None
+    team_id: Id | None = None
+    auto: bool = False
+
+    @model_validator(mode="after")
+    def _one_of_three(self) -> Self:
+        if [self.agent_id is not None, self.team_id is not None, self.auto].count(True) != 1:
+            raise ValueError("give agentId, or teamId, or auto: true")
+        return self
+
+
+class Escalate(Value):
+    reason: Reason
+    level: Annotated[int, Field(ge=1, le=3)] | None = None
+
+
+class Acknowledge(Value):
+    level: Annotated[int, Field(ge=1, le=3)] | None = None
+
+
+class SetAvailability(Value):
+    state: Availability
+    until: Instant | None = None
+
+    @model_validator(mode="after")
+    def _until_is_of_away(self) -> Self:
+        if self.until is not None and self.state is Availability.AVAILABLE:
+            raise ValueError("only away has an end")
+        return self
+
+
+class CheckSla(Value):
+    ticket_id: Id | None = None
+
+
+class AnswerSurvey(Value):
+    score: Annotated[int, Field(ge=1, le=5)]
+    comment: Annotated[str, StringConstraints(max_length=4000, pattern=r"^[^\x00]*$")] | None = None
+
+
+def _merged(target: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(target)
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        elif isinstance(value, dict):
+            inner = merged.get(name)
+            merged[name] = _merged(inner if isinstance(inner, dict) else {}, value)
+        else:
+            merged[name] = value
+    return merged
+
+
+def _bounded(merged: dict[str, Any]) -> dict[str, Any]:
+    """The bounds are the ticket's, however many patches it takes to reach them."""
+    try:
+        return _CUSTOM_FIELDS.validate_python(merged)
+    except ValidationError as invalid:
+        errors = [{**each, "loc": ("body", "customFields", *each["loc"])} for each in invalid.errors()]
+        raise Unprocessable(errors=explain(errors)) from None

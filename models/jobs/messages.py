@@ -1,0 +1,33 @@
+"""Work over many tickets, as its workflow knows it."""
+
+from models.payload import Message
+
+WORKFLOW = "Recalculation"
+ADOPT = "adopt"
+TASK_QUEUE = "maintenance"
+RUN_BATCH = "job.run_batch"
+
+
+class JobRef(Message):
+    merchant_id: int
+    job_id: int
+    request_id: str | None = None
+
+    @property
+    def workflow_id(self) -> str:
+        return f"job-{self.job_id}"
+
+
+class JobFacts(JobRef):
+    """``version`` grows with every word of a person (pause, resume, cancel); the newer one wins. The counts are for the operator's eye."""
+
+    version: int
+    is_paused: bool = False
+    has_ended: bool = False
+    kind: str = ""
+    total: int = 0
+    done: int = 0
+
+    @property
+    def goes_on(self) -> bool:
+        return not (self.is_paused or self.has_ended)

@@ -1,0 +1,255 @@
+"""Work over many tickets, a batch in a transaction: how far it is moves with what it has done, so a crash repeats nothing."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Select
+from sqlmodel import col
+
+from models.audit import SYSTEM, Actor, Change
+from models.db.session import TenantSession, locked
+from models.errors import Conflict, NotFound
+from models.jobs.messages import JobFacts
+from models.jobs.tables import Job, JobKind, JobStatus
+from models.outbox import post as outbox
+from models.sla.configuration import hold_rules
+from models.sla.deadlines import due
+from models.sla.recalculate import RuleRef, Shift, foresee, retime
+from models.sla.rulebook import UNBORN, Rulebook, rulebook
+from models.sla.run_due import meet_deadlines
+from models.sla.tables import RuleKind
+from models.tickets.aggregate import Case
+from models.tickets.filter import tickets_of
+from models.tickets.repository import cases_of, lock, lock_all, settle
+from models.tickets.tables import Ticket
+
+BATCH = 100
+NAMED = 200
+"""How many tickets a job names in its result, of a kind."""
+_LIVE = (JobStatus.RUNNING, JobStatus.PAUSED)
+
+
+async def begin_job(session: TenantSession, kind: JobKind, request: dict[str, Any], change: Change) -> Job:
+    """Start work over every ticket that is open now, or over the one that ``request`` names.
+
+    A recalculation for an older version of the rule ends.
+
+    Raises:
+        Conflict: the same work is under way.
+    """
+    await _require_no_other(session, kind, request, change)
+    last = (await session.execute(sa.select(sa.func.max(Ticket.id)))).scalar_one()
+    request = request | {"lastTicketId": str(last or 0)}
+    job = Job(
+        merchant_id=session.merchant_id,
+        id=session.new_id(),
+        kind=kind,
+        request=request,
+        result={},
+        total=(await session.execute(sa.select(sa.func.count()).select_from(tickets_of(session, request, 0).subquery()))).scalar_one(),
+        cursor=0,
+        created_by=change.by.as_text,
+        created_at=change.at,
+        updated_at=change.at,
+    )
+    session.insert(job)
+    outbox.post_job(session, facts_of(job), change)
+    await session.write()
+    return job
+
+
+async def pause(session: TenantSession, job_id: int, change: Change) -> Job:
+    """Raises: NotFound. Conflict: it is over."""
+    return await _say(session, job_id, JobStatus.PAUSED, change)
+
+
+async def resume(session: TenantSession, job_id: int, change: Change) -> Job:
+    """Raises: NotFound. Conflict: it is over."""
+    return await _say(session, job_id, JobStatus.RUNNING, change)
+
+
+async def cancel(session: TenantSession, job_id: int, change: Change) -> Job:
+    """What was done stays done. Raises: NotFound. Conflict: it is over."""
+    return await _say(session, job_id, JobStatus.CANCELLED, change)
+
+
+async def go_on(session: TenantSession, job_id: int, change: Change) -> None:
+    """Its workflow is told once more, or started again if it is gone."""
+    job = await _locked(session, job_id)
+    job.version, job.updated_at = job.version + 1, change.at
+    outbox.post_job(session, facts_of(job), change)
+    await session.write()
+
+
+async def run_batch(session: TenantSession, job_id: int, at: datetime, size: int = BATCH, request_id: str | None = None) -> JobFacts:
+    """Look at the next tickets. A job that a person paused or ended meanwhile is left as it is."""
+    job = await _locked(session, job_id)
+    if job.status is not JobStatus.RUNNING:
+        return facts_of(job)
+    change = Change(by=Actor.of_text(job.created_by), at=at, request_id=request_id)
+    looked_at = await _WORK[job.kind](session, job, tickets_of(session, job.request, job.cursor).limit(size), change)
+    job.done += len(looked_at)
+    job.cursor = max(looked_at, default=job.cursor)
+    job.updated_at = at
+    await _end_if_over(session, job, at)
+    await session.write()
+    return facts_of(job)
+
+
+async def skip_one(session: TenantSession, job_id: int, at: datetime) -> JobFacts:
+    """The next ticket can't be worked on: it is counted and named, and the others have their turn."""
+    job = await _locked(session, job_id)
+    ticket = (await session.execute(tickets_of(session, job.request, job.cursor).limit(1))).scalar_one_or_none()
+    if ticket is not None and job.status is JobStatus.RUNNING:
+        job.done, job.failed, job.cursor, job.updated_at = job.done + 1, job.failed + 1, ticket.id, at
+        _name(job, "failedTicketIds", [ticket.id])
+        await _end_if_over(session, job, at)
+    await session.write()
+    return facts_of(job)
+
+
+def facts_of(job: Job) -> JobFacts:
+    return JobFacts(
+        merchant_id=job.merchant_id,
+        job_id=job.id,
+        version=job.version,
+        is_paused=job.status is JobStatus.PAUSED,
+        has_ended=job.status not in _LIVE,
+        kind=job.kind,
+        total=job.total,
+        done=job.done,
+    )
+
+
+async def _recalculate(session: TenantSession, job: Job, tickets: Select[Ticket], change: Change) -> list[int]:
+    book, rule = await rulebook(session), _rule(job)
+    if book.current(rule.id) != job.request["version"]:
+        _overtake(job, book.current(rule.id), change.at)
+        return []
+    cases = await lock_all(session, tickets, change)
+    shifted = [case for case in cases if await _retime(job, case, book, rule)]
+    if shifted:
+        await settle(*shifted)
+    return [case.ticket.id for case in cases]
+
+
+async def _retime(job: Job, case: Case, book: Rulebook, rule: RuleRef) -> bool:
+    shift = foresee(case, book, rule)
+    if shift is None:
+        return False
+    _count(job, case, shift)
+    await case.session.reserve_ids()
+    retime(case, book, rule, shift, job.id)
+    return True
+
+
+async def _preview(session: TenantSession, job: Job, tickets: Select[Ticket], change: Change) -> list[int]:
+    """The dry run: nothing is locked, and nothing but the job is written."""
+    rule, book, definition = _rule(job), await rulebook(session), job.request.get("definition")
+    book = book.proposing(rule.kind, rule.id, definition) if definition else book
+    found = (await session.execute(tickets)).scalars().all()
+    for case in await cases_of(session, found, change):
+        if shift := foresee(case, book, rule):
+            _count(job, case, shift)
+    return [ticket.id for ticket in found]
+
+
+def _count(job: Job, case: Case, shift: Shift) -> None:
+    job.changed += 1
+    job.breached += shift.would_breach
+    if shift.would_breach:
+        _name(job, "overdueTicketIds", [case.ticket.id])
+
+
+async def _check(session: TenantSession, job: Job, tickets: Select[Ticket], change: Change) -> list[int]:
+    """What is overdue is acted on now, one ticket in a transaction: who acts may need a team's row, and locks no ticket after it."""
+    rows = await session.execute(tickets.with_only_columns(col(Ticket.id), col(Ticket.wake_at)))
+    looked_at = []
+    for ticket_id, wake_at in rows:
+        looked_at.append(ticket_id)
+        if wake_at is not None and wake_at <= change.at:
+            await _check_one(session, job, ticket_id, change)
+            break
+    return looked_at
+
+
+async def _check_one(session: TenantSession, job: Job, ticket_id: int, change: Change) -> None:
+    case = await lock(session, sa.select(Ticket).where(col(Ticket.id) == ticket_id), change.model_copy(update={"by": SYSTEM}))
+    if due(case.deadlines(), case.asked_at):
+        await meet_deadlines(case)
+        job.changed += 1
+        _name(job, "overdueTicketIds", [ticket_id])
+    await settle(case)
+
+
+_WORK = {JobKind.RECALCULATION: _recalculate, JobKind.PREVIEW: _preview, JobKind.SLA_CHECK: _check}
+
+
+async def _require_no_other(session: TenantSession, kind: JobKind, request: dict[str, Any], change: Change) -> None:
+    """One walk for one purpose at a time: a second one would only find the tickets that the first has in hand.
+
+    Who begins holds the merchant's rules: of two at once the second sees the first, and no newer version comes in between.
+    """
+    if kind is JobKind.PREVIEW:
+        return
+    await hold_rules(session)
+    for job_id, version in await _same(session, kind, request):
+        if version == request.get("version"):
+            raise Conflict("job_is_running", "The same work is under way.")
+        older = await _locked(session, job_id)
+        if older.status in _LIVE:
+            _overtake(older, request["version"], change.at)
+            outbox.post_job(session, facts_of(older), change)
+
+
+async def _same(session: TenantSession, kind: JobKind, request: dict[str, Any]) -> Sequence[tuple[int, int | None]]:
+    """Id and version of what is under way. Not locked: a batch that runs keeps nobody waiting for his answer."""
+    same = (col(Job.kind) == kind) & col(Job.status).in_(_LIVE) & (col(Job.merchant_id) == session.merchant_id)
+    for name in ("ruleId", "ticketId"):
+        same &= col(Job.request)[name].astext.is_not_distinct_from(request.get(name))
+    return [(job_id, version) for job_id, version in await session.execute(sa.select(col(Job.id), col(Job.request)["version"]).where(same))]
+
+
+def _overtake(job: Job, newest: int, at: datetime) -> None:
+    """A newer version was published: whoever did so says what becomes of the tickets that this job has not reached."""
+    job.status, job.version, job.finished_at, job.updated_at = JobStatus.CANCELLED, job.version + 1, at, at
+    job.result = {**job.result, "overtakenBy": newest}
+
+
+def _rule(job: Job) -> RuleRef:
+    return RuleRef(RuleKind(job.request["rule"]), int(job.request.get("ruleId", UNBORN)))
+
+
+async def _end_if_over(session: TenantSession, job: Job, at: datetime) -> None:
+    is_live = job.status in _LIVE
+    if is_live and (await session.execute(tickets_of(session, job.request, job.cursor).limit(1))).first() is None:
+        job.status, job.finished_at, job.version = JobStatus.DONE, at, job.version + 1
+
+
+def _name(job: Job, what: str, ids: Sequence[int]) -> None:
+    """Replaced, not changed in place: only so does the session see it."""
+    if ids:
+        named = [*job.result.get(what, []), *map(str, ids)][:NAMED]
+        job.result = {**job.result, what: named}
+
+
+async def _locked(session: TenantSession, job_id: int) -> Job:
+    found = await session.execute(locked(sa.select(Job).where(col(Job.merchant_id) == session.merchant_id, col(Job.id) == job_id)))
+    job = found.scalar_one_or_none()
+    if job is None:
+        raise NotFound("job")
+    return job
+
+
+async def _say(session: TenantSession, job_id: int, status: JobStatus, change: Change) -> Job:
+    job = await _locked(session, job_id)
+    if job.status not in _LIVE:
+        raise Conflict("job_is_over", f"The job is {job.status.value}.")
+    if job.status is not status:
+        job.status, job.version, job.updated_at = status, job.version + 1, change.at
+        job.finished_at = None if status in _LIVE else change.at
+        outbox.post_job(session, facts_of(job), change)
+    await session.write()
+    return job

@@ -1,0 +1,180 @@
+"""The delivery log: what was tried to bring a letter to its recipient, and how it ended.
+
+The log is also what keeps two from having the same letter, whoever they are: an attempt has the next number of its round, which is
+there once, and a round with an attempt that has not ended gets no other. Its instants are the database's own.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.orm import aliased, load_only
+from sqlmodel import col
+
+from models.audit import Change
+from models.db.base import Row
+from models.db.session import TenantSession, locked
+from models.errors import Conflict, NotFound
+from models.notifications.messages import MAXIMUM_TRIES, TRY_SECONDS, DeliveryRef, NotificationStatus
+from models.notifications.tables import AttemptOutcome, DeliveryAttempt, Notification
+from models.outbox import post as outbox
+from models.people.tables import Agent, Merchant
+from models.tickets.tables import Message, Ticket
+
+LOST_AFTER = timedelta(seconds=1.25 * TRY_SECONDS)
+"""An attempt that has not ended after so long never will: whoever made it is dead."""
+_BEGIN = sa.text("""
+    INSERT INTO deliveryattempt
+        (merchant_id, id, notification_id, round, attempt, workflow_id, started_at, finished_at, outcome, code, detail)
+    SELECT letter.merchant_id, :id, letter.id, letter.round, 1 + count(earlier.id), :workflow_id, now(),
+        CASE WHEN :is_over THEN now() END, :outcome, CAST(:code AS integer), CAST(:detail AS text)
+    FROM notification AS letter LEFT JOIN deliveryattempt AS earlier
+        ON (earlier.merchant_id, earlier.notification_id, earlier.round) = (letter.merchant_id, letter.id, letter.round)
+    WHERE letter.id = :letter AND letter.round = :round AND letter.status = 'pending'
+    GROUP BY letter.merchant_id, letter.id, letter.round
+    HAVING count(*) FILTER (WHERE earlier.id IS NOT NULL AND earlier.finished_at IS NULL) = 0
+    ON CONFLICT (merchant_id, notification_id, round, attempt) DO NOTHING
+    RETURNING attempt
+""")
+_END = sa.text("""
+    UPDATE deliveryattempt SET finished_at = now(), outcome = :outcome, code = CAST(:code AS integer), detail = CAST(:detail AS text)
+    WHERE id = :id
+""")
+_SETTLE = sa.text("""
+    UPDATE notification SET status = :status, settled_at = now() WHERE id = :letter AND round = :round AND status = 'pending'
+""")
+
+
+class Ending(NamedTuple):
+    """How a try ended, and the mail server's own words about it."""
+
+    outcome: AttemptOutcome
+    code: int | None
+    detail: str
+
+
+class Letter(NamedTuple):
+    """All that a letter is made of, read in one look; ``began`` is when a try of this round began that has not ended, if there is one."""
+
+    notification: Notification
+    ticket: Ticket
+    merchant_name: str
+    message: str | None
+    from_agent: str | None
+    to_agent: str | None
+    began: datetime | None
+    now: datetime
+
+    @property
+    def is_under_way(self) -> bool:
+        return self.began is not None and self.now - self.began <= LOST_AFTER
+
+    @property
+    def may_have_been_sent(self) -> bool:
+        """A try began and never reported back."""
+        return self.began is not None and not self.is_under_way
+
+
+async def read_letter(session: TenantSession, ref: DeliveryRef) -> Letter:
+    """The letter as it stands.
+
+    Raises:
+        NotFound: there is none.
+    """
+    found = (await session.execute(_LETTER, {"letter": ref.notification_id, "round": ref.round})).one_or_none()
+    if found is None:
+        raise NotFound("notification")
+    return Letter(*found)
+
+
+async def begin_attempt(session: TenantSession, ref: DeliveryRef, workflow_id: str, ending: Ending | None = None) -> tuple[int, int] | None:
+    """The id and the number of a new attempt, to be committed before the text is sent: whatever happens then, the try is known.
+
+    One that ended before any text was sent is written with its ``ending``. None when the letter is settled or somebody else has it.
+    """
+    attempt_id = session.new_id()
+    values = (ending or Ending(AttemptOutcome.UNKNOWN, None, ""))._asdict()
+    about = {"id": attempt_id, "letter": ref.notification_id, "round": ref.round, "workflow_id": workflow_id}
+    number = (await session.execute(_BEGIN, about | values | {"is_over": ending is not None})).scalar_one_or_none()
+    return None if number is None else (attempt_id, number)
+
+
+async def end_attempt(session: TenantSession, attempt_id: int, ending: Ending) -> None:
+    await session.execute(_END, {"id": attempt_id, **ending._asdict()})
+
+
+async def settle(session: TenantSession, ref: DeliveryRef, status: NotificationStatus) -> None:
+    """The end of this round. A letter that was settled already stays as it is."""
+    await session.execute(_SETTLE, {"letter": ref.notification_id, "round": ref.round, "status": status})
+
+
+def status_after(ending: Ending, attempt: int) -> NotificationStatus:
+    """How the letter stands after its ``attempt``-th try ended so."""
+    if ending.outcome is AttemptOutcome.TRANSIENT:
+        return NotificationStatus.PENDING if attempt < MAXIMUM_TRIES else NotificationStatus.DEAD
+    return _FINAL[ending.outcome]
+
+
+async def lock_notification(session: TenantSession, notification_id: int) -> Notification:
+    found = await session.execute(locked(sa.select(Notification).where(col(Notification.id) == notification_id)))
+    notification = found.scalar_one_or_none()
+    if notification is None:
+        raise NotFound("notification")
+    return notification
+
+
+async def replay(session: TenantSession, notification_id: int, change: Change) -> Notification:
+    """Another round of tries for a letter that did not get through, or may not have.
+
+    Raises:
+        Conflict: the letter is on its way, or was sent.
+    """
+    letter = await lock_notification(session, notification_id)
+    if letter.status not in (NotificationStatus.DEAD, NotificationStatus.UNKNOWN):
+        raise Conflict("not_dead", f"The letter is {letter.status.value}.")
+    letter.status, letter.settled_at, letter.round = NotificationStatus.PENDING, None, letter.round + 1
+    await post_again(session, letter, change)
+    return letter
+
+
+async def post_again(session: TenantSession, letter: Notification, change: Change) -> None:
+    letter.posted_at = change.at
+    outbox.post_delivery(session, DeliveryRef(merchant_id=letter.merchant_id, notification_id=letter.id, round=letter.round), change)
+    await session.write()
+
+
+_FINAL = {
+    AttemptOutcome.SENT: NotificationStatus.SENT,
+    AttemptOutcome.UNKNOWN: NotificationStatus.UNKNOWN,
+    AttemptOutcome.PERMANENT: NotificationStatus.DEAD,
+}
+
+
+def _same_merchant(table: type[Row]) -> sa.ColumnElement[bool]:
+    return col(table.merchant_id) == col(Notification.merchant_id)
+
+
+def _named(key: str) -> sa.ColumnElement[int]:
+    return sa.cast(col(Notification.context)[key].astext, sa.BigInteger)
+
+
+_old, _new = aliased(Agent), aliased(Agent)
+_HANGING = (
+    sa.select(sa.func.min(col(DeliveryAttempt.started_at)))
+    .where(_same_merchant(DeliveryAttempt), col(DeliveryAttempt.notification_id) == col(Notification.id))
+    .where(col(DeliveryAttempt.round) == sa.bindparam("round"), col(DeliveryAttempt.finished_at).is_(None))
+    .correlate(Notification)
+    .scalar_subquery()
+)
+_LETTER: sa.Select[Any] = (
+    sa.select(Notification, Ticket)
+    .add_columns(col(Merchant.name), col(Message.body), col(_old.name), col(_new.name), _HANGING, sa.func.now())
+    .join(Ticket, _same_merchant(Ticket) & (col(Ticket.id) == col(Notification.ticket_id)))
+    .join(Merchant, col(Merchant.id) == col(Notification.merchant_id))
+    .outerjoin(Message, _same_merchant(Message) & (col(Message.id) == _named("messageId")))
+    .outerjoin(_old, _same_merchant(_old) & (col(_old.id) == _named("fromAgentId")))
+    .outerjoin(_new, _same_merchant(_new) & (col(_new.id) == _named("toAgentId")))
+    .where(col(Notification.id) == sa.bindparam("letter"))
+    .options(load_only(*map(col, (Ticket.number, Ticket.subject, Ticket.status, Ticket.priority, Ticket.category))))  # type: ignore[arg-type]
+)
+"""The letter and all that it speaks of, in one round trip."""

@@ -1,0 +1,38 @@
+"""Letters on their way out: each is one notification to one recipient on one channel."""
+
+from enum import StrEnum
+
+from models.payload import Message
+
+WORKFLOW = "Delivery"
+TASK_QUEUE = "notifications"
+DELIVER = "notification.deliver"
+MAXIMUM_TRIES = 5
+TRY_SECONDS = 120.0
+"""How long one try may take: a conversation with the mail server and what is written about it."""
+
+
+class NotificationStatus(StrEnum):
+    PENDING = "pending"
+    SENT = "sent"
+    UNKNOWN = "unknown"  # the server may or may not have taken it: the connection was lost after the final dot
+    DEAD = "dead"
+
+
+class DeliveryRef(Message):
+    """``round`` counts the replays of a dead letter: each has its own five tries."""
+
+    merchant_id: int
+    notification_id: int
+    round: int = 0
+
+
+class Mailbag(Message):
+    """The letters of one merchant that one workflow delivers, side by side.
+
+    ``retry_seconds`` is the pause before a letter's second try; each further one is four times as long.
+    """
+
+    merchant_id: int
+    letters: tuple[DeliveryRef, ...]
+    retry_seconds: float

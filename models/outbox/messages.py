@@ -1,0 +1,23 @@
+"""Healing from outside: what the schedule asks for, and what it reports."""
+
+from datetime import datetime
+
+from models.payload import Message
+
+WORKFLOW = "Reconciliation"
+TASK_QUEUE = "maintenance"
+RECONCILE = "maintenance.reconcile"
+SCHEDULE_ID = "reconciliation"
+
+
+class ReconciliationAt(Message):
+    at: datetime
+
+
+class Healed(Message):
+    """How much had been lost; in a healthy system every number but ``keys_expired`` is 0."""
+
+    tickets: int
+    deliveries: int
+    keys_expired: int
+    jobs: int = 0

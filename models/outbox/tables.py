@@ -1,0 +1,35 @@
+"""What Temporal has to hear, waiting for the relay."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import BigInteger, Index, Text
+from sqlmodel import Field, SQLModel
+
+from models.db.base import big, choice, document, instant
+
+
+class Topic(StrEnum):
+    TICKET = "ticket"
+    DELIVERY = "delivery"
+    JOB = "job"
+
+
+class Outbox(SQLModel, table=True):
+    """One row for each workflow that has news to hear, and for each letter to be delivered; ``key`` names it.
+
+    The newest message replaces an older one that is still waiting.
+
+    ``leased_until`` keeps two relays from delivering the same row; a lease that runs out (its relay died) is taken over.
+    """
+
+    __table_args__ = (Index("ix_outbox_waiting", "leased_until", "written_at"), {"info": {"replaces": True}})
+
+    merchant_id: int = Field(sa_type=BigInteger, primary_key=True)
+    key: str = Field(sa_type=Text, primary_key=True)
+    topic: Topic = choice(Topic)
+    version: int = big()
+    payload: dict[str, Any] = document()
+    written_at: datetime = instant()
+    leased_until: datetime | None = instant(nullable=True)

@@ -1,0 +1,43 @@
+"""The connection to the engine, as the API and the worker both make it."""
+
+from datetime import timedelta
+from enum import StrEnum
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import GrpcCompression, RPCError
+
+from models.platform.settings import Settings
+
+
+class Connection(StrEnum):
+    """``WHEN_USED``: the API starts, and takes tickets, while the engine is away. ``NOW``: a worker has nothing to do without it."""
+
+    WHEN_USED = "when used"
+    NOW = "now"
+
+
+async def connect(settings: Settings, connection: Connection) -> Client:
+    """Connect to the engine.
+
+    Raises:
+        RuntimeError: it does not answer, and the connection was wanted now.
+    """
+    key = settings.temporal_api_key
+    return await Client.connect(
+        settings.temporal_address,
+        namespace=settings.temporal_namespace,
+        tls=settings.temporal_tls,
+        api_key=key.get_secret_value() if key else None,
+        data_converter=pydantic_data_converter,
+        grpc_compression=GrpcCompression.NONE,  # within one network gzip costs more processor time than it saves
+        lazy=connection is Connection.WHEN_USED,
+    )
+
+
+async def answers(client: Client) -> bool:
+    """Whether the engine serves, asked for at most two seconds."""
+    try:
+        return await client.service_client.check_health(timeout=timedelta(seconds=2))
+    except (RPCError, RuntimeError):
+        return False

@@ -1,0 +1,77 @@
+"""The queues as they stand now: what each team has to do, and who is there to do it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlmodel import col
+
+from models.db.session import TenantSession
+from models.people.roles import Role
+from models.people.tables import Agent, Team
+from models.sla.clock import ClockStatus
+from models.tickets.assign import working
+from models.tickets.assignment import Availability
+from models.tickets.tables import Ticket
+from models.value import Value
+
+
+class Queue(Value):
+    """``open`` counts unfinished tickets, ``unassigned`` those that nobody has, waiting since ``oldest_waiting_at``. Available are the
+    agents and seniors who are there; ``capacity_left`` is how many more tickets they can take. A lead gets none from the queue."""
+
+    team_id: int
+    name: str
+    open: int
+    unassigned: int
+    breached: int
+    imminent: int
+    oldest_waiting_at: datetime | None
+    agents_available: int = 0
+    capacity_left: int = 0
+
+
+async def report_queues(session: TenantSession, at: datetime, organizer_ids: Sequence[int] | None) -> list[Queue]:
+    """Every team, by name. ``organizer_ids`` narrows the tickets down; an agent's room does not depend on who asks."""
+    teams = (await session.execute(_teams(session, organizer_ids))).mappings().all()
+    there = {row["team_id"]: row for row in (await session.execute(_there(session, at))).mappings()}
+    return [Queue(**{**team, **there.get(team["team_id"], {})}) for team in teams]
+
+
+def _teams(session: TenantSession, organizer_ids: Sequence[int] | None) -> sa.Executable:
+    number, has_nobody = sa.func.count(col(Ticket.id)), col(Ticket.assignee_id).is_(None)
+    theirs = (col(Ticket.merchant_id) == session.merchant_id) & (col(Ticket.team_id) == Team.id) & working()
+    if organizer_ids is not None:
+        theirs &= col(Ticket.organizer_id).in_(organizer_ids)
+    return (
+        sa.select(
+            col(Team.id).label("team_id"),
+            col(Team.name).label("name"),
+            number.label("open"),
+            number.filter(has_nobody).label("unassigned"),
+            number.filter(col(Ticket.sla_status) == ClockStatus.BREACHED).label("breached"),
+            number.filter(col(Ticket.sla_status) == ClockStatus.IMMINENT).label("imminent"),
+            sa.func.min(Ticket.created_at).filter(has_nobody).label("oldest_waiting_at"),
+        )
+        .outerjoin(Ticket, theirs)
+        .where(col(Team.merchant_id) == session.merchant_id)
+        .group_by(col(Team.id), col(Team.name))
+        .order_by(col(Team.name), col(Team.id))
+    )
+
+
+def _there(session: TenantSession, at: datetime) -> sa.Executable:
+    mine = (col(Ticket.merchant_id) == session.merchant_id) & working()
+    load = sa.select(col(Ticket.assignee_id), sa.func.count().label("load")).where(mine).group_by(col(Ticket.assignee_id)).subquery()
+    is_there = (col(Agent.availability) == Availability.AVAILABLE) | (col(Agent.away_until) <= at)
+    room = sa.func.greatest(col(Agent.capacity) - sa.func.coalesce(load.c.load, 0), 0)
+    return (
+        sa.select(
+            col(Agent.team_id).label("team_id"),
+            sa.func.count().label("agents_available"),
+            sa.cast(sa.func.sum(room), sa.Integer).label("capacity_left"),
+        )
+        .outerjoin(load, load.c.assignee_id == Agent.id)
+        .where(col(Agent.merchant_id) == session.merchant_id, is_there, col(Agent.role).in_([Role.AGENT, Role.SENIOR]))
+        .group_by(col(Agent.team_id))
+    )

@@ -1,0 +1,156 @@
+"""A merchant's rules are published: a first version, or the next one. Tickets keep the versions that they were opened under."""
+
+import asyncio
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic.alias_generators import to_camel
+from sqlalchemy import Select
+from sqlalchemy.orm import aliased
+from sqlmodel import col
+
+from models.audit import Change
+from models.db.session import TenantSession, locked
+from models.errors import Conflict, Invalid, NotFound
+from models.people.tables import Category, Merchant
+from models.sla.calendar import Calendar
+from models.sla.ladder import Ladder
+from models.sla.policy import SlaPolicy
+from models.sla.reach import longest_out_of_reach
+from models.sla.tables import Rule, RuleKind
+
+Definition = Calendar | SlaPolicy | Ladder
+MAX_RULES = 200
+MAX_VERSIONS = 2_000
+"""Both of a kind: each process that opens tickets keeps them all, and reads them all again after each that is published."""
+
+
+def versions(session: TenantSession, kind: RuleKind, rule_id: int) -> Select[Rule]:
+    return _of_kind(session, kind).where(col(Rule.id) == rule_id)
+
+
+def newest(session: TenantSession, kind: RuleKind) -> Select[Rule]:
+    """The current version of every rule of the kind."""
+    newer = aliased(Rule)
+    key = (col(newer.merchant_id) == Rule.merchant_id) & (col(newer.id) == Rule.id)
+    is_superseded = sa.select(sa.literal(1)).where(key, col(newer.version) > col(Rule.version)).exists()
+    return _of_kind(session, kind).where(~is_superseded)
+
+
+async def current(session: TenantSession, kind: RuleKind, rule_id: int) -> Rule:
+    """Raises: NotFound."""
+    found = versions(session, kind, rule_id).order_by(col(Rule.version).desc()).limit(1)
+    rule = (await session.execute(found)).scalar_one_or_none()
+    if rule is None:
+        raise NotFound(kind)
+    return rule
+
+
+async def held(session: TenantSession, kind: RuleKind, rule_id: int) -> Rule:
+    """The current version, which stays the current one until this transaction ends or publishes."""
+    await hold_rules(session)
+    return await current(session, kind, rule_id)
+
+
+async def hold_rules(session: TenantSession) -> None:
+    """The merchant's row is the mutex of its rules, locked before all else: versions have no gaps, and no count of them is overtaken."""
+    mine = locked(sa.select(col(Merchant.id)).where(col(Merchant.id) == session.merchant_id))
+    if (await session.execute(mine)).scalar_one_or_none() is None:
+        raise NotFound("merchant")
+
+
+async def publish_first(session: TenantSession, kind: RuleKind, definition: Definition, change: Change) -> Rule:
+    """Publish a new rule.
+
+    Raises:
+        Invalid: see :func:`require_sound`. Conflict: there are enough.
+    """
+    await hold_rules(session)
+    count = sa.select(sa.func.count()).select_from(newest(session, kind).subquery())
+    if (await session.execute(count)).scalar_one() >= MAX_RULES:
+        raise Conflict("too_many_rules", f"There may be {MAX_RULES} of this kind.")
+    return await _publish(session, definition, change, id=session.new_id(), version=1, kind=kind)
+
+
+async def publish_next(session: TenantSession, before: Rule, definition: Definition, change: Change) -> Rule:
+    """Publish the version after ``before``, which is :func:`held`.
+
+    Raises:
+        Invalid: see :func:`require_sound`. Conflict: there are enough.
+    """
+    return await _publish(session, definition, change, id=before.id, version=before.version + 1, kind=before.kind)
+
+
+def _of_kind(session: TenantSession, kind: RuleKind) -> Select[Rule]:
+    return sa.select(Rule).where(col(Rule.merchant_id) == session.merchant_id, col(Rule.kind) == kind)
+
+
+async def _publish(session: TenantSession, definition: Definition, change: Change, **key: Any) -> Rule:
+    await _require_room(session, key["kind"])
+    await require_sound(session, definition, change.at, rule_id=key["id"])
+    written = definition.model_dump(mode="json", by_alias=True)
+    by = change.by.as_text
+    rule = Rule(merchant_id=session.merchant_id, **key, definition=written, created_at=change.at, created_by=by)
+    session.add(rule)
+    mine = col(Merchant.id) == session.merchant_id
+    await session.execute(sa.update(Merchant).where(mine).values(rules_version=col(Merchant.rules_version) + 1))
+    await session.flush()
+    return rule
+
+
+async def _require_room(session: TenantSession, kind: RuleKind) -> None:
+    count = sa.select(sa.func.count()).select_from(_of_kind(session, kind).subquery())
+    if (await session.execute(count)).scalar_one() >= MAX_VERSIONS:
+        raise Conflict("too_many_versions", f"There may be {MAX_VERSIONS} versions of all rules of this kind.")
+
+
+async def require_sound(session: TenantSession, definition: Definition, at: datetime, *, rule_id: int, place: str = "") -> None:
+    """What a policy names is there, and its calendar reaches every target. ``place`` is where the definition stands in the body, as a
+    JSON pointer; ``rule_id`` is what it defines.
+
+    Raises: Invalid.
+    """
+    if isinstance(definition, SlaPolicy):
+        await _require_references(session, definition, place)
+        rule = await current(session, RuleKind.CALENDAR, definition.calendar_id)
+        await _require_reach(definition, Calendar.model_validate(rule.definition), at, place)
+    elif isinstance(definition, Calendar):
+        for policy in await _policies_under(session, rule_id):
+            await _require_reach_of(policy, definition, at, place)
+
+
+async def _require_reach(policy: SlaPolicy, calendar: Calendar, at: datetime, place: str) -> None:
+    """Beside the event loop: a calendar that is hardly ever open is laid out for two years."""
+    target = await asyncio.to_thread(longest_out_of_reach, policy, calendar, at)
+    if target is not None:
+        pointer = f"{place}/targets/{target.priority}/{to_camel(target.metric)}Seconds"
+        raise Invalid("target_out_of_reach", "The calendar has less open time than that within two years.", pointer)
+
+
+async def _require_reach_of(policy: SlaPolicy, calendar: Calendar, at: datetime, place: str) -> None:
+    if await asyncio.to_thread(longest_out_of_reach, policy, calendar, at):
+        detail = f"The policy {policy.name} promises more than the open time of two years."
+        raise Invalid("target_out_of_reach", detail, f"{place}/weekly")
+
+
+async def _policies_under(session: TenantSession, calendar_id: int) -> list[SlaPolicy]:
+    named = newest(session, RuleKind.POLICY).where(col(Rule.definition)["calendarId"].astext == str(calendar_id))
+    return [SlaPolicy.model_validate(rule.definition) for rule in (await session.execute(named)).scalars()]
+
+
+async def _require_references(session: TenantSession, definition: SlaPolicy, place: str) -> None:
+    await _require(session, RuleKind.CALENDAR, definition.calendar_id, f"{place}/calendarId")
+    if definition.ladder_id is not None:
+        await _require(session, RuleKind.LADDER, definition.ladder_id, f"{place}/ladderId")
+    known = set((await session.execute(sa.select(col(Category.name)).where(col(Category.merchant_id) == session.merchant_id))).scalars())
+    for number, name in enumerate(definition.match.categories):
+        if name not in known:
+            raise Invalid("unknown_category", "There is no such category.", f"{place}/match/categories/{number}")
+
+
+async def _require(session: TenantSession, kind: RuleKind, rule_id: int, pointer: str) -> None:
+    try:
+        await current(session, kind, rule_id)
+    except NotFound:
+        raise Invalid(f"unknown_{kind}", f"There is no such {kind}.", pointer) from None

@@ -1,0 +1,96 @@
+"""What a merchant promises: targets by priority, and which policy a ticket falls under."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import Field
+
+from models.tickets.lifecycle import Priority, Status
+from models.value import Value
+
+
+class Metric(StrEnum):
+    FIRST_RESPONSE = "first_response"
+    NEXT_RESPONSE = "next_response"
+    RESOLUTION = "resolution"
+
+
+class OnReopen(StrEnum):
+    CONTINUE = "continue"
+    RESTART = "restart"
+    NEW_CYCLE = "new_cycle"
+
+
+Seconds = Annotated[int, Field(ge=1, le=366 * 86_400)]
+Fraction = Annotated[float, Field(gt=0, lt=10)]
+
+
+class Targets(Value):
+    """Business seconds a metric may take; a metric without a target has no clock."""
+
+    first_response_seconds: Seconds | None = None
+    next_response_seconds: Seconds | None = None
+    resolution_seconds: Seconds | None = None
+
+    def of(self, metric: Metric) -> timedelta | None:
+        seconds = getattr(self, f"{metric.value}_seconds")
+        return None if seconds is None else timedelta(seconds=seconds)
+
+
+class Match(Value):
+    """Which tickets a policy is for; an empty condition holds for every ticket."""
+
+    priorities: tuple[Priority, ...] = ()
+    categories: tuple[str, ...] = ()
+    organizer_ids: tuple[int, ...] = ()
+    tags: tuple[str, ...] = ()
+
+    def holds(self, traits: "Traits") -> bool:
+        return (
+            (not self.priorities or traits.priority in self.priorities)
+            and (not self.categories or traits.category in self.categories)
+            and (not self.organizer_ids or traits.organizer_id in self.organizer_ids)
+            and (not self.tags or not traits.tags.isdisjoint(self.tags))
+        )
+
+
+class PauseOn(Value):
+    """The states in which each metric's clock stands still."""
+
+    first_response: tuple[Status, ...] = ()
+    next_response: tuple[Status, ...] = ()
+    resolution: tuple[Status, ...] = (Status.PENDING, Status.ON_HOLD)
+
+    def of(self, metric: Metric) -> tuple[Status, ...]:
+        states: tuple[Status, ...] = getattr(self, metric.value)
+        return states
+
+
+class SlaPolicy(Value):
+    """One version of a policy; the first that matches, by ``position``, is the ticket's."""
+
+    name: str
+    position: int = 0
+    match: Match = Match()
+    calendar_id: int
+    ladder_id: int | None = None
+    targets: Mapping[Priority, Targets]
+    pause_on: PauseOn = PauseOn()
+    warn_at_fractions: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = (0.75,)
+    on_reopen: OnReopen = OnReopen.CONTINUE
+    survey_after_seconds: Annotated[int, Field(ge=0)] | None = None
+
+    def target(self, priority: Priority, metric: Metric) -> timedelta | None:
+        targets = self.targets.get(priority)
+        return None if targets is None else targets.of(metric)
+
+
+class Traits(Value):
+    """What of a ticket decides its policy."""
+
+    priority: Priority
+    category: str | None = None
+    organizer_id: int | None = None
+    tags: frozenset[str] = frozenset()

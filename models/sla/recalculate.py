@@ -1,0 +1,69 @@
+"""A ticket moves to the newest version of a rule: its clocks are timed anew, what was spent stays spent."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from models.sla import tracking as clocks
+from models.sla.clock import Clock
+from models.sla.clocks import Clocks
+from models.sla.policy import Metric
+from models.sla.rulebook import Pin, Rulebook, pin, pin_of, traits_of
+from models.sla.tables import RuleKind
+from models.tickets.aggregate import Case
+
+
+class RuleRef(NamedTuple):
+    kind: RuleKind
+    id: int
+
+
+class Shift(NamedTuple):
+    """Where a ticket is pinned, and where it would be; ``would_breach``: a metric would be overdue at once that is not so now."""
+
+    before: Pin | None
+    after: Pin | None
+    would_breach: bool
+
+
+def foresee(case: Case, book: Rulebook, rule: RuleRef) -> Shift | None:
+    """What it would do to the ticket if the newest version of ``rule`` held for it from now on; None: nothing."""
+    current = pin_of(case.ticket)
+    chosen = book.moved(current, traits_of(case.ticket), rule.kind, rule.id)
+    if chosen == current:
+        return None
+    now, tried = clocks.standing(case), Clocks(case.clocks.by_key.values(), case.rules)
+    tried.retimed(now, book.rules(chosen), "foreseen")
+    return Shift(current, chosen, would_breach=bool(_overdue(tried, now.at) - _overdue(case.clocks, now.at)))
+
+
+def retime(case: Case, book: Rulebook, rule: RuleRef, shift: Shift, job_id: int) -> None:
+    """Do what :func:`foresee` has seen."""
+    pin(case.ticket, shift.after)
+    case.record("sla.retimed", rule=rule.kind.value, ruleId=str(rule.id), jobId=str(job_id), **versions(shift.before, shift.after))
+    clocks.retimed(case, book.rules(shift.after), f"new version of a {rule.kind.value}")
+
+
+def _overdue(clocks_of_ticket: Clocks, at: datetime) -> set[tuple[Metric, int]]:
+    """Breached, or about to be found so."""
+    return {key for key, clock in clocks_of_ticket.by_key.items() if clock.breached_at or _is_due(clock, at)}
+
+
+def _is_due(clock: Clock, at: datetime) -> bool:
+    return clock.is_running and clock.due_at is not None and clock.due_at <= at
+
+
+def versions(before: Pin | None, after: Pin | None) -> dict[str, object]:
+    """Old and new of each, as the audit shows a change."""
+    named = {
+        "policyId": "policy_id",
+        "policyVersion": "policy_version",
+        "calendarVersion": "calendar_version",
+        "ladderVersion": "ladder_version",
+    }
+    pairs = {name: [_of(before, field), _of(after, field)] for name, field in named.items()}
+    return {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _of(chosen: Pin | None, field: str) -> object:
+    value = getattr(chosen, field) if chosen else None
+    return str(value) if field == "policy_id" and value is not None else value

@@ -1,0 +1,179 @@
+"""A merchant's rules: read once per version of them, then kept. A version of a rule never changes."""
+
+from collections import OrderedDict
+from typing import Any, NamedTuple, TypeVar
+
+import sqlalchemy as sa
+from pydantic import BaseModel
+from sqlmodel import col
+
+from models.db.session import TenantSession
+from models.errors import NotFound
+from models.people.tables import Category, Merchant
+from models.sla.calendar import Calendar
+from models.sla.ladder import Ladder
+from models.sla.policy import SlaPolicy, Traits
+from models.sla.rules import Rules
+from models.sla.shelf import Shelf
+from models.sla.tables import Rule, RuleKind
+from models.tickets.tables import Ticket
+
+UNBORN = 2**63 - 1
+"""The id of a rule that is only proposed: it comes after all others of its position, as a new one does."""
+_KEPT_MERCHANTS = 500
+_T = TypeVar("_T", bound=BaseModel)
+
+
+class Pin(NamedTuple):
+    """Which versions a ticket was opened under, or moved to."""
+
+    policy_id: int
+    policy_version: int
+    calendar_version: int
+    ladder_version: int | None
+
+
+class Rulebook:
+    """All rules of a merchant, every version, as of ``merchant.rules_version``."""
+
+    def __init__(self, merchant: Merchant, categories: dict[str, int], rules: list[Rule]) -> None:
+        self.merchant = merchant
+        self.categories = categories
+        self._rules = rules
+        self._policies = _parsed(rules, RuleKind.POLICY, SlaPolicy)
+        self._calendars = _parsed(rules, RuleKind.CALENDAR, Calendar)
+        self._ladders = _parsed(rules, RuleKind.LADDER, Ladder)
+        self._current = {rule.id: rule.version for rule in sorted(rules, key=lambda rule: rule.version)}
+        current = [(key, self._policies[key]) for key in self._policies if self._current[key[0]] == key[1]]
+        self._in_order = sorted(current, key=lambda item: (item[1].position, item[0]))
+
+    def choose(self, traits: Traits) -> Pin | None:
+        """The current version of the first policy, by position, whose conditions all hold."""
+        return next((self._pin(*key, policy) for key, policy in self._in_order if policy.match.holds(traits)), None)
+
+    def rules(self, pin: Pin | None) -> Rules:
+        if pin is None:
+            return Rules()
+        policy = self._policies[pin.policy_id, pin.policy_version]
+        ladder = None if policy.ladder_id is None else self._ladders[policy.ladder_id, pin.ladder_version or 0]
+        return Rules(policy, self._calendars[policy.calendar_id, pin.calendar_version], ladder)
+
+    def moved(self, pin: Pin | None, traits: Traits, kind: RuleKind, rule_id: int) -> Pin | None:
+        """Where a ticket stands once the newest version of one rule holds for it; it keeps its versions of all others."""
+        if kind is RuleKind.POLICY:
+            chosen = self.choose(traits)
+            return self._keeping(pin, chosen) if rule_id in {each.policy_id for each in (pin, chosen) if each} else pin
+        if pin is None:
+            return None
+        policy = self._policies[pin.policy_id, pin.policy_version]
+        if kind is RuleKind.CALENDAR and policy.calendar_id == rule_id:
+            return pin._replace(calendar_version=self._current[rule_id])
+        if kind is RuleKind.LADDER and policy.ladder_id == rule_id:
+            return pin._replace(ladder_version=self._current[rule_id])
+        return pin
+
+    def current(self, rule_id: int) -> int:
+        """The newest version of a rule."""
+        return self._current[rule_id]
+
+    def _keeping(self, pin: Pin | None, chosen: Pin | None) -> Pin | None:
+        """The same calendar and the same ladder stay in the versions that they are pinned in."""
+        if pin is None or chosen is None:
+            return chosen
+        was, now = self._policies[pin.policy_id, pin.policy_version], self._policies[chosen.policy_id, chosen.policy_version]
+        calendar = pin.calendar_version if was.calendar_id == now.calendar_id else chosen.calendar_version
+        ladder = pin.ladder_version if was.ladder_id == now.ladder_id else chosen.ladder_version
+        return chosen._replace(calendar_version=calendar, ladder_version=ladder)
+
+    def proposing(self, kind: RuleKind, rule_id: int, definition: dict[str, Any]) -> "Rulebook":
+        """This book as it would be with one more version of a rule, or with a new one."""
+        version = self._current.get(rule_id, 0) + 1
+        new = Rule(merchant_id=self.merchant.id, id=rule_id, kind=kind, version=version, definition=definition)
+        return Rulebook(self.merchant, self.categories, [*self._rules, new])
+
+    def knows(self, pin: Pin) -> bool:
+        policy = self._policies.get((pin.policy_id, pin.policy_version))
+        if policy is None or (policy.calendar_id, pin.calendar_version) not in self._calendars:
+            return False
+        return policy.ladder_id is None or (policy.ladder_id, pin.ladder_version or 0) in self._ladders
+
+    def _pin(self, policy_id: int, version: int, policy: SlaPolicy) -> Pin:
+        ladder = None if policy.ladder_id is None else self._current[policy.ladder_id]
+        return Pin(policy_id, version, self._current[policy.calendar_id], ladder)
+
+
+def _parsed(rules: list[Rule], kind: RuleKind, value: type[_T]) -> Shelf[_T]:
+    return Shelf(value, {(rule.id, rule.version): rule.definition for rule in rules if rule.kind is kind})
+
+
+_kept: OrderedDict[int, Rulebook] = OrderedDict()
+
+
+# As it stands now, also when it was read before a wait: a ticket may follow a version that was published meanwhile.
+_MERCHANT = sa.select(Merchant).execution_options(populate_existing=True)
+_MERCHANT_AND_NUMBER = sa.select(Merchant, sa.func.next_ticket_number(Merchant.id)).execution_options(populate_existing=True)
+
+
+async def rulebook(session: TenantSession) -> Rulebook:
+    """The rulebook as it stands now: one row is read to know whether the kept one still holds."""
+    return await _of((await session.execute(_MERCHANT)).scalar_one_or_none(), session)
+
+
+async def rulebook_and_number(session: TenantSession) -> tuple[Rulebook, int]:
+    """The rulebook and the number for a new ticket, in one round trip."""
+    merchant, number = (await session.execute(_MERCHANT_AND_NUMBER)).one_or_none() or (None, 0)
+    return await _of(merchant, session), number
+
+
+async def _of(merchant: Merchant | None, session: TenantSession) -> Rulebook:
+    if merchant is None:
+        raise NotFound("merchant")
+    session.expunge(merchant)  # it outlives this transaction: a rollback would empty a row that is still attached
+    kept = _kept.get(merchant.id)
+    if kept is None or kept.merchant.rules_version != merchant.rules_version:
+        kept = await _read(session, merchant)
+    kept.merchant = merchant
+    return kept
+
+
+async def rules_of(session: TenantSession, ticket: Ticket) -> Rules:
+    """The rules that ``ticket`` is pinned to."""
+    pin = pin_of(ticket)
+    if pin is None:
+        return Rules()
+    kept = _kept.get(ticket.merchant_id)
+    if kept is None or not kept.knows(pin):
+        kept = await rulebook(session)
+    return kept.rules(pin)
+
+
+def pin_of(ticket: Ticket) -> Pin | None:
+    if ticket.policy_id is None:
+        return None
+    assert ticket.policy_version is not None  # noqa: S101 - set together
+    assert ticket.calendar_version is not None  # noqa: S101
+    return Pin(ticket.policy_id, ticket.policy_version, ticket.calendar_version, ticket.ladder_version)
+
+
+def pin(ticket: Ticket, chosen: Pin | None) -> None:
+    ticket.policy_id = chosen.policy_id if chosen else None
+    ticket.policy_version = chosen.policy_version if chosen else None
+    ticket.calendar_version = chosen.calendar_version if chosen else None
+    ticket.ladder_version = chosen.ladder_version if chosen else None
+
+
+def traits_of(ticket: Ticket) -> Traits:
+    return Traits(priority=ticket.priority, category=ticket.category, organizer_id=ticket.organizer_id, tags=frozenset(ticket.tags))
+
+
+async def _read(session: TenantSession, merchant: Merchant) -> Rulebook:
+    categories = (await session.execute(sa.select(Category).order_by(col(Category.position), col(Category.id)))).scalars()
+    rules = (await session.execute(sa.select(Rule))).scalars().all()
+    for rule in rules:
+        session.expunge(rule)  # as the merchant: a proposal is made of them long after this transaction
+    book = Rulebook(merchant, {category.name: category.team_id for category in categories}, list(rules))
+    _kept[merchant.id] = book
+    _kept.move_to_end(merchant.id)
+    while len(_kept) > _KEPT_MERCHANTS:
+        _kept.popitem(last=False)
+    return book

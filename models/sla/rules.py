@@ -1,0 +1,15 @@
+"""The rules that one ticket is held to: each in the version that it is pinned to."""
+
+from typing import NamedTuple
+
+from models.sla.calendar import Calendar
+from models.sla.ladder import Ladder
+from models.sla.policy import SlaPolicy
+
+
+class Rules(NamedTuple):
+    """A calendar comes with a policy, and a target with both; a ticket under no policy has no clocks."""
+
+    policy: SlaPolicy | None = None
+    calendar: Calendar | None = None
+    ladder: Ladder | None = None

@@ -1,0 +1,160 @@
+"""Who works on a ticket.
+
+The row of the team is the mutex of assignment: whoever counts the load of its agents, and gives by it, holds that row until he commits. It
+is always taken after the ticket's own row, and further tickets only with SKIP LOCKED, so nobody waits in a circle.
+"""
+
+from collections.abc import Iterable
+
+import sqlalchemy as sa
+from sqlmodel import col
+
+from models.db.session import TenantSession, locked
+from models.errors import Conflict, Invalid
+from models.notifications.kinds import NotificationKind
+from models.notifications.notify import agents, as_recipient, others, tell
+from models.people.tables import Agent, Team
+from models.sla import tracking as clocks
+from models.tickets.aggregate import Case, id_text
+from models.tickets.assignment import Candidate, choose_for_intake
+from models.tickets.lifecycle import UNFINISHED, Status
+from models.tickets.tables import Ticket
+
+
+async def assign_automatically(case: Case) -> Agent | None:
+    """Give a waiting ticket to the best available agent of its team. Nobody there: it stays in the queue, and None is returned."""
+    if case.ticket.assignee_id is not None or case.ticket.team_id is None or not is_at_work(case.ticket):
+        return None
+    team = await candidates(case.session, case.ticket.team_id)
+    agent = pick(team, choose_for_intake((candidate for candidate, _ in team), case.at))
+    if agent is not None:
+        await assign(case, agent)
+    return agent
+
+
+async def assign_waiting(case: Case) -> None:
+    """At intake. A ticket that a person took out of the queue is left to people, also when its workflow begins again."""
+    if case.ticket.is_queued:
+        await assign_automatically(case)
+
+
+async def assign(case: Case, agent: Agent) -> None:
+    """Give the ticket to ``agent``, whatever his load: a person's word overrides the numbers. The old and the new owner are told."""
+    require_work(case.ticket)
+    old = case.ticket.assignee_id
+    if old == agent.id:
+        return
+    before = case.ticket.status
+    give(case, agent)
+    owner = {"fromAgentId": id_text(old), "toAgentId": id_text(agent.id), "teamId": id_text(agent.team_id)}
+    cause = case.record("ticket.assigned", **owner, **case.moved_from(before))
+    tell(case, NotificationKind.TICKET_ASSIGNED, cause, others(case, [as_recipient(agent)]), fromAgentId=old, toAgentId=agent.id)
+    tell(case, NotificationKind.TICKET_UNASSIGNED, cause, await agents(case, old), fromAgentId=old, toAgentId=agent.id)
+
+
+async def assign_by_hand(case: Case, agent_id: int) -> None:
+    await assign(case, await agent_of(case, agent_id))
+
+
+async def assign_to_team(case: Case, team_id: int) -> None:
+    """Put the ticket into another team's queue; the best available agent there gets it at once."""
+    require_work(case.ticket)
+    if await case.session.get(Team, (case.ticket.merchant_id, team_id)) is None:
+        raise Invalid("unknown_team", "There is no such team.", "/teamId")
+    for team in sorted({team_id, case.ticket.team_id or team_id}):  # always in this order: of two moves across, neither waits for the other
+        await hold_team(case.session, team)
+    await unassign(case)
+    case.ticket.team_id, case.ticket.is_queued = team_id, True
+    case.record("ticket.moved_to_team", teamId=id_text(team_id))
+    await assign_automatically(case)
+
+
+async def claim(case: Case, agent_id: int) -> None:
+    """An agent takes a ticket that nobody has. Of two who claim it, the second is told that it is taken."""
+    if case.ticket.assignee_id not in (None, agent_id):
+        raise Conflict("already_assigned", "Another agent has this ticket.")
+    await assign_by_hand(case, agent_id)
+
+
+async def unassign(case: Case) -> None:
+    """Nobody has it any more: it waits for somebody to claim it, and is not given to the next who has room."""
+    old = case.ticket.assignee_id
+    if old is None:
+        return
+    case.freed_team_id = case.ticket.team_id
+    case.ticket.assignee_id, case.ticket.is_queued = None, False
+    cause = case.record("ticket.unassigned", fromAgentId=id_text(old), toAgentId=None)
+    tell(case, NotificationKind.TICKET_UNASSIGNED, cause, await agents(case, old), fromAgentId=old, toAgentId=None)
+
+
+def give(case: Case, agent: Agent) -> None:
+    """The bare change of owner; a new ticket becomes open with it."""
+    ticket = case.ticket
+    if ticket.assignee_id is not None:
+        case.freed_team_id = ticket.team_id
+    ticket.assignee_id, ticket.team_id, ticket.is_queued = agent.id, agent.team_id, False
+    if ticket.status is Status.NEW:
+        ticket.status = Status.OPEN
+        clocks.followed(case, "assigned")
+
+
+async def candidates(session: TenantSession, team_id: int) -> list[tuple[Candidate, Agent]]:
+    """The team's agents with their load, by id; holds the team's row from here to the end of the transaction."""
+    await hold_team(session, team_id)
+    return [(_candidate(agent, count), agent) for agent, count in await session.execute(_LOADED, {"team": team_id})]
+
+
+async def hold_team(session: TenantSession, team_id: int) -> None:
+    await session.execute(_TEAM, {"team": team_id})
+
+
+def working() -> sa.ColumnElement[bool]:
+    """The condition of the partial index ``ix_ticket_load``."""
+    return col(Ticket.status).in_(sorted(UNFINISHED)) & col(Ticket.deleted_at).is_(None)
+
+
+# Made once: these stand in the way of every assignment.
+_TEAM = locked(sa.select(col(Team.id)).where(col(Team.id) == sa.bindparam("team")))
+_LOAD = (
+    sa.select(sa.func.count())
+    .where(col(Ticket.merchant_id) == Agent.merchant_id, col(Ticket.assignee_id) == Agent.id, working())
+    .correlate(Agent)
+    .scalar_subquery()
+)
+_LOADED = (
+    sa.select(Agent, _LOAD)
+    .where(col(Agent.team_id) == sa.bindparam("team"))
+    .order_by(col(Agent.id))
+    .execution_options(populate_existing=True)
+)
+
+
+def is_at_work(ticket: Ticket) -> bool:
+    return ticket.status in UNFINISHED and ticket.deleted_at is None
+
+
+def require_work(ticket: Ticket) -> None:
+    if not is_at_work(ticket):
+        raise Conflict("ticket_is_finished", f"The ticket is {ticket.status.value}: reopen it first.")
+
+
+async def agent_of(case: Case, agent_id: int) -> Agent:
+    agent = await case.session.get(Agent, (case.ticket.merchant_id, agent_id))
+    if agent is None:
+        raise Invalid("unknown_agent", "There is no such agent.", "/agentId")
+    return agent
+
+
+def pick(team: Iterable[tuple[Candidate, Agent]], chosen: Candidate | None) -> Agent | None:
+    return next((agent for candidate, agent in team if chosen and candidate.id == chosen.id), None)
+
+
+def _candidate(agent: Agent, load: int) -> Candidate:
+    return Candidate(
+        id=agent.id,
+        role=agent.role,
+        capacity=agent.capacity,
+        load=load,
+        availability=agent.availability,
+        away_until=agent.away_until,
+    )

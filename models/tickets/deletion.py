@@ -1,0 +1,38 @@
+"""Soft delete: a ticket disappears for everybody but an admin, and can be brought back. An id is never used again."""
+
+from datetime import datetime, timedelta
+
+from models.errors import Conflict
+from models.sla import tracking as clocks
+from models.tickets.aggregate import Case
+from models.tickets.assign import is_at_work
+from models.tickets.tables import Ticket
+
+
+def delete(case: Case) -> None:
+    """Its clocks end and its workflow with them."""
+    if is_at_work(case.ticket) and case.ticket.assignee_id is not None:
+        case.freed_team_id = case.ticket.team_id
+    case.ticket.deleted_at = case.turn_at  # the very instant at which the clocks end, by which a restoration knows them
+    clocks.deleted(case)
+    case.record("ticket.deleted")
+
+
+def restore(case: Case) -> None:
+    """Back as it was: the clocks go on; while it was deleted none ran. What was to follow follows later by that time."""
+    deleted_at = case.ticket.deleted_at
+    if deleted_at is None:
+        raise Conflict("not_deleted", "The ticket is not deleted.")
+    case.ticket.deleted_at = None
+    case.record("ticket.restored")
+    clocks.restored(case, deleted_at)
+    _postpone(case.ticket, deleted_at, case.turn_at)
+
+
+def _postpone(ticket: Ticket, deleted_at: datetime, at: datetime) -> None:
+    """A survey or an automatic end within that time would come all at once. A snooze's end stays, as a person named it, or is now."""
+    by = max(at - deleted_at, timedelta())
+    ticket.snoozed_until = ticket.snoozed_until and max(ticket.snoozed_until, at)
+    ticket.survey_at = ticket.survey_at and ticket.survey_at + by
+    ticket.auto_close_at = ticket.auto_close_at and ticket.auto_close_at + by
+    ticket.reopen_until = ticket.reopen_until and ticket.reopen_until + by

@@ -1,0 +1,34 @@
+"""Two tickets about the same thing: one goes on, the other ends and says where."""
+
+from models.errors import Conflict, Invalid
+from models.surveys.survey import cancel_survey
+from models.tickets.aggregate import Case, id_text
+from models.tickets.lifecycle import Status
+from models.tickets.tables import Ticket
+from models.tickets.transitions import end
+
+
+async def merge(source: Case, target: Case) -> None:
+    """``source`` ends and points to ``target``; what was said stays where it was said. Both cases are locked: see ``changing_both``.
+
+    Raises:
+        Invalid: they are the same. Conflict: one of them is at its end already.
+    """
+    if source.ticket.id == target.ticket.id:
+        raise Invalid("same_ticket", "A ticket can't be merged into itself.", "/intoTicketId")
+    _require_life(source.ticket, "ticket")
+    _require_life(target.ticket, "target")
+    source.ticket.merged_into_id = target.ticket.id
+    end(source, "merged", "ticket.merged", intoTicketId=id_text(target.ticket.id))
+    await cancel_survey(source)
+    target.record("ticket.merged_from", fromTicketId=id_text(source.ticket.id))
+
+
+def _require_life(ticket: Ticket, which: str) -> None:
+    """``which`` begins the code of the refusal: whether it was the ticket itself or the one to merge it into."""
+    if ticket.deleted_at is not None:
+        raise Conflict(f"{which}_is_deleted", f"Ticket {ticket.number} is deleted.")
+    if ticket.merged_into_id is not None:
+        raise Conflict(f"{which}_is_merged", f"Ticket {ticket.number} was merged into another one.")
+    if ticket.status is Status.CLOSED:
+        raise Conflict(f"{which}_is_closed", f"Ticket {ticket.number} is closed.")

@@ -1,0 +1,56 @@
+"""What a ticket's workflow is told, and what it asks of the activities."""
+
+from datetime import datetime
+
+from models.payload import Message
+from models.sla.clock import ClockStatus
+from models.sla.deadlines import Deadline
+from models.tickets.lifecycle import Priority, Status
+
+WORKFLOW = "Ticket"
+ADOPT = "adopt"
+TASK_QUEUE = "tickets"
+ASSIGN = "ticket.assign"
+ENRICH = "ticket.enrich"
+MEET_DEADLINES = "ticket.meet_deadlines"
+
+
+class TicketRef(Message):
+    merchant_id: int
+    ticket_id: int
+
+    @property
+    def workflow_id(self) -> str:
+        return f"ticket-{self.ticket_id}"
+
+
+class TicketFacts(TicketRef):
+    """The state of a ticket as far as time is concerned. ``version`` grows with every change of it: the newer one wins.
+
+    ``has_ended`` is true when nothing is left to wait for: closed, deleted or merged. ``request_id`` is the request that brought this news.
+    """
+
+    version: int
+    number: int
+    status: Status
+    priority: Priority
+    sla_status: ClockStatus | None
+    escalation_level: int
+    is_assigned: bool
+    deadlines: tuple[Deadline, ...]
+    has_ended: bool = False
+    request_id: str | None = None
+
+
+class TicketLife(Message):
+    """The one state of a ticket's workflow: what it starts with and what it continues as new with."""
+
+    facts: TicketFacts
+    is_taken_in: bool = False
+
+
+class At(TicketRef):
+    """An activity's request: act on this ticket, as of the workflow's own instant."""
+
+    at: datetime
+    request_id: str | None = None

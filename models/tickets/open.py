@@ -1,0 +1,85 @@
+"""A ticket is opened: row, audit, clocks, letters and the news for the engine, in one transaction."""
+
+from typing import Any
+
+from pydantic import Field
+
+from models.audit import Change
+from models.db.session import TenantSession
+from models.errors import Invalid
+from models.notifications.kinds import NotificationKind
+from models.notifications.notify import reporter, tell
+from models.people.tables import Reporter
+from models.sla import tracking as clocks
+from models.sla.rulebook import Rulebook, pin, rulebook_and_number, traits_of
+from models.tickets.aggregate import Case
+from models.tickets.lifecycle import Channel, Priority, Status
+from models.tickets.repository import settle
+from models.tickets.tables import Ticket
+from models.value import Value
+
+
+class NewTicket(Value):
+    """What a person says when opening a ticket. Without a category it gets the merchant's first."""
+
+    subject: str
+    description: str
+    priority: Priority = Priority.NORMAL
+    category: str | None = None
+    organizer_id: int | None = None
+    channel: Channel = Channel.API
+    tags: tuple[str, ...] = ()
+    custom_fields: dict[str, Any] = Field(default_factory=dict)
+
+
+async def open_ticket(session: TenantSession, new: NewTicket, opened_for: Reporter, change: Change) -> Ticket:
+    """Open a ticket for ``opened_for``. He gets an acknowledgement if he opened it himself: an address that an agent typed is not verified.
+
+    Raises:
+        Invalid: the merchant has no such category.
+    """
+    return await _open(session, new, opened_for, change)
+
+
+async def open_follow_up(session: TenantSession, old: Ticket, body: str, change: Change) -> Ticket:
+    """A reporter writes on a ticket that is closed, or not to be reopened any more: a new one begins, linked to it."""
+    author = await session.get_one(Reporter, (old.merchant_id, old.reporter_id))
+    kept = old.model_dump(include={"priority", "category", "organizer_id", "channel", "tags", "custom_fields"})
+    new = NewTicket(subject=old.subject, description=body, **kept)
+    return await _open(session, new, author, change, follow_up_of=old.id)
+
+
+async def _open(session: TenantSession, new: NewTicket, opened_for: Reporter, change: Change, follow_up_of: int | None = None) -> Ticket:
+    book, number = await rulebook_and_number(session)
+    category = new.category or next(iter(book.categories), None)
+    if category is not None and category not in book.categories:
+        raise Invalid("unknown_category", "There is no such category.", "/category")
+    ticket = Ticket(
+        merchant_id=session.merchant_id,
+        id=session.new_id(),
+        number=number,
+        status=Status.NEW,
+        category=category,
+        team_id=book.categories[category] if category else None,
+        reporter_id=opened_for.id,
+        tags=sorted(set(new.tags)),
+        follow_up_of_id=follow_up_of,
+        created_at=change.at,
+        updated_at=change.at,
+        **new.model_dump(include={"subject", "description", "priority", "organizer_id", "channel", "custom_fields"}),
+    )
+    await _promise(session, ticket, book, change)
+    return ticket
+
+
+async def _promise(session: TenantSession, ticket: Ticket, book: Rulebook, change: Change) -> None:
+    """The clocks start, and the reporter learns that his ticket has arrived."""
+    chosen = book.choose(traits_of(ticket))
+    pin(ticket, chosen)
+    case = Case(session, ticket, book.rules(chosen), change)
+    cause = case.record("ticket.opened", status=[None, ticket.status], priority=ticket.priority, category=ticket.category)
+    clocks.open_clocks(case)
+    if change.by.is_reporter:
+        tell(case, NotificationKind.TICKET_RECEIVED, cause, await reporter(case))
+    session.insert(ticket)
+    await settle(case)

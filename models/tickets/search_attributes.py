@@ -1,0 +1,34 @@
+"""What an operator can search workflows by. Values are never encrypted: ids, numbers and states only."""
+
+from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+
+from models.tickets.messages import TicketFacts
+
+MERCHANT = SearchAttributeKey.for_keyword("HelpdeskMerchantId")
+NUMBER = SearchAttributeKey.for_int("HelpdeskTicketNumber")
+STATUS = SearchAttributeKey.for_keyword("HelpdeskStatus")
+PRIORITY = SearchAttributeKey.for_keyword("HelpdeskPriority")
+LEVEL = SearchAttributeKey.for_int("HelpdeskEscalationLevel")
+SLA = SearchAttributeKey.for_keyword("HelpdeskSlaStatus")
+
+TYPES = {
+    MERCHANT.name: "Keyword",
+    NUMBER.name: "Int",
+    STATUS.name: "Keyword",
+    PRIORITY.name: "Keyword",
+    LEVEL.name: "Int",
+    SLA.name: "Keyword",
+}
+
+
+def describe(facts: TicketFacts) -> TypedSearchAttributes:
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(MERCHANT, str(facts.merchant_id)),
+            SearchAttributePair(NUMBER, facts.number),
+            SearchAttributePair(STATUS, facts.status.value),
+            SearchAttributePair(PRIORITY, facts.priority.value),
+            SearchAttributePair(LEVEL, facts.escalation_level),
+            SearchAttributePair(SLA, facts.sla_status.value if facts.sla_status else "none"),
+        ],
+    )

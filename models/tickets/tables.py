@@ -1,0 +1,129 @@
+"""A ticket, what was said on it, and what happened to it."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from sqlalchemy import Column, Computed, ForeignKeyConstraint, Index, SmallInteger, UniqueConstraint
+from sqlalchemy import text as sql
+from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlmodel import Field
+
+from models.db.base import Row, big, choice, document, instant, of_ticket, text, texts
+from models.sla.clock import ClockStatus
+from models.tickets.lifecycle import UNFINISHED, Channel, Priority, Status
+
+_AT_WORK = "status IN ({}) AND deleted_at IS NULL".format(", ".join(f"'{status}'" for status in sorted(UNFINISHED)))
+
+SEARCH = Column("search", TSVECTOR, Computed("to_tsvector('simple', subject || ' ' || left(description, 20000))", persisted=True))
+"""Of a ticket's row, to be searched in; as long as the ticket's text, so it is never read with it."""
+
+
+class Ticket(Row, table=True):
+    """``version`` is the ETag; ``facts_version`` is the last version that the workflow has to know of; ``is_queued`` says that
+    the ticket waits for whoever of its team has room; ``asked_at`` is when the reporter wrote what nobody has answered yet."""
+
+    __table_args__ = (
+        UniqueConstraint("merchant_id", "number"),
+        ForeignKeyConstraint(["merchant_id", "reporter_id"], ["reporter.merchant_id", "reporter.id"]),
+        ForeignKeyConstraint(["merchant_id", "assignee_id"], ["agent.merchant_id", "agent.id"]),
+        ForeignKeyConstraint(["merchant_id", "team_id"], ["team.merchant_id", "team.id"]),
+        Index("ix_ticket_created", "merchant_id", "created_at", "id"),
+        Index("ix_ticket_urgency", "merchant_id", "urgency", "id"),
+        Index("ix_ticket_updated", "merchant_id", "updated_at", "id"),
+        Index("ix_ticket_next_due", "merchant_id", "next_due_at", "id", postgresql_where=sql("next_due_at IS NOT NULL")),
+        Index("ix_ticket_reporter", "merchant_id", "reporter_id", "created_at"),
+        Index("ix_ticket_load", "merchant_id", "assignee_id", postgresql_where=sql(_AT_WORK)),
+        Index(
+            "ix_ticket_queue",
+            "merchant_id",
+            "team_id",
+            postgresql_where=sql(f"is_queued AND {_AT_WORK}"),
+        ),
+        Index("ix_ticket_wake", "wake_at", postgresql_where=sql("wake_at IS NOT NULL")),
+        SEARCH,
+        {"info": {"together": {"version", "updated_at", "event_sequence", "facts_version", "wake_at", "sla_status", "next_due_at"}}},
+    )
+    __mapper_args__: ClassVar[dict[str, Any]] = {"exclude_properties": [SEARCH.name]}
+
+    number: int = big()
+    organizer_id: int | None = big(nullable=True)
+    subject: str = text()
+    description: str = text()
+    status: Status = choice(Status, Status.NEW)
+    priority: Priority = choice(Priority, Priority.NORMAL)
+    category: str | None = text(nullable=True)
+    channel: Channel = choice(Channel, Channel.API)
+    tags: list[str] = texts()
+    custom_fields: dict[str, Any] = document()
+    reporter_id: int = big()
+    assignee_id: int | None = big(nullable=True)
+    team_id: int | None = big(nullable=True)
+    is_queued: bool = True
+    policy_id: int | None = big(nullable=True)
+    policy_version: int | None = None
+    calendar_version: int | None = None
+    ladder_version: int | None = None
+    escalation_level: int = 0
+    sla_status: ClockStatus | None = choice(ClockStatus, nullable=True)
+    next_due_at: datetime | None = instant(nullable=True)
+    wake_at: datetime | None = instant(nullable=True)
+    snoozed_until: datetime | None = instant(nullable=True)
+    resolution_cycle: int = 0
+    survey_at: datetime | None = instant(nullable=True)
+    auto_close_at: datetime | None = instant(nullable=True)
+    reopen_until: datetime | None = instant(nullable=True)
+    follow_up_of_id: int | None = big(nullable=True)
+    merged_into_id: int | None = big(nullable=True)
+    created_at: datetime = instant()
+    updated_at: datetime = instant()
+    first_responded_at: datetime | None = instant(nullable=True)
+    asked_at: datetime | None = instant(nullable=True)
+    resolved_at: datetime | None = instant(nullable=True)
+    closed_at: datetime | None = instant(nullable=True)
+    deleted_at: datetime | None = instant(nullable=True)
+    version: int = 0
+    facts_version: int = 0
+    event_sequence: int = 0
+    context: dict[str, Any] | None = document(nullable=True)
+    urgency: int | None = Field(
+        default=None,
+        sa_type=SmallInteger,
+        sa_column_args=(Computed("array_position(ARRAY['low','normal','high','urgent'], priority::text)", persisted=True),),
+        nullable=False,
+    )
+
+
+class MessageKind(StrEnum):
+    REPLY = "reply"
+    NOTE = "note"
+
+
+class Message(Row, table=True):
+    """A public reply or an internal note."""
+
+    __table_args__ = (of_ticket(), Index("ix_message_ticket", "merchant_id", "ticket_id", "created_at", "id"))
+
+    ticket_id: int = big()
+    kind: MessageKind = choice(MessageKind)
+    author_kind: str = text()
+    author_id: int | None = big(nullable=True)
+    author_name: str = text()
+    body: str = text()
+    created_at: datetime = instant()
+
+
+class Event(Row, table=True):
+    """The append-only audit: one row for every change, numbered within its ticket without gaps."""
+
+    __table_args__ = (of_ticket(), UniqueConstraint("merchant_id", "ticket_id", "sequence"))
+
+    ticket_id: int = big()
+    sequence: int
+    at: datetime = instant()
+    actor_kind: str = text()
+    actor_id: int | None = big(nullable=True)
+    actor_name: str = text()
+    kind: str = text()
+    changes: dict[str, Any] = document()
+    request_id: str | None = text(nullable=True)

@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from models.platform.settings import Settings, explain
+
+WHOLE = {
+    "APP_ENV_DATABASE_URL": "postgresql://app@db/helpdesk",
+    "APP_ENV_DATABASE_RELAY_URL": "postgresql://relay@db/helpdesk",
+    "APP_ENV_IDENTITY_JWKS_URL": "https://identity.example/jwks",
+    "APP_ENV_IDENTITY_ISSUER": "https://identity.example",
+    "APP_ENV_IDENTITY_AUDIENCE": "helpdesk",
+    "APP_ENV_SIGNING_KEY": "s" * 32,
+    "APP_ENV_PUBLIC_URL": "https://helpdesk.example",
+    "APP_ENV_SMTP_HOST": "smtp.example",
+    "APP_ENV_MAIL_FROM": "desk@helpdesk.example",
+}
+
+
+def read(monkeypatch: pytest.MonkeyPatch, **changes: str | None) -> Settings:
+    for name, value in (WHOLE | {f"APP_ENV_{name}": value for name, value in changes.items()}).items():
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
+    return Settings()
+
+
+def test_a_whole_set_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read(monkeypatch).smtp_port == 25
+
+
+def test_a_secret_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("f" * 40 + "\n")
+    settings = read(monkeypatch, SIGNING_KEY=None, SIGNING_KEY_FILE=str(tmp_path / "key"))
+    assert settings.signing_key.get_secret_value() == "f" * 40
+
+
+def test_a_secret_file_that_is_not_there_is_explained_like_any_other_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with pytest.raises(ValidationError) as error:
+        read(monkeypatch, SIGNING_KEY=None, SIGNING_KEY_FILE=str(tmp_path / "nowhere"), SMTP_HOST=None)
+    assert "SIGNING_KEY_FILE" in explain(error.value)
+
+
+def test_what_is_wrong_is_listed_by_variable_and_without_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ValidationError) as error:
+        read(monkeypatch, SIGNING_KEY="hunter2", TEMPORAL_ADDRESS="nowhere", SMTP_SECURITY="maybe", MAIL_FROM=None)
+    said = explain(error.value)
+    assert all(f"APP_ENV_{name}: " in said for name in ("SIGNING_KEY", "TEMPORAL_ADDRESS", "SMTP_SECURITY", "MAIL_FROM"))
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize("url", ["mysql://db/helpdesk", "postgresql+asyncpg://db/helpdesk", "helpdesk"])
+def test_a_database_address_is_postgresqls(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    with pytest.raises(ValidationError, match="database_url"):
+        read(monkeypatch, DATABASE_URL=url)
+
+
+def test_no_secret_is_shown_when_settings_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "s" * 32 not in repr(read(monkeypatch))

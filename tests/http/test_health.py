@@ -1,0 +1,60 @@
+"""Ready is who can serve: on the schema that he knows, or on the one of the release that follows him."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from deploy.local.postgres import EmbeddedPostgres
+from models.db.migrate import newest_revision, older_revisions
+from models.db.session import Database
+from tests.support.desk import Desk, context_of
+from tests.support.isolated import empty_database
+
+NAMED = "CREATE TABLE alembic_version (version_num text); GRANT SELECT ON alembic_version TO helpdesk_app;"
+SAID = "DELETE FROM alembic_version; INSERT INTO alembic_version VALUES ('{}')"
+
+
+class Probed:
+    """A desk on a database that says only which revision it has."""
+
+    def __init__(self, desk: Desk, postgres: EmbeddedPostgres, name: str, database: Database) -> None:
+        self._server, self._name = postgres, name
+        context = context_of(database, desk.app.state.context.keys, desk.relay)
+        self._client = Desk(desk.environment, database, (desk.relay, desk.post), context, desk.identity, desk.mails).client_with(
+            None, base=""
+        )
+
+    async def at(self, revision: str) -> tuple[int, Any]:
+        self._server.psql(SAID.format(revision), self._name)
+        return await self.now()
+
+    async def now(self) -> tuple[int, Any]:
+        answer = await self._client.get("/readyz")
+        return answer.status_code, answer.json()["database"]
+
+
+@pytest.fixture
+async def probed(desk: Desk, postgres: EmbeddedPostgres) -> AsyncIterator[Probed]:
+    with empty_database(postgres, "probed") as name:
+        postgres.psql(NAMED, name)
+        database = Database(postgres.url("helpdesk_app", name), pool_size=1)
+        yield Probed(desk, postgres, name, database)
+        await database.aclose()
+
+
+async def test_on_its_own_schema_a_release_is_ready(probed: Probed) -> None:
+    assert await probed.at(newest_revision()) == (200, "ok")
+
+
+async def test_on_the_schema_of_the_next_release_the_running_one_stays_ready(probed: Probed) -> None:
+    assert await probed.at("9999") == (200, "ok")
+
+
+@pytest.mark.parametrize("revision", sorted(older_revisions()))
+async def test_on_an_older_schema_it_waits(revision: str, probed: Probed) -> None:
+    assert await probed.at(revision) == (503, "older schema revision")
+
+
+async def test_on_a_database_without_a_schema_it_waits(probed: Probed) -> None:
+    assert await probed.now() == (503, "older schema revision")

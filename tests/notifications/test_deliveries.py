@@ -1,0 +1,139 @@
+"""Deliveries against servers that refuse, vanish and change their mind, through the real workflow."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from email import message_from_bytes
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from deploy.local.identity import DevelopmentIdentity
+from deploy.local.postgres import EmbeddedPostgres
+from models.notifications.messages import Mailbag
+from tests.support.auditor import audit
+from tests.support.desk import Desk, Merchant, working_desk
+from tests.support.isolated import Apart, empty_database, engine, migrated
+from tests.support.mail_server import Mailbox, Trick, drop, say, serving
+
+LATER = "451 4.3.0 Try again later"
+NOBODY = "550 5.1.1 No such mailbox"
+
+
+class Post(NamedTuple):
+    desk: Desk
+    mailbox: Mailbox
+
+    async def outcome(self, acme: Merchant, ticket: dict[str, Any], kind: str = "ticket_received") -> Any:
+        """The letter of ``kind`` once it is settled."""
+
+        async def look() -> Any:
+            letters = (await acme.get(ticket["id"], "/notifications"))["data"]
+            return next((letter for letter in letters if letter["kind"] == kind), None)
+
+        return await self.desk.until(look, lambda letter: bool(letter) and letter["status"] != "pending")
+
+
+@pytest.fixture(scope="module")
+async def bad_post(
+    postgres: EmbeddedPostgres,
+    identity: DevelopmentIdentity,
+    jwks_url: str,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Post]:
+    """A whole desk whose mail server is ours to spoil."""
+    folder: Path = tmp_path_factory.mktemp("post")
+    with empty_database(postgres, "post") as database, engine(folder / "engine") as server:
+        await migrated(postgres, database)
+        async with serving() as mailbox:
+            apart = Apart(postgres, database, server, identity, jwks_url, mailbox.port, folder)
+            parts = (await apart.environment(), apart.urls, identity, jwks_url, mailbox.port, folder)
+            async with working_desk(*parts) as desk:
+                yield Post(desk, mailbox)
+
+
+@pytest.fixture
+def post(bad_post: Post) -> Post:
+    """The same, behaving well until a test says otherwise."""
+    bad_post.desk.clock.ahead = timedelta()
+    bad_post.mailbox.tricks.clear()
+    bad_post.mailbox.letters.clear()
+    return bad_post
+
+
+async def test_a_server_that_refuses_five_times_makes_a_dead_letter_and_delays_no_escalation(post: Post) -> None:
+    post.mailbox.tricks["RCPT"] = say(LATER)
+    acme = await post.desk.merchant()
+    post.desk.clock.ahead = -timedelta(minutes=1)  # every rung is due when the ticket is opened
+    ticket = await acme.open()
+    post.desk.clock.ahead = timedelta()
+    await post.desk.until(lambda: acme.get(ticket["id"]), lambda seen: seen["escalationLevel"] == 3)
+    letter = await post.outcome(acme, ticket)
+    taken = (await acme.get(ticket["id"], "/escalations"))["data"]
+    assert all(escalation["takenAt"] < letter["settledAt"] for escalation in taken)
+    assert letter["status"] == "dead"
+    assert [(a["attempt"], a["outcome"], a["code"]) for a in letter["attempts"]] == [(n, "transient", 451) for n in range(1, 6)]
+    await audit(post.desk, acme)
+    assert await _result(post, acme, letter) == "dead"
+
+
+async def test_after_an_ambiguous_end_nobody_sends_a_letter_twice(post: Post) -> None:
+    post.mailbox.tricks["DOT"] = drop
+    acme = await post.desk.merchant()
+    ticket = await acme.open(category="general")
+    letter = await post.outcome(acme, ticket)
+    assert letter["status"] == "unknown"
+    assert [attempt["outcome"] for attempt in letter["attempts"]] == ["unknown"]
+    await audit(post.desk, acme)
+    assert await _result(post, acme, letter) == "unknown"
+    assert _message_ids(post).count(_message_id(letter)) == 1
+
+
+async def test_a_recipient_who_does_not_exist_is_not_tried_again(post: Post) -> None:
+    post.mailbox.tricks["RCPT"] = say(NOBODY)
+    acme = await post.desk.merchant()
+    ticket = await acme.open(category="general")
+    letter = await post.outcome(acme, ticket)
+    assert letter["status"] == "dead"
+    assert [(attempt["outcome"], attempt["code"]) for attempt in letter["attempts"]] == [("permanent", 550)]
+    await audit(post.desk, acme)
+
+
+async def test_each_try_of_a_letter_has_the_same_message_id(post: Post) -> None:
+    post.mailbox.tricks["DOT"] = _refuse_each_first_time()
+    acme = await post.desk.merchant()
+    ticket = await acme.open(category="general")
+    letter = await post.outcome(acme, ticket)
+    assert letter["status"] == "sent"
+    assert [attempt["outcome"] for attempt in letter["attempts"]] == ["transient", "sent"]
+    assert _message_ids(post).count(_message_id(letter)) == 2
+    await audit(post.desk, acme)
+
+
+def _refuse_each_first_time() -> Trick:
+    async def trick(protocol: Any) -> None:
+        seen = _ids(protocol.mailbox.letters)
+        await protocol.say(LATER if seen.count(seen[-1]) == 1 else "250 OK")
+
+    return trick
+
+
+def _message_ids(post: Post) -> list[str]:
+    return _ids(post.mailbox.letters)
+
+
+def _ids(letters: list[Any]) -> list[str]:
+    return [str(message_from_bytes(letter.content)["Message-ID"]) for letter in letters]
+
+
+def _message_id(letter: dict[str, Any]) -> str:
+    return f"<notification-{letter['id']}@desk.test>"
+
+
+async def _result(post: Post, acme: Merchant, letter: dict[str, Any]) -> str:
+    """What the workflow that had the letter says of it."""
+    handle = post.desk.client.get_workflow_handle(await post.desk.delivery_of(acme, letter["id"]))
+    result: list[str] = await handle.result()
+    carried = (await handle.fetch_history()).events[0].workflow_execution_started_event_attributes.input.payloads[0]
+    place = [each.notification_id for each in Mailbag.model_validate_json(carried.data).letters].index(int(letter["id"]))
+    return result[place]

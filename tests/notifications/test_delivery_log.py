@@ -1,0 +1,150 @@
+"""The delivery log keeps two from having the same letter, and counts the tries, whoever makes them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from sqlmodel import col
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.email.smtp import SmtpServer
+from activities.notification import DeliveryActivities
+from activities.precedence import Precedence
+from models.notifications.delivery_log import LOST_AFTER, Ending, begin_attempt, end_attempt, read_letter, settle, status_after
+from models.notifications.messages import DeliveryRef, NotificationStatus
+from models.notifications.tables import AttemptOutcome, DeliveryAttempt, Notification
+from models.platform.settings import MailSecurity
+from tests.support.auditor import rows
+from tests.support.desk import Desk, Merchant
+from tests.support.isolated import Apart
+from tests.support.mail_server import Mailbox, serving
+
+LATER = Ending(AttemptOutcome.TRANSIENT, 451, "RCPT: 451 later")
+
+
+@pytest.fixture
+async def acme(quiet: tuple[Apart, Desk]) -> Merchant:
+    return await quiet[1].merchant()
+
+
+@pytest.fixture
+async def letter(acme: Merchant) -> DeliveryRef:
+    await acme.open(category="general")
+    (row,) = await rows(acme.desk, acme, Notification)
+    return DeliveryRef(merchant_id=acme.id, notification_id=row.id)
+
+
+async def begun(acme: Merchant, letter: DeliveryRef, ending: Ending | None = None) -> tuple[int, int] | None:
+    async with acme.desk.database.writing(acme.id) as session:
+        return await begin_attempt(session, letter, "delivery-of-a-test", ending)
+
+
+async def ended(acme: Merchant, attempt_id: int, ending: Ending) -> None:
+    async with acme.desk.database.writing(acme.id) as session:
+        await end_attempt(session, attempt_id, ending)
+
+
+async def seen(acme: Merchant, letter: DeliveryRef) -> Any:
+    async with acme.desk.database.reading(acme.id) as session:
+        return await read_letter(session, letter)
+
+
+async def test_of_many_who_have_the_same_letter_one_may_send_it(acme: Merchant, letter: DeliveryRef) -> None:
+    tries = await asyncio.gather(*(begun(acme, letter) for _ in range(5)))
+    assert len([each for each in tries if each]) == 1
+    assert await begun(acme, letter) is None
+
+
+async def test_the_next_try_waits_for_the_end_of_the_one_before(acme: Merchant, letter: DeliveryRef) -> None:
+    first = await begun(acme, letter)
+    assert first is not None
+    assert (await seen(acme, letter)).is_under_way
+    await ended(acme, first[0], LATER)
+    assert not (await seen(acme, letter)).is_under_way
+    second = await begun(acme, letter)
+    assert second is not None
+    assert (first[1], second[1]) == (1, 2)
+
+
+async def test_a_try_that_sent_nothing_is_written_with_its_end(acme: Merchant, letter: DeliveryRef) -> None:
+    assert [(await begun(acme, letter, LATER) or (0, 0))[1] for _ in range(3)] == [1, 2, 3]
+    attempts = await rows(acme.desk, acme, DeliveryAttempt)
+    assert all(attempt.finished_at and attempt.outcome is AttemptOutcome.TRANSIENT for attempt in attempts)
+
+
+async def test_a_settled_letter_gets_no_other_try(acme: Merchant, letter: DeliveryRef) -> None:
+    async with acme.desk.database.reading(acme.id) as session:
+        await settle(session, letter, NotificationStatus.SENT)
+        await settle(session, letter, NotificationStatus.DEAD)
+    assert await begun(acme, letter) is None
+    assert (await rows(acme.desk, acme, Notification))[0].status is NotificationStatus.SENT
+
+
+async def test_an_old_round_gets_no_other_try(acme: Merchant, letter: DeliveryRef) -> None:
+    async with acme.desk.database.reading(acme.id) as session:
+        await session.execute(sa.update(Notification).values(round=1))
+    assert await begun(acme, letter) is None
+    assert await begun(acme, letter.model_copy(update={"round": 1})) is not None
+
+
+async def test_a_try_that_never_reported_back_may_have_been_sent(acme: Merchant, letter: DeliveryRef) -> None:
+    await begun(acme, letter)
+    assert not (await seen(acme, letter)).may_have_been_sent
+    async with acme.desk.database.reading(acme.id) as session:
+        await session.execute(sa.update(DeliveryAttempt).values(started_at=col(DeliveryAttempt.started_at) - LOST_AFTER))
+    assert (await seen(acme, letter)).may_have_been_sent
+
+
+@pytest.mark.parametrize(
+    ("outcome", "attempt", "status"),
+    [
+        (AttemptOutcome.SENT, 1, NotificationStatus.SENT),
+        (AttemptOutcome.UNKNOWN, 1, NotificationStatus.UNKNOWN),
+        (AttemptOutcome.PERMANENT, 1, NotificationStatus.DEAD),
+        (AttemptOutcome.TRANSIENT, 4, NotificationStatus.PENDING),
+        (AttemptOutcome.TRANSIENT, 5, NotificationStatus.DEAD),
+    ],
+)
+def test_how_a_letter_stands_after_a_try(outcome: AttemptOutcome, attempt: int, status: NotificationStatus) -> None:
+    assert status_after(Ending(outcome, None, ""), attempt) is status
+
+
+@pytest.fixture
+async def post() -> AsyncIterator[Mailbox]:
+    async with serving() as mailbox:
+        yield mailbox
+
+
+async def delivered(acme: Merchant, letter: DeliveryRef, post: Mailbox) -> str:
+    """What the activity answers, on a worker of its own."""
+    server = SmtpServer(host="127.0.0.1", port=post.port, security=MailSecurity.NONE, timeout=5)
+    worker = DeliveryActivities(
+        acme.desk.database, server, Precedence(), sender="a@desk.test", public_url="http://desk.test", signing_key="k" * 32
+    )
+    return str(await ActivityEnvironment().run(worker.deliver, letter))
+
+
+async def test_a_letter_that_somebody_else_has_is_asked_for_later(acme: Merchant, letter: DeliveryRef, post: Mailbox) -> None:
+    await begun(acme, letter)
+    with pytest.raises(ApplicationError, match="somebody else has this letter"):
+        await delivered(acme, letter, post)
+    assert post.letters == []
+
+
+async def test_after_the_death_of_a_worker_its_letter_is_unknown(acme: Merchant, letter: DeliveryRef, post: Mailbox) -> None:
+    await begun(acme, letter)
+    async with acme.desk.database.reading(acme.id) as session:
+        await session.execute(sa.update(DeliveryAttempt).values(started_at=col(DeliveryAttempt.started_at) - 2 * LOST_AFTER))
+    assert await delivered(acme, letter, post) == "unknown"
+    assert (await rows(acme.desk, acme, Notification))[0].status is NotificationStatus.UNKNOWN
+    assert post.letters == []
+
+
+async def test_two_workers_that_have_the_same_letter_send_it_once(acme: Merchant, letter: DeliveryRef, post: Mailbox) -> None:
+    answers = await asyncio.gather(*(delivered(acme, letter, post) for _ in range(3)), return_exceptions=True)
+    assert len(post.letters) == 1
+    assert "sent" in answers
+    assert await delivered(acme, letter, post) == "sent"

@@ -1,0 +1,94 @@
+"""Who learns what when something is due: nobody nothing, nobody twice."""
+
+from typing import Any
+
+import pytest
+
+from models.notifications.tables import Notification
+from models.sla.escalate import escalate_by_hand
+from models.sla.tables import RuleKind
+from models.tickets.assign import assign_by_hand
+from models.tickets.comments import reply
+from tests.support.auditor import _rows_agree, rows
+from tests.support.desk import Desk
+from tests.support.frozen import NOON, SECOND, Counter, opened, redefine
+from tests.support.isolated import Apart
+
+DUE = (NOON + 10 * SECOND).isoformat()
+
+
+def rung(at: float, notify: str = "", level: int = 1, metric: str = "resolution", reassign: str = "none") -> dict[str, Any]:
+    return {"level": level, "metric": metric, "atFraction": at, "notify": notify.split(), "reassign": reassign}
+
+
+async def held(quiet: tuple[Apart, Desk], *rungs: dict[str, Any], owner: str | None = "ana") -> Counter:
+    """Ana's ticket under a ladder of these rungs."""
+    _, desk = quiet
+    acme = await desk.merchant()
+    await redefine(desk, acme, RuleKind.LADDER, rungs=list(rungs))
+    ticket = await opened(desk, acme)
+    if owner:
+        async with ticket.at(NOON) as case:
+            await assign_by_hand(case, acme.agents[owner])
+    return ticket
+
+
+async def answered(ticket: Counter) -> Counter:
+    async with ticket.at(NOON + SECOND, ticket.ana) as case:
+        await reply(case, "We look into it.")
+    return ticket
+
+
+@pytest.mark.parametrize(
+    ("rungs", "second", "letters"),
+    [
+        ([], 7.5, ["sla_warning Ana"]),
+        ([rung(0.75, "lead")], 7.5, ["escalated Ana", "escalated Lars"]),
+        ([], 10, ["sla_breached Ana", "sla_breached Lars"]),
+        ([rung(1, "senior")], 10, ["escalated Ana", "escalated Sina", "sla_breached Lars"]),
+        ([rung(1)], 10, ["escalated Ana", "sla_breached Lars"]),
+        ([rung(0.75, "lead"), rung(1, "senior", 2)], 10, ["escalated Ana", "escalated Sina", "sla_breached Lars"]),
+        ([rung(1, "lead"), rung(0.5, "assignee", 2, "first_response")], 10, ["escalated Ana", "escalated Lars"]),
+    ],
+    ids=["no rung", "warned and escalated", "breached", "told others", "told nobody else", "after an outage", "of a metric that is met"],
+)
+async def test_who_is_told(quiet: tuple[Apart, Desk], rungs: list[Any], second: float, letters: list[str]) -> None:
+    ticket = await answered(await held(quiet, *rungs))
+    await ticket.due(NOON + second * SECOND)
+    assert [f"{kind} {name}" for kind, name in await ticket.letters()] == letters
+    await _rows_agree(ticket.desk, ticket.merchant)
+
+
+@pytest.mark.parametrize("notify", ["assignee", "senior", ""])
+async def test_a_rung_that_would_tell_nobody_tells_the_lead(quiet: tuple[Apart, Desk], notify: str) -> None:
+    ticket = await answered(await held(quiet, rung(1, notify), owner=None))
+    await ticket.due(NOON + 10 * SECOND)
+    told = {name for _, name in await ticket.letters()}
+    assert told == ({"Sina", "Lars"} if notify == "senior" else {"Lars"})
+
+
+async def test_a_superseded_rung_leaves_the_breach_of_its_metric_to_be_told(quiet: tuple[Apart, Desk]) -> None:
+    ticket = await held(quiet, rung(1, "lead", 1, "first_response"), rung(1, "lead", 2))
+    await ticket.due(NOON + 10 * SECOND)
+    assert await ticket.letters() == [("escalated", "Ana"), ("escalated", "Lars"), ("sla_breached", "Ana"), ("sla_breached", "Lars")]
+    breached = [letter for letter in await rows(ticket.desk, ticket.merchant, Notification) if letter.kind == "sla_breached"]
+    assert {letter.context["metric"] for letter in breached} == {"first_response"}
+
+
+async def test_the_reporter_learns_no_reason_and_no_name(quiet: tuple[Apart, Desk]) -> None:
+    ticket = await held(quiet, rung(1, "reporter lead", reassign="senior"))
+    async with ticket.at(NOON + SECOND, ticket.ana) as case:
+        await escalate_by_hand(case, "The customer is a pest", 1)
+    letters = {
+        letter.recipient_name: letter for letter in await rows(ticket.desk, ticket.merchant, Notification) if letter.kind == "escalated"
+    }
+    assert letters.keys() == {"Ana", "Sina", "Lars", "Rita"}
+    assert letters["Rita"].context == {"level": 1, "metric": "resolution", "dueAt": DUE, "actorName": None}
+    assert letters["Lars"].context["reason"] == "The customer is a pest"
+
+
+async def test_a_letter_says_when_the_metric_is_due_and_not_the_rung(quiet: tuple[Apart, Desk]) -> None:
+    ticket = await answered(await held(quiet, rung(0.75, "lead")))
+    await ticket.due(NOON + 7.5 * SECOND)
+    escalated = [letter for letter in await rows(ticket.desk, ticket.merchant, Notification) if letter.kind == "escalated"]
+    assert {letter.context["dueAt"] for letter in escalated} == {DUE}

@@ -1,0 +1,81 @@
+"""Who acknowledges a rung cares for the promise behind it: until it is met, or the ticket is reopened."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from models.errors import Conflict
+from models.sla.clock import ClockStatus
+from models.sla.escalate import acknowledge
+from models.sla.tables import RuleKind
+from models.tickets.comments import reply
+from models.tickets.lifecycle import Move
+from models.tickets.transitions import move
+from tests.support.auditor import _rows_agree
+from tests.support.desk import Desk
+from tests.support.frozen import NOON, SECOND, Counter, opened, redefine
+from tests.support.isolated import Apart
+
+
+def rung(metric: str, level: int, at: float) -> dict[str, Any]:
+    return {"level": level, "metric": metric, "atFraction": at, "notify": ["lead"]}
+
+
+@pytest.fixture
+async def both(quiet: tuple[Apart, Desk]) -> Counter:
+    """A ladder for the first response, due at 5 s, and one for the resolution: at 3 s and at 10 s."""
+    _, desk = quiet
+    acme = await desk.merchant()
+    rungs = [rung("first_response", 1, 1), rung("resolution", 1, 0.3), rung("resolution", 2, 1)]
+    await redefine(desk, acme, RuleKind.LADDER, rungs=rungs)
+    return await opened(desk, acme)
+
+
+async def test_a_rung_of_a_promise_that_was_met_is_passed_over(both: Counter) -> None:
+    for second in (3, 5):
+        await both.due(NOON + second * SECOND)
+    async with both.at(NOON + 6 * SECOND, both.ana) as case:
+        await reply(case, "We are on our way.")
+        assert acknowledge(case, None).metric == "resolution"
+    await both.due(NOON + 12 * SECOND)
+    assert [(e.metric, e.level, e.acknowledged_at) for e in await both.rungs()] == [
+        ("resolution", 1, NOON + 6 * SECOND),
+        ("first_response", 1, None),
+    ]
+    await _rows_agree(both.desk, both.merchant)
+
+
+@pytest.mark.parametrize("end", [Move.RESOLVE, Move.CLOSE])
+async def test_on_a_finished_ticket_there_is_nothing_to_acknowledge(both: Counter, end: Move) -> None:
+    await both.due(NOON + 3 * SECOND)
+    async with both.at(NOON + 4 * SECOND, both.ana) as case:
+        await move(case, end)
+    with pytest.raises(Conflict, match="reopen it first"):
+        async with both.at(NOON + 5 * SECOND, both.ana) as case:
+            acknowledge(case, None)
+
+
+async def test_a_reopened_ticket_escalates_again_until_somebody_acknowledges_again(both: Counter) -> None:
+    await both.due(NOON + 3 * SECOND)
+    async with both.at(NOON + 4 * SECOND, both.ana) as case:
+        await reply(case, "Done.")
+        acknowledge(case, None)
+        await move(case, Move.RESOLVE)
+        await move(case, Move.REOPEN)
+        assert "escalate resolution/1/2" in [f"{deadline.kind} {deadline.key}" for deadline in case.deadlines()]
+    async with both.at(NOON + 5 * SECOND, both.ana) as case:
+        assert acknowledge(case, None).acknowledged_at == NOON + 5 * SECOND
+        assert {deadline.kind for deadline in case.deadlines()} == {"warn", "breach"}
+
+
+async def test_a_rung_that_was_due_before_a_pause_is_taken_with_its_true_instant(ticket: Counter) -> None:
+    """The engine was down; the instants survive in the row of the clock."""
+    async with ticket.at(NOON + 11 * SECOND, ticket.ana) as case:
+        await move(case, Move.PENDING)
+    await ticket.due(NOON + timedelta(hours=1))
+    resolution = await ticket.clock()
+    assert (resolution.status, resolution.spent, resolution.due_at) == (ClockStatus.BREACHED, 11 * SECOND, None)
+    due = {level: NOON + second * SECOND for level, second in ((1, 7.5), (2, 10))}
+    assert resolution.reached == due
+    assert {e.level: e.due_at for e in await ticket.rungs()} == due

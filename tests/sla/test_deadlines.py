@@ -1,0 +1,136 @@
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from deploy.local.seed import ALWAYS
+from models.sla import clock as policy
+from models.sla.clock import Clock
+from models.sla.deadlines import DeadlineKind, Promises, deadlines_of, due
+from models.sla.ladder import DEFAULT_LADDER
+from models.sla.policy import Metric
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+CLOCK = policy.start(Clock(metric=Metric.RESOLUTION, target=timedelta(hours=100)), NOON, ALWAYS)
+R = Metric.RESOLUTION
+HOUR = timedelta(hours=1)
+RUNGS = {rung.level: rung.after(CLOCK.target) for rung in DEFAULT_LADDER.rungs}
+REACHED = policy.pause(policy.warn(policy.reach(CLOCK, NOON + 80 * HOUR, RUNGS, ALWAYS), 0.75), NOON + 80 * HOUR, ALWAYS)
+AFTER_A_PAUSE = [
+    "escalate resolution/1/1 75",
+    "breach resolution/1 220",
+    "escalate resolution/1/2 220",
+    "escalate resolution/1/3 245",
+]
+
+
+def promised(**more: Any) -> list[str]:
+    """What is promised, with the hours after noon at which it is due."""
+    promises = Promises(
+        **{
+            "clocks": (CLOCK,),
+            "calendar": ALWAYS,
+            "ladder": DEFAULT_LADDER,
+            "warn_at_fractions": (0.5, 0.75),
+            "taken": frozenset(),
+            "survey_at": None,
+            "auto_close_at": None,
+        }
+        | more,
+    )
+    return [f"{d.kind} {d.key} {(d.due_at - NOON) / timedelta(hours=1):g}".replace("  ", " ") for d in deadlines_of(promises)]
+
+
+ALL = [
+    "warn resolution/1/0.5 50",
+    "warn resolution/1/0.75 75",
+    "escalate resolution/1/1 75",
+    "breach resolution/1 100",
+    "escalate resolution/1/2 100",
+    "escalate resolution/1/3 125",
+]
+
+
+def test_all_promises_in_the_order_in_which_they_are_acted_on() -> None:
+    assert promised() == ALL
+
+
+@pytest.mark.parametrize(
+    ("more", "left"),
+    [
+        ({"clocks": (policy.pause(CLOCK, NOON, ALWAYS),)}, []),
+        ({"clocks": (policy.stop(CLOCK, NOON, ALWAYS),)}, []),
+        ({"clocks": (policy.cancel(CLOCK, NOON, ALWAYS),)}, []),
+        ({"clocks": ()}, []),
+        ({"calendar": None}, []),
+        ({"clocks": (policy.warn(CLOCK, 0.5),)}, ALL[1:]),
+        ({"clocks": (policy.breach(CLOCK),)}, [ALL[2], ALL[4], ALL[5]]),
+        ({"ladder": None}, [ALL[0], ALL[1], ALL[3]]),
+        ({"taken": frozenset({(R, 1, 1)})}, [ALL[0], ALL[1], *ALL[3:]]),
+        ({"taken": frozenset({(R, 2, 1)})}, ALL),
+        ({"taken": frozenset({(R, 1, 1)}), "clocks": (policy.acknowledge(CLOCK),)}, [ALL[0], ALL[1], ALL[3]]),
+        ({"clocks": (REACHED,)}, ["escalate resolution/1/1 75"]),
+        ({"clocks": (REACHED,), "taken": frozenset({(R, 1, 1)})}, []),
+        ({"clocks": (policy.start(REACHED, NOON + 200 * HOUR, ALWAYS),)}, AFTER_A_PAUSE),
+    ],
+    ids=[
+        "paused",
+        "stopped",
+        "cancelled",
+        "no clock",
+        "no calendar",
+        "warned",
+        "breached",
+        "no ladder",
+        "level one taken",
+        "taken in another cycle",
+        "acknowledged",
+        "paused after level one was due",
+        "and taken",
+        "and resumed",
+    ],
+)
+def test_what_is_left_when(more: dict[str, Any], left: list[str]) -> None:
+    assert promised(**more) == left
+
+
+def test_after_resolving_a_survey_and_the_automatic_end() -> None:
+    after = {"survey_at": NOON + timedelta(hours=1), "auto_close_at": NOON + timedelta(hours=2)}
+    assert promised(clocks=(), **after) == ["survey 1", "auto_close 2"]
+
+
+def test_a_snooze_ends_among_the_other_promises() -> None:
+    woken = {"snoozed_until": NOON + timedelta(hours=75)}
+    assert promised(**woken) == [*ALL[:3], "wake 75", *ALL[3:]]
+    assert promised(clocks=(policy.pause(CLOCK, NOON, ALWAYS),), **woken) == ["wake 75"]
+
+
+def test_every_kind_of_deadline_is_made_of_some_promise() -> None:
+    at = NOON + timedelta(hours=1)
+    kinds = {each.split()[0] for each in promised(snoozed_until=at, survey_at=at, auto_close_at=at)}
+    assert kinds == set(DeadlineKind)
+
+
+def test_a_deadline_is_due_at_its_very_instant() -> None:
+    found = deadlines_of(_warned_half_way(CLOCK))
+    at = NOON + timedelta(hours=50)
+    seen = [[deadline.kind for deadline in due(found, instant)] for instant in (at - timedelta(microseconds=1), at)]
+    assert seen == [[], [DeadlineKind.WARN]]
+
+
+def test_nobody_is_warned_of_what_is_breached_already() -> None:
+    first = policy.start(Clock(metric=Metric.FIRST_RESPONSE, target=150 * HOUR), NOON, ALWAYS)
+    found = deadlines_of(_warned_half_way(CLOCK, first))
+    assert [f"{d.kind} {d.key}" for d in due(found, NOON + 100 * HOUR)] == ["warn first_response/1/0.5", "breach resolution/1"]
+
+
+def _warned_half_way(*clocks: Clock) -> Promises:
+    return Promises(
+        clocks=clocks,
+        calendar=ALWAYS,
+        ladder=None,
+        warn_at_fractions=(0.5,),
+        taken=frozenset(),
+        survey_at=None,
+        auto_close_at=None,
+    )

@@ -1,0 +1,138 @@
+"""A database and an engine of a test's own, for what the shared ones must not suffer."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from api.auth.jwks import KeySet
+from deploy.local.identity import DevelopmentIdentity
+from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.temporal import TemporalServer, free_port
+from models.db.migrate import upgrade
+from models.db.session import Database
+from models.tickets import search_attributes
+from tests.support.desk import SIGNING_KEY, Desk, context_of, relays_of
+
+ROOT = Path(__file__).parents[2]
+
+
+class Apart(NamedTuple):
+    """What stands apart, and what it shares: identity and mail."""
+
+    postgres: EmbeddedPostgres
+    database: str
+    engine: TemporalServer
+    identity: DevelopmentIdentity
+    jwks_url: str
+    smtp_port: int
+    mails: Path
+
+    @property
+    def urls(self) -> tuple[str, str]:
+        return self.postgres.url("helpdesk_app", self.database), self.postgres.url("helpdesk_relay", self.database)
+
+    async def environment(self) -> WorkflowEnvironment:
+        client = await Client.connect(self.engine.address, data_converter=pydantic_data_converter)
+        return WorkflowEnvironment.from_client(client)
+
+    def settings(self) -> dict[str, str]:
+        """The environment of a worker's process."""
+        app_url, relay_url = self.urls
+        said = {
+            "DATABASE_URL": app_url,
+            "DATABASE_RELAY_URL": relay_url,
+            "TEMPORAL_ADDRESS": self.engine.address,
+            "IDENTITY_JWKS_URL": self.jwks_url,
+            "IDENTITY_ISSUER": "https://identity.test",
+            "IDENTITY_AUDIENCE": "helpdesk",
+            "SIGNING_KEY": SIGNING_KEY,
+            "PUBLIC_URL": "http://desk.test",
+            "HTTP_HOST": "127.0.0.1",
+            "WORKER_PORT": str(free_port()),
+            "SMTP_HOST": "127.0.0.1",
+            "SMTP_PORT": str(self.smtp_port),
+            "SMTP_SECURITY": "none",
+            "MAIL_FROM": "helpdesk@desk.test",
+            "MAIL_RETRY_SECONDS": "0.05",
+        }
+        return {f"APP_ENV_{name}": value for name, value in said.items()}
+
+
+@contextmanager
+def empty_database(postgres: EmbeddedPostgres, name: str) -> Iterator[str]:
+    postgres.create_database(name)
+    try:
+        yield name
+    finally:
+        postgres.drop_database(name)
+
+
+@contextmanager
+def engine(folder: Path, **dynamic_config: str) -> Iterator[TemporalServer]:
+    """In the names of ``dynamic_config`` two underscores stand for a dot. Nothing in it survives the block: its end is a hard one."""
+    server = TemporalServer(
+        folder,
+        free_port(),
+        search_attributes=search_attributes.TYPES,
+        dynamic_config={name.replace("__", "."): value for name, value in dynamic_config.items()},
+        log=folder.with_suffix(".log"),
+    )
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+async def migrated(postgres: EmbeddedPostgres, database: str) -> None:
+    """Alembic's entry runs a loop of its own: not in this thread."""
+    await asyncio.to_thread(upgrade, postgres.url("helpdesk_owner", database))
+
+
+@asynccontextmanager
+async def desk_without_a_worker(apart: Apart) -> AsyncIterator[Desk]:
+    """The API alone: its relay starts workflows, and nobody runs them."""
+    async with still_desk(apart) as desk:
+        relaying = asyncio.create_task(desk.relay.run())
+        try:
+            yield desk
+        finally:
+            relaying.cancel()
+            await asyncio.gather(relaying, return_exceptions=True)
+
+
+@asynccontextmanager
+async def still_desk(apart: Apart) -> AsyncIterator[Desk]:
+    """The API without a relay: nothing moves by itself."""
+    environment, (app_url, relay_url) = await apart.environment(), apart.urls
+    database = Database(app_url, pool_size=5)
+    relays = relays_of(relay_url, environment.client)
+    keys = KeySet(apart.jwks_url)
+    context = context_of(database, keys, relays[0])
+    try:
+        yield Desk(environment, database, relays, context, apart.identity, apart.mails)
+    finally:
+        for relay in relays:
+            await relay._database.dispose()
+        await keys.aclose()
+        await database.aclose()
+
+
+@asynccontextmanager
+async def worker_process(apart: Apart, module: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    environment = {**os.environ, **apart.settings(), "RUN_MODE": "worker", "PYTHONPATH": str(ROOT)}
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", module, env=environment, cwd=ROOT)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()

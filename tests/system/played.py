@@ -1,0 +1,180 @@
+"""A random history played through the real stack: people over HTTP, deadlines by the engine, time moved to each of them.
+
+An instant here is in microseconds since 1970, so that the naive model counts as exactly as the database.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import col
+
+from models.db.session import TenantSession
+from models.people.tables import Agent, Category, Team
+from models.sla.policy import Match, SlaPolicy
+from models.sla.tables import Rule, RuleKind
+from models.tickets.lifecycle import UNFINISHED, Move, Status, is_allowed, may_snooze
+from models.tickets.messages import TicketFacts
+from models.value import Value
+from tests.sla.plain_sla import PlainRules
+from tests.sla.sla_histories import (
+    PRIORITIES,
+    WINDOWS,
+    Deed,
+    History,
+    Version,
+    calendar_of,
+    ladder_of,
+    open_time_of,
+    plain_rules,
+    policy_of,
+)
+from tests.support.auditor import facts_of
+from tests.support.desk import Desk, Merchant
+from tests.system.verbs import A_MOMENT, do, known, say
+
+PARTS = 1_000_000
+AWAY_FROM_A_DEADLINE = timedelta(seconds=5)
+AFTERWARDS = timedelta(days=3)
+
+
+def category(version: int) -> str:
+    return f"version-{version}"
+
+
+def window_of(history: History, now: datetime) -> datetime:
+    """The same weeks of the year, when they come next: a workflow's time moves forward only."""
+    first = WINDOWS[history.window]
+    return next(at for year in range(now.year, now.year + 2) if (at := first.replace(year=year)) > now)
+
+
+def plain_versions(history: History, first: datetime) -> list[PlainRules]:
+    """Each is another policy to the engine, also if two promise the same."""
+    return [
+        _in_parts(plain_rules(version, open_time_of(version.calendar, first, PARTS)))._replace(name=category(number))
+        for number, version in enumerate(history.versions)
+    ]
+
+
+def _in_parts(rules: PlainRules) -> PlainRules:
+    targets = {priority: {m: t and t * PARTS for m, t in row.items()} for priority, row in rules.targets.items()}
+    return rules._replace(targets=targets, rungs=tuple(rung._replace(offset=rung.offset * PARTS) for rung in rules.rungs))
+
+
+async def write_rules(desk: Desk, merchant: Merchant, history: History) -> None:
+    """A category leads to each version of the rules; everybody is away, so that a ticket is new until a person gives it to somebody."""
+    async with desk.database.writing(merchant.id) as session:
+        key: dict[str, Any] = {"merchant_id": merchant.id}
+        team = (await session.execute(sa.select(col(Team.id)))).scalar_one()
+        await session.execute(sa.update(Agent).values(availability="away"))
+        names = [category(number) for number in range(len(history.versions))]
+        session.add_all([Category(**key, id=session.new_id(), name=name, team_id=team, position=9) for name in names])
+        await _narrow_the_seeded_policy(session)
+        for number, version in enumerate(history.versions):
+            for id_, kind, value in _definitions(session, number, version):
+                _publish(session, id_, 1, kind, value)
+
+
+async def _narrow_the_seeded_policy(session: TenantSession) -> None:
+    """It is for every ticket, so that none would be under no policy."""
+    rules = (await session.execute(sa.select(Rule).where(col(Rule.kind) == RuleKind.POLICY))).scalars()
+    desk = next(rule for rule in rules if rule.definition["name"] == "Desk")
+    narrowed = SlaPolicy.model_validate(desk.definition).model_copy(update={"match": Match(categories=("general",))})
+    _publish(session, desk.id, 2, RuleKind.POLICY, narrowed)
+
+
+def _definitions(session: TenantSession, number: int, version: Version) -> list[tuple[int, RuleKind, Value]]:
+    if version.policy is None:
+        return []
+    policy, calendar, ladder = (session.new_id() for _ in range(3))
+    rungs, match = ladder_of(version.ladder), Match(categories=(category(number),))
+    held_to = policy_of(version.policy, match=match, calendar_id=calendar, ladder_id=ladder if rungs else None)
+    found: list[tuple[int, RuleKind, Value]] = [
+        (policy, RuleKind.POLICY, held_to),
+        (calendar, RuleKind.CALENDAR, calendar_of(version.calendar)),
+    ]
+    return [*found, (ladder, RuleKind.LADDER, rungs)] if rungs else found
+
+
+def _publish(session: TenantSession, id_: int, version: int, kind: RuleKind, value: Value) -> None:
+    definition, now = value.model_dump(mode="json", by_alias=True), datetime.now(UTC)
+    session.add(Rule(merchant_id=session.merchant_id, id=id_, version=version, kind=kind, definition=definition, created_at=now))
+
+
+class Life:
+    """One ticket, from its opening to some days after the last deed."""
+
+    def __init__(self, desk: Desk, merchant: Merchant, history: History, first: datetime) -> None:
+        self.desk, self.merchant, self.history = desk, merchant, history
+        self.opened_at = first + timedelta(seconds=history.opened_after)
+        self.ticket: dict[str, Any] = {}
+
+    async def live(self) -> None:
+        ahead = self.opened_at - self.desk.clock.now()
+        self.desk.clock.ahead += ahead
+        self.ticket = await self.merchant.open(category=category(0), priority=PRIORITIES[self.history.priority])
+        await self.desk.until(lambda: self.desk.history(f"ticket-{self.ticket['id']}"), bool)
+        await known(self.desk, self.merchant, self.ticket)
+        await self.desk.environment.fast_forward(self.desk.client.get_workflow_handle(f"ticket-{self.ticket['id']}"), ahead)
+        for at, deed in self.timeline():
+            if (await self.reach(at)).has_ended:
+                return
+            await self.act(deed)
+
+    def timeline(self) -> Iterator[tuple[datetime, Deed]]:
+        at = self.opened_at
+        for deed in self.history.deeds:
+            at += timedelta(seconds=deed.after)
+            yield at, deed
+        yield at + AFTERWARDS, Deed(0, "wait")
+
+    async def reach(self, at: datetime) -> TicketFacts:
+        """Move time from deadline to deadline up to ``at``; if one is near, a little after it."""
+        while True:
+            facts = await self.quiet()
+            now, next_due = self.desk.clock.now(), facts.deadlines[0].due_at if facts.deadlines else None
+            if facts.has_ended:
+                return facts
+            if next_due is None or next_due > max(at, now) + AWAY_FROM_A_DEADLINE:
+                if at > now:
+                    await self.desk.pass_time(self.ticket["id"], at - now)
+                return facts
+            await self.desk.pass_time(self.ticket["id"], max(next_due - now, timedelta()) + A_MOMENT)
+
+    async def quiet(self) -> TicketFacts:
+        """The workflow knows everything and has acted on all that is due."""
+        await known(self.desk, self.merchant, self.ticket)
+
+        def is_quiet(facts: TicketFacts) -> bool:
+            return facts.has_ended or not facts.deadlines or facts.deadlines[0].due_at > self.desk.clock.now()
+
+        return await self.desk.until(lambda: facts_of(self.desk, self.ticket["id"]), is_quiet)
+
+    async def act(self, deed: Deed) -> None:
+        people, ticket = self.merchant, self.ticket
+        seen = await people.get(ticket["id"])
+        status = Status(seen["status"])
+        if deed.kind == "reply":
+            await say(people.ana, ticket)
+        elif deed.kind == "message":
+            await say(people.rita, ticket, "Any news?")
+        elif deed.kind == "assign" and status in UNFINISHED:
+            await do(people.lars, ticket, "assign", {"agentId": str(people.agents["ana"])})
+        elif deed.kind == "acknowledge":
+            await people.ana.post(f"/tickets/{ticket['id']}/acknowledge")  # refused if nothing was taken yet
+        elif deed.kind == "escalate" and deed.which % 4:
+            await people.ana.post(
+                f"/tickets/{ticket['id']}/escalate", json={"reason": "It burns", "level": deed.which % 4}
+            )  # or there already
+        elif deed.kind == "snooze" and may_snooze(status):
+            await do(people.ana, ticket, "snooze", {"until": (self.desk.clock.now() + timedelta(seconds=deed.which)).isoformat()})
+        elif deed.kind in ("move", "close"):
+            possible = [move for move in Move if is_allowed(move, status) and (move is Move.CLOSE) == (deed.kind == "close")]
+            await do(people.lars, ticket, possible[deed.which % len(possible)])
+        elif deed.kind in ("priority", "rules"):
+            await self.edit({"priority": PRIORITIES[deed.which % 4]} if deed.kind == "priority" else {"category": category(deed.which % 4)})
+
+    async def edit(self, changes: dict[str, str]) -> None:
+        answer = await self.merchant.lars.patch(f"/tickets/{self.ticket['id']}", json=changes, headers={"If-Match": "*"})
+        assert answer.is_success, answer.text

@@ -1,0 +1,42 @@
+"""What a ticket costs the engine, in history events."""
+
+from datetime import timedelta
+
+from tests.support.auditor import audit
+from tests.support.desk import Desk, Merchant
+from tests.system.verbs import do, known, say
+
+WRITTEN_BY_MOVING_TIME = ("workflow_execution_options_updated", "workflow_execution_time_skipping_transitioned")
+
+
+async def quiet_history(desk: Desk, acme: Merchant, ticket: dict[str, str]) -> list[str]:
+    """The history once everything that was committed has been told."""
+    await audit(desk, acme)
+    return await desk.history(f"ticket-{ticket['id']}")
+
+
+async def test_a_note_costs_nothing(desk: Desk, acme: Merchant) -> None:
+    ticket = await acme.opened_and_assigned(category="general")
+    before = await quiet_history(desk, acme, ticket)
+    await do(acme.leo, ticket, "notes", {"body": "He called twice."})
+    assert await quiet_history(desk, acme, ticket) == before
+
+
+async def test_a_comment_that_no_timer_depends_on_costs_nothing(desk: Desk, acme: Merchant) -> None:
+    ticket = await acme.opened_and_assigned(category="general")
+    await say(acme.ana, ticket)
+    before = await quiet_history(desk, acme, ticket)
+    await say(acme.leo, ticket, "One more thing.")
+    assert await quiet_history(desk, acme, ticket) == before
+
+
+async def test_a_waiting_ticket_costs_nothing_a_day(desk: Desk, acme: Merchant) -> None:
+    ticket = await acme.opened_and_assigned(category="general")
+    await say(acme.ana, ticket)
+    await do(acme.ana, ticket, "pending")
+    await known(desk, acme, ticket)
+    await desk.pass_time(ticket["id"], timedelta(days=30))  # the one timer that was armed before it fires in vain
+    before = await quiet_history(desk, acme, ticket)
+    await desk.pass_time(ticket["id"], timedelta(days=1))
+    added = (await quiet_history(desk, acme, ticket))[len(before) :]
+    assert [event for event in added if event not in WRITTEN_BY_MOVING_TIME] == []

@@ -1,0 +1,116 @@
+"""Each rung of the ladder, taken by its deadline or by a person."""
+
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from tests.support.auditor import audit, facts_of
+from tests.support.desk import Desk, Merchant
+from tests.system.verbs import away, do, happened, known, reach, say, told
+
+RUNG = "escalate resolution/1/{}"
+LONG_AGO = timedelta(minutes=1)
+
+
+async def due_at(desk: Desk, ticket: dict[str, Any], deadline: str) -> datetime:
+    return next(d.due_at for d in (await facts_of(desk, ticket["id"])).deadlines if f"{d.kind} {d.key}" == deadline)
+
+
+def _stands_at(level: int, seen: Any) -> bool:
+    return bool(seen["escalationLevel"] == level)
+
+
+async def climbed(desk: Desk, acme: Merchant, level: int) -> Any:
+    """A ticket that Ana answered and did not resolve: every rung up to ``level`` was taken in its time."""
+    ticket = await acme.opened_and_assigned(category="general")
+    await say(acme.ana, ticket)
+    for each in range(1, level + 1):
+        await reach(desk, acme, ticket, RUNG.format(each))
+        await desk.until(lambda: acme.get(ticket["id"]), partial(_stands_at, each))
+    return await acme.get(ticket["id"])
+
+
+async def test_level_one_tells_the_assignee_and_the_lead(desk: Desk, acme: Merchant) -> None:
+    ticket = await climbed(desk, acme, 1)
+    assert ticket["assigneeId"] == str(acme.agents["ana"])
+    assert await told(desk, acme, ticket, "escalated") == ["Ana", "Lars"]
+    await audit(desk, acme)
+
+
+async def test_level_two_gives_the_ticket_to_the_senior_and_tells_the_old_and_the_new_owner(desk: Desk, acme: Merchant) -> None:
+    ticket = await climbed(desk, acme, 2)
+    assert ticket["assigneeId"] == str(acme.agents["sina"])
+    assert await told(desk, acme, ticket, "escalated") == ["Ana", "Ana", "Lars", "Lars", "Sina"]
+    (first, second) = (await acme.get(ticket["id"], "/escalations"))["data"]
+    assert (first["outcome"], second["outcome"]) == ("notified", "reassigned")
+    assert (second["fromAgentId"], second["toAgentId"]) == (str(acme.agents["ana"]), str(acme.agents["sina"]))
+    await audit(desk, acme)
+    letters = (await acme.get(ticket["id"], "/notifications"))["data"]
+    assert {letter["status"] for letter in letters} == {"sent"}
+    caught = [mail.message_id for mail in desk.letters()]
+    assert all(caught.count(f"<notification-{letter['id']}@desk.test>") == 1 for letter in letters)
+
+
+async def test_level_three_gives_the_ticket_to_the_lead(desk: Desk, acme: Merchant) -> None:
+    ticket = await climbed(desk, acme, 3)
+    assert ticket["assigneeId"] == str(acme.agents["lars"])
+    events = await happened(desk, acme, ticket, "escalation.reassigned", 2)
+    assert [kind for kind in events if kind.startswith(("escalation", "sla"))] == [
+        "sla.warned",
+        "escalation.notified",
+        "sla.breached",
+        "escalation.reassigned",
+        "escalation.reassigned",
+    ]
+    await audit(desk, acme)
+
+
+async def test_with_the_senior_away_level_two_goes_to_the_lead(desk: Desk, acme: Merchant) -> None:
+    await away(acme.sina, acme.agents["sina"])
+    ticket = await climbed(desk, acme, 2)
+    assert ticket["assigneeId"] == str(acme.agents["lars"])
+    await audit(desk, acme)
+
+
+async def test_with_everybody_away_the_lead_learns_that_nobody_could_take_it(desk: Desk, acme: Merchant) -> None:
+    ticket = await acme.opened_and_assigned(category="general")
+    for name in ("sina", "lars"):
+        await away(acme.lars, acme.agents[name])
+    await reach(desk, acme, ticket, RUNG.format(2))
+    await happened(desk, acme, ticket, "escalation.no_target")
+    assert (await acme.get(ticket["id"]))["assigneeId"] == str(acme.agents["ana"])
+    assert await told(desk, acme, ticket, "escalation_no_target") == ["Lars"]
+    await audit(desk, acme)
+
+
+async def test_who_acknowledges_stops_the_later_rungs(desk: Desk, acme: Merchant) -> None:
+    ticket = await climbed(desk, acme, 1)
+    third = await due_at(desk, ticket, RUNG.format(3))
+    await do(acme.ana, ticket, "acknowledge")
+    await reach(desk, acme, ticket, "breach resolution/1")
+    await happened(desk, acme, ticket, "sla.breached")
+    await known(desk, acme, ticket)
+    await desk.pass_time(ticket["id"], third - desk.clock.now())
+    seen = await acme.get(ticket["id"])
+    assert (seen["escalationLevel"], seen["assigneeId"]) == (1, str(acme.agents["ana"]))
+    await audit(desk, acme)
+
+
+async def test_a_person_escalates_at_once_and_the_rung_of_the_deadline_still_counts(desk: Desk, acme: Merchant) -> None:
+    ticket = await acme.opened_and_assigned(category="general")
+    answer = await do(acme.ana, ticket, "escalate", {"reason": "The customer is furious", "level": 2})
+    assert (answer["escalationLevel"], answer["assigneeId"]) == (2, str(acme.agents["sina"]))
+    (taken,) = (await acme.get(ticket["id"], "/escalations"))["data"]
+    assert (taken["cause"], taken["reason"], taken["outcome"]) == ("manual", "The customer is furious", "reassigned")
+    await audit(desk, acme)
+
+
+async def test_after_an_outage_only_the_highest_rung_is_taken(desk: Desk, acme: Merchant) -> None:
+    desk.clock.ahead -= LONG_AGO
+    ticket = await acme.open()
+    await desk.until(lambda: acme.get(ticket["id"]), lambda seen: seen["escalationLevel"] == 3)
+    escalations = (await acme.get(ticket["id"], "/escalations"))["data"]
+    assert [(e["level"], e["outcome"]) for e in escalations] == [(1, "superseded"), (2, "superseded"), (3, "reassigned")]
+    assert (await acme.get(ticket["id"]))["assigneeId"] == str(acme.agents["lars"])
+    assert await told(desk, acme, ticket, "escalated") == ["Ana", "Lars"]
+    await audit(desk, acme)

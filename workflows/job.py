@@ -1,0 +1,55 @@
+"""Work over all open tickets of a merchant, a batch at a time: a new version of a rule, its dry run, or a check of every promise."""
+
+from datetime import timedelta
+
+from temporalio import workflow
+
+from models.jobs.messages import ADOPT, RUN_BATCH, WORKFLOW, JobFacts, JobRef
+from workflows.calls import until_it_works
+
+
+@workflow.defn(name=WORKFLOW)
+class RecalculationWorkflow:
+    """How far it is stands in the job's row, written with each batch: a crash, a pause or a new run goes on from there."""
+
+    @workflow.init
+    def __init__(self, facts: JobFacts) -> None:
+        self._facts = facts
+
+    @workflow.run
+    async def run(self, _facts: JobFacts) -> None:
+        while not self._facts.has_ended:
+            self._show()
+            await workflow.wait_condition(lambda: not self._facts.is_paused)
+            if not self._facts.has_ended:
+                self._take(await self._batch())
+            if workflow.info().is_continue_as_new_suggested():
+                await workflow.wait_condition(workflow.all_handlers_finished)
+                workflow.continue_as_new(self._facts)
+        self._show()
+        await workflow.wait_condition(workflow.all_handlers_finished)
+
+    @workflow.signal(name=ADOPT)
+    def adopt(self, facts: JobFacts) -> None:
+        if facts.version > self._facts.version:
+            self._facts = facts
+
+    @workflow.query
+    def facts(self) -> JobFacts:
+        return self._facts
+
+    def _take(self, after: JobFacts) -> None:
+        """What the batch answers; a word of a person that came meanwhile is newer."""
+        if after.version >= self._facts.version:
+            self._facts = after
+
+    async def _batch(self) -> JobFacts:
+        facts = self._facts
+        job = JobRef(merchant_id=facts.merchant_id, job_id=facts.job_id, request_id=facts.request_id)
+        summary = f"{facts.kind}: {facts.done} of {facts.total}"
+        return await until_it_works(RUN_BATCH, job, JobFacts, summary, one_try=timedelta(minutes=2))
+
+    def _show(self) -> None:
+        facts = self._facts
+        state = "paused" if facts.is_paused else "ended" if facts.has_ended else "running"
+        workflow.set_current_details(f"**{facts.kind}**, {state}\n- {facts.done} of {facts.total} tickets")
