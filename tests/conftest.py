@@ -5,8 +5,10 @@ import gc
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 import uvicorn
 from fastapi import FastAPI
 from temporalio.common import SearchAttributeKey
@@ -18,9 +20,13 @@ from deploy.local.mail import MailCatcher
 from deploy.local.postgres import FAST_AND_LOSABLE, EmbeddedPostgres
 from deploy.local.temporal import TemporalServer, free_port, temporal_binary
 from models.db.migrate import upgrade
+from models.people.tables import Agent
 from models.tickets import search_attributes
+from models.tickets.assignment import Availability
+from tests.support.auditor import _rows_agree
 from tests.support.desk import Desk, Merchant, working_desk
-from tests.support.isolated import Apart, empty_database, engine, migrated, still_desk
+from tests.support.frozen import FrozenTicket, opened
+from tests.support.isolated import Isolated, empty_database, migrated, still_desk, workflow_server
 
 
 @pytest.fixture(scope="session")
@@ -116,26 +122,63 @@ async def globex(desk: Desk) -> Merchant:
 
 
 @pytest.fixture(scope="session")
-def idle_engine(place: Path) -> Iterator[TemporalServer]:
-    """An engine that no worker asks for work."""
-    with engine(place / "engine") as server:
+def idle_temporal(place: Path) -> Iterator[TemporalServer]:
+    """A Temporal server that no worker polls."""
+    with workflow_server(place / "temporal") as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 async def quiet(
     postgres: EmbeddedPostgres,
-    idle_engine: TemporalServer,
+    idle_temporal: TemporalServer,
     identity: DevelopmentIdentity,
     jwks_url: str,
     mailbox: tuple[int, Path],
-) -> AsyncIterator[tuple[Apart, Desk]]:
+) -> AsyncIterator[tuple[Isolated, Desk]]:
     """A desk on which nothing moves by itself: no worker, no relay."""
     with empty_database(postgres, "quiet") as database:
         await migrated(postgres, database)
-        apart = Apart(postgres, database, idle_engine, identity, jwks_url, *mailbox)
-        async with still_desk(apart) as desk:
-            yield apart, desk
+        isolated = Isolated(postgres, database, idle_temporal, identity, jwks_url, *mailbox)
+        async with still_desk(isolated) as desk:
+            yield isolated, desk
+
+
+@pytest.fixture
+async def resting(desk: Desk, acme: Merchant) -> Merchant:
+    """Acme with everybody away: no ticket gets an owner by itself."""
+    async with desk.database.writing(acme.id) as session:
+        await session.execute(sa.update(Agent).values(availability=Availability.AWAY))
+    return acme
+
+
+@pytest.fixture
+async def ticket(resting: Merchant) -> dict[str, Any]:
+    """A new ticket that nobody has, with hours to its first deadline."""
+    return await resting.open(category="general")
+
+
+@pytest.fixture
+async def frozen(quiet: tuple[Isolated, Desk]) -> AsyncIterator[FrozenTicket]:
+    """A ticket on a desk on which nothing moves by itself; its rows agree afterwards."""
+    _, desk = quiet
+    ticket = await opened(desk)
+    yield ticket
+    await _rows_agree(desk, ticket.merchant)
+
+
+@pytest.fixture
+async def isolated(
+    postgres: EmbeddedPostgres,
+    identity: DevelopmentIdentity,
+    jwks_url: str,
+    mailbox: tuple[int, Path],
+    tmp_path: Path,
+) -> AsyncIterator[Isolated]:
+    """A database and a Temporal server of this test's own."""
+    with empty_database(postgres, "isolated") as database, workflow_server(tmp_path / "temporal") as server:
+        await migrated(postgres, database)
+        yield Isolated(postgres, database, server, identity, jwks_url, *mailbox)
 
 
 def pytest_collection_finish() -> None:

@@ -111,7 +111,7 @@ async def _outage(system: System, pool: asyncpg.Pool, client: Client, crowd: Cro
     ready = time.time() - launched_at
     await until_none(pool, _taken(crowd, "resolution", 3), seconds=_PATIENCE)
     last = await pool.fetchval(_LAST, CROWD.merchant_id, "resolution")
-    instants = [datetime.fromtimestamp(due_at, UTC) + timedelta(seconds=apart) for apart in (-APART, 0, APART)]
+    instants = [datetime.fromtimestamp(due_at, UTC) + timedelta(seconds=isolated) for isolated in (-APART, 0, APART)]
     right = await pool.fetchval(_LADDERS, CROWD.merchant_id, instants)
     drain = last - launched_at
     letters = f"{await last_letter(pool, seconds=_PATIENCE)} after {time.time() - launched_at:.1f} s"

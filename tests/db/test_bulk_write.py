@@ -14,13 +14,13 @@ from models.sla.tables import SlaClock
 from models.tickets.lifecycle import Priority
 from models.tickets.tables import Ticket
 from tests.support.desk import Desk, Merchant
-from tests.support.isolated import Apart
+from tests.support.isolated import Isolated
 
 LONG_AGO = datetime(2020, 2, 29, 12, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-async def desk(quiet: tuple[Apart, Desk]) -> Desk:
+async def desk(quiet: tuple[Isolated, Desk]) -> Desk:
     """Nothing moves by itself: what is read here without a lock stays as it is."""
     return quiet[1]
 

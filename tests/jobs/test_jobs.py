@@ -17,11 +17,11 @@ from models.tickets.tables import Ticket
 from tests.sla.configuration_cast import id_of
 from tests.support.auditor import rows
 from tests.support.desk import Desk, Merchant
-from tests.support.isolated import Apart
+from tests.support.isolated import Isolated
 from tests.system.jobs import HOUR, begun, policy_of_billing, publish
 
 
-async def test_a_paused_job_waits_and_goes_on_where_it_was(quiet: tuple[Apart, Desk]) -> None:
+async def test_a_paused_job_waits_and_goes_on_where_it_was(quiet: tuple[Isolated, Desk]) -> None:
     _, desk = quiet
     acme, _policy, job_id = await recalculating(desk, 5)
     assert (await batch(desk, acme, job_id, 2)).done == 2
@@ -34,7 +34,7 @@ async def test_a_paused_job_waits_and_goes_on_where_it_was(quiet: tuple[Apart, D
     assert (await acme.adam.post(f"/jobs/{job_id}/pause")).json()["code"] == "job_is_over"
 
 
-async def test_a_cancelled_job_leaves_what_it_has_not_reached(quiet: tuple[Apart, Desk]) -> None:
+async def test_a_cancelled_job_leaves_what_it_has_not_reached(quiet: tuple[Isolated, Desk]) -> None:
     _, desk = quiet
     acme, _policy, job_id = await recalculating(desk, 3)
     await batch(desk, acme, job_id, 1)
@@ -43,7 +43,7 @@ async def test_a_cancelled_job_leaves_what_it_has_not_reached(quiet: tuple[Apart
     assert [ticket.policy_version for ticket in await rows(desk, acme, Ticket)] == [2, 1, 1]
 
 
-async def test_a_batch_that_is_lost_before_its_commit_is_done_again_and_not_twice(quiet: tuple[Apart, Desk]) -> None:
+async def test_a_batch_that_is_lost_before_its_commit_is_done_again_and_not_twice(quiet: tuple[Isolated, Desk]) -> None:
     _, desk = quiet
     acme, _policy, job_id = await recalculating(desk, 3)
     with pytest.raises(ConnectionError):
@@ -54,7 +54,7 @@ async def test_a_batch_that_is_lost_before_its_commit_is_done_again_and_not_twic
     assert len(retimed) == len({(row.ticket_id, row.metric) for row in retimed})
 
 
-async def test_a_recalculation_ends_when_a_newer_version_overtakes_it(quiet: tuple[Apart, Desk]) -> None:
+async def test_a_recalculation_ends_when_a_newer_version_overtakes_it(quiet: tuple[Isolated, Desk]) -> None:
     _, desk = quiet
     acme, policy, job_id = await recalculating(desk, 2)
     await batch(desk, acme, job_id, 1)
@@ -64,7 +64,7 @@ async def test_a_recalculation_ends_when_a_newer_version_overtakes_it(quiet: tup
     assert (job.status, job.done, job.result) == ("cancelled", 1, {"overtakenBy": 3})
 
 
-async def test_what_was_opened_after_the_job_began_is_none_of_its_business(quiet: tuple[Apart, Desk]) -> None:
+async def test_what_was_opened_after_the_job_began_is_none_of_its_business(quiet: tuple[Isolated, Desk]) -> None:
     _, desk = quiet
     acme = await desk.merchant()
     await acme.open(category="general")
@@ -73,7 +73,7 @@ async def test_what_was_opened_after_the_job_began_is_none_of_its_business(quiet
     assert (await batch(desk, acme, job_id, 9)).done == 1
 
 
-async def test_the_same_work_is_begun_once_at_a_time(quiet: tuple[Apart, Desk]) -> None:
+async def test_the_same_work_is_begun_once_at_a_time(quiet: tuple[Isolated, Desk]) -> None:
     _, desk = quiet
     acme = await desk.merchant()
     await begun(acme, "/sla/checks")
@@ -81,7 +81,7 @@ async def test_the_same_work_is_begun_once_at_a_time(quiet: tuple[Apart, Desk]) 
 
 
 @pytest.mark.parametrize("path", ["/sla/checks", "/calendars/{}/recalculations"])
-async def test_of_eight_who_begin_the_same_work_at_once_one_does(path: str, quiet: tuple[Apart, Desk]) -> None:
+async def test_of_eight_who_begin_the_same_work_at_once_one_does(path: str, quiet: tuple[Isolated, Desk]) -> None:
     _, desk = quiet
     acme = await desk.merchant()
     path = path.format(await id_of(acme, "/calendars"))
@@ -90,7 +90,7 @@ async def test_of_eight_who_begin_the_same_work_at_once_one_does(path: str, quie
     assert len(await rows(desk, acme, Job)) == 1
 
 
-async def test_a_paused_recalculation_gives_way_to_that_of_a_newer_version(quiet: tuple[Apart, Desk]) -> None:
+async def test_a_paused_recalculation_gives_way_to_that_of_a_newer_version(quiet: tuple[Isolated, Desk]) -> None:
     _, desk = quiet
     acme, policy, paused_id = await recalculating(desk, 2)
     await acme.adam.post(f"/jobs/{paused_id}/pause")
@@ -102,30 +102,30 @@ async def test_a_paused_recalculation_gives_way_to_that_of_a_newer_version(quiet
     assert (await batch(desk, acme, paused_id, 9)).has_ended
 
 
-async def test_one_that_can_not_be_healed_holds_up_no_other(quiet: tuple[Apart, Desk]) -> None:
-    apart, desk = quiet
+async def test_one_that_can_not_be_healed_holds_up_no_other(quiet: tuple[Isolated, Desk]) -> None:
+    isolated, desk = quiet
     acme = await desk.merchant()
     tickets = [await acme.open(category="general") for _ in range(2)]
     script = f"DELETE FROM outbox; UPDATE ticket SET policy_version = 77 WHERE id = {tickets[0]['id']}"  # noqa: S608 - a number of ours
-    await asyncio.to_thread(apart.postgres.psql, script, apart.database)
-    maintenance = MaintenanceActivities(desk.database, apart.urls[1])
+    await asyncio.to_thread(isolated.postgres.psql, script, isolated.database)
+    maintenance = MaintenanceActivities(desk.database, isolated.urls[1])
     await maintenance.reconcile(ReconciliationAt(at=desk.clock.now() + timedelta(days=9)))
     await maintenance.aclose()
     told = {row.key for row in await rows(desk, acme, Outbox)}
     assert f"ticket-{tickets[1]['id']}" in told
     assert f"ticket-{tickets[0]['id']}" not in told
     script = f"UPDATE ticket SET wake_at = NULL WHERE id = {tickets[0]['id']}"  # noqa: S608 - the tests after this one have no such ticket
-    await asyncio.to_thread(apart.postgres.psql, script, apart.database)
+    await asyncio.to_thread(isolated.postgres.psql, script, isolated.database)
 
 
-async def test_a_job_whose_word_was_lost_is_told_again(quiet: tuple[Apart, Desk]) -> None:
-    apart, desk = quiet
+async def test_a_job_whose_word_was_lost_is_told_again(quiet: tuple[Isolated, Desk]) -> None:
+    isolated, desk = quiet
     acme = await desk.merchant()
     await acme.open(category="general")
     job_id = await begun(acme, "/sla/checks")
     while await rows(desk, acme, Outbox):
         await desk.relay_once()
-    maintenance = MaintenanceActivities(desk.database, apart.urls[1])
+    maintenance = MaintenanceActivities(desk.database, isolated.urls[1])
     healed = await maintenance.reconcile(ReconciliationAt(at=desk.clock.now() + timedelta(minutes=20)))
     await maintenance.aclose()
     assert healed.jobs >= 1

@@ -13,7 +13,7 @@ from deploy.local.postgres import EmbeddedPostgres
 from models.notifications.messages import Mailbag
 from tests.support.auditor import audit
 from tests.support.desk import Desk, Merchant, working_desk
-from tests.support.isolated import Apart, empty_database, engine, migrated
+from tests.support.isolated import Isolated, empty_database, migrated, workflow_server
 from tests.support.mail_server import Mailbox, Trick, drop, say, serving
 
 LATER = "451 4.3.0 Try again later"
@@ -43,11 +43,11 @@ async def bad_post(
 ) -> AsyncIterator[Post]:
     """A whole desk whose mail server is ours to spoil."""
     folder: Path = tmp_path_factory.mktemp("post")
-    with empty_database(postgres, "post") as database, engine(folder / "engine") as server:
+    with empty_database(postgres, "post") as database, workflow_server(folder / "engine") as server:
         await migrated(postgres, database)
         async with serving() as mailbox:
-            apart = Apart(postgres, database, server, identity, jwks_url, mailbox.port, folder)
-            parts = (await apart.environment(), apart.urls, identity, jwks_url, mailbox.port, folder)
+            isolated = Isolated(postgres, database, server, identity, jwks_url, mailbox.port, folder)
+            parts = (await isolated.environment(), isolated.urls, identity, jwks_url, mailbox.port, folder)
             async with working_desk(*parts) as desk:
                 yield Post(desk, mailbox)
 

@@ -19,14 +19,14 @@ from models.notifications.tables import AttemptOutcome, DeliveryAttempt, Notific
 from models.platform.settings import MailSecurity
 from tests.support.auditor import rows
 from tests.support.desk import Desk, Merchant
-from tests.support.isolated import Apart
+from tests.support.isolated import Isolated
 from tests.support.mail_server import Mailbox, serving
 
 LATER = Ending(AttemptOutcome.TRANSIENT, 451, "RCPT: 451 later")
 
 
 @pytest.fixture
-async def acme(quiet: tuple[Apart, Desk]) -> Merchant:
+async def acme(quiet: tuple[Isolated, Desk]) -> Merchant:
     return await quiet[1].merchant()
 
 

@@ -11,8 +11,8 @@ from models.tickets.assign import assign_by_hand
 from models.tickets.comments import reply
 from tests.support.auditor import _rows_agree, rows
 from tests.support.desk import Desk
-from tests.support.frozen import NOON, SECOND, Counter, opened, redefine
-from tests.support.isolated import Apart
+from tests.support.frozen import NOON, SECOND, FrozenTicket, opened, redefine
+from tests.support.isolated import Isolated
 
 DUE = (NOON + 10 * SECOND).isoformat()
 
@@ -21,7 +21,7 @@ def rung(at: float, notify: str = "", level: int = 1, metric: str = "resolution"
     return {"level": level, "metric": metric, "atFraction": at, "notify": notify.split(), "reassign": reassign}
 
 
-async def held(quiet: tuple[Apart, Desk], *rungs: dict[str, Any], owner: str | None = "ana") -> Counter:
+async def held(quiet: tuple[Isolated, Desk], *rungs: dict[str, Any], owner: str | None = "ana") -> FrozenTicket:
     """Ana's ticket under a ladder of these rungs."""
     _, desk = quiet
     acme = await desk.merchant()
@@ -33,10 +33,10 @@ async def held(quiet: tuple[Apart, Desk], *rungs: dict[str, Any], owner: str | N
     return ticket
 
 
-async def answered(ticket: Counter) -> Counter:
-    async with ticket.at(NOON + SECOND, ticket.ana) as case:
+async def answered(frozen: FrozenTicket) -> FrozenTicket:
+    async with frozen.at(NOON + SECOND, frozen.ana) as case:
         await reply(case, "We look into it.")
-    return ticket
+    return frozen
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ async def answered(ticket: Counter) -> Counter:
     ],
     ids=["no rung", "warned and escalated", "breached", "told others", "told nobody else", "after an outage", "of a metric that is met"],
 )
-async def test_who_is_told(quiet: tuple[Apart, Desk], rungs: list[Any], second: float, letters: list[str]) -> None:
+async def test_who_is_told(quiet: tuple[Isolated, Desk], rungs: list[Any], second: float, letters: list[str]) -> None:
     ticket = await answered(await held(quiet, *rungs))
     await ticket.due(NOON + second * SECOND)
     assert [f"{kind} {name}" for kind, name in await ticket.letters()] == letters
@@ -60,14 +60,14 @@ async def test_who_is_told(quiet: tuple[Apart, Desk], rungs: list[Any], second: 
 
 
 @pytest.mark.parametrize("notify", ["assignee", "senior", ""])
-async def test_a_rung_that_would_tell_nobody_tells_the_lead(quiet: tuple[Apart, Desk], notify: str) -> None:
+async def test_a_rung_that_would_tell_nobody_tells_the_lead(quiet: tuple[Isolated, Desk], notify: str) -> None:
     ticket = await answered(await held(quiet, rung(1, notify), owner=None))
     await ticket.due(NOON + 10 * SECOND)
     told = {name for _, name in await ticket.letters()}
     assert told == ({"Sina", "Lars"} if notify == "senior" else {"Lars"})
 
 
-async def test_a_superseded_rung_leaves_the_breach_of_its_metric_to_be_told(quiet: tuple[Apart, Desk]) -> None:
+async def test_a_superseded_rung_leaves_the_breach_of_its_metric_to_be_told(quiet: tuple[Isolated, Desk]) -> None:
     ticket = await held(quiet, rung(1, "lead", 1, "first_response"), rung(1, "lead", 2))
     await ticket.due(NOON + 10 * SECOND)
     assert await ticket.letters() == [("escalated", "Ana"), ("escalated", "Lars"), ("sla_breached", "Ana"), ("sla_breached", "Lars")]
@@ -75,7 +75,7 @@ async def test_a_superseded_rung_leaves_the_breach_of_its_metric_to_be_told(quie
     assert {letter.context["metric"] for letter in breached} == {"first_response"}
 
 
-async def test_the_reporter_learns_no_reason_and_no_name(quiet: tuple[Apart, Desk]) -> None:
+async def test_the_reporter_learns_no_reason_and_no_name(quiet: tuple[Isolated, Desk]) -> None:
     ticket = await held(quiet, rung(1, "reporter lead", reassign="senior"))
     async with ticket.at(NOON + SECOND, ticket.ana) as case:
         await escalate_by_hand(case, "The customer is a pest", 1)
@@ -87,7 +87,7 @@ async def test_the_reporter_learns_no_reason_and_no_name(quiet: tuple[Apart, Des
     assert letters["Lars"].context["reason"] == "The customer is a pest"
 
 
-async def test_a_letter_says_when_the_metric_is_due_and_not_the_rung(quiet: tuple[Apart, Desk]) -> None:
+async def test_a_letter_says_when_the_metric_is_due_and_not_the_rung(quiet: tuple[Isolated, Desk]) -> None:
     ticket = await answered(await held(quiet, rung(0.75, "lead")))
     await ticket.due(NOON + 7.5 * SECOND)
     escalated = [letter for letter in await rows(ticket.desk, ticket.merchant, Notification) if letter.kind == "escalated"]

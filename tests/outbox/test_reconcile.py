@@ -16,21 +16,21 @@ from models.tickets.assignment import Availability
 from models.tickets.tables import Ticket
 from tests.support.auditor import rows
 from tests.support.desk import Desk, Merchant
-from tests.support.isolated import Apart
+from tests.support.isolated import Isolated
 
 
 @pytest.fixture
-async def maintenance(quiet: tuple[Apart, Desk]) -> AsyncIterator[MaintenanceActivities]:
-    apart, desk = quiet
-    activities = MaintenanceActivities(desk.database, apart.urls[1])
+async def maintenance(quiet: tuple[Isolated, Desk]) -> AsyncIterator[MaintenanceActivities]:
+    isolated, desk = quiet
+    activities = MaintenanceActivities(desk.database, isolated.urls[1])
     yield activities
     await activities.aclose()
 
 
-async def lose(apart: Apart, acme: Merchant) -> None:
+async def lose(isolated: Isolated, acme: Merchant) -> None:
     """Lose what the engine has not heard yet, by a hand that may do anything."""
     script = f"DELETE FROM outbox WHERE merchant_id = {acme.id}"  # noqa: S608 - a number of ours
-    await asyncio.to_thread(apart.postgres.psql, script, apart.database)
+    await asyncio.to_thread(isolated.postgres.psql, script, isolated.database)
 
 
 async def send_everybody_away(desk: Desk, acme: Merchant) -> None:
@@ -39,14 +39,14 @@ async def send_everybody_away(desk: Desk, acme: Merchant) -> None:
         await session.execute(sa.update(Agent).values(availability=Availability.AWAY))
 
 
-async def test_a_lost_ticket_and_a_lost_letter_are_found_once(quiet: tuple[Apart, Desk], maintenance: MaintenanceActivities) -> None:
-    apart, desk = quiet
+async def test_a_lost_ticket_and_a_lost_letter_are_found_once(quiet: tuple[Isolated, Desk], maintenance: MaintenanceActivities) -> None:
+    isolated, desk = quiet
     acme = await desk.merchant()
     await send_everybody_away(desk, acme)
     ticket = await acme.open()
     (before,) = await rows(desk, acme, Ticket)
     (letter,) = await rows(desk, acme, Notification)
-    await lose(apart, acme)
+    await lose(isolated, acme)
     later = ReconciliationAt(at=desk.clock.now() + timedelta(hours=4))
 
     assert await maintenance.reconcile(later) == Healed(tickets=1, deliveries=1, keys_expired=0)
@@ -54,22 +54,24 @@ async def test_a_lost_ticket_and_a_lost_letter_are_found_once(quiet: tuple[Apart
     assert set(waiting) == {f"ticket-{ticket['id']}", f"letter-{letter.id}"}
     assert waiting[f"ticket-{ticket['id']}"].version > before.facts_version
     assert await maintenance.reconcile(later) == Healed(tickets=0, deliveries=0, keys_expired=0)
-    await lose(apart, acme)
+    await lose(isolated, acme)
 
 
-async def test_what_is_not_overdue_is_left_alone(quiet: tuple[Apart, Desk], maintenance: MaintenanceActivities) -> None:
-    apart, desk = quiet
+async def test_what_is_not_overdue_is_left_alone(quiet: tuple[Isolated, Desk], maintenance: MaintenanceActivities) -> None:
+    isolated, desk = quiet
     acme = await desk.merchant()
     await acme.open()
-    await lose(apart, acme)
+    await lose(isolated, acme)
     assert await maintenance.reconcile(ReconciliationAt(at=desk.clock.now())) == Healed(tickets=0, deliveries=0, keys_expired=0)
 
 
-async def test_a_lost_ticket_gets_its_workflow_from_what_was_healed(quiet: tuple[Apart, Desk], maintenance: MaintenanceActivities) -> None:
-    apart, desk = quiet
+async def test_a_lost_ticket_gets_its_workflow_from_what_was_healed(
+    quiet: tuple[Isolated, Desk], maintenance: MaintenanceActivities
+) -> None:
+    isolated, desk = quiet
     acme = await desk.merchant()
     ticket = await acme.open()
-    await lose(apart, acme)
+    await lose(isolated, acme)
     healed = await maintenance.reconcile(ReconciliationAt(at=desk.clock.now() + timedelta(hours=4)))
     assert healed.tickets >= 1
     await desk.relay_once()
@@ -77,9 +79,9 @@ async def test_a_lost_ticket_gets_its_workflow_from_what_was_healed(quiet: tuple
     assert description.workflow_type == "Ticket"
 
 
-async def test_who_is_back_without_a_word_gets_what_waits(quiet: tuple[Apart, Desk], maintenance: MaintenanceActivities) -> None:
+async def test_who_is_back_without_a_word_gets_what_waits(quiet: tuple[Isolated, Desk], maintenance: MaintenanceActivities) -> None:
     """An absence that ended by itself wakes nobody: the reconciliation notices it."""
-    apart, desk = quiet
+    isolated, desk = quiet
     acme = await desk.merchant()
     await send_everybody_away(desk, acme)
     ticket = await acme.open()
@@ -89,10 +91,12 @@ async def test_who_is_back_without_a_word_gets_what_waits(quiet: tuple[Apart, De
     assert (await acme.get(ticket["id"]))["assigneeId"] is None
     await maintenance.reconcile(ReconciliationAt(at=desk.clock.now() + timedelta(minutes=2)))
     assert (await acme.get(ticket["id"]))["assigneeId"] is not None
-    await lose(apart, acme)
+    await lose(isolated, acme)
 
 
-async def test_a_letter_whose_workflow_was_terminated_gets_another(quiet: tuple[Apart, Desk], maintenance: MaintenanceActivities) -> None:
+async def test_a_letter_whose_workflow_was_terminated_gets_another(
+    quiet: tuple[Isolated, Desk], maintenance: MaintenanceActivities
+) -> None:
     _, desk = quiet
     acme = await desk.merchant()
     await send_everybody_away(desk, acme)
@@ -108,9 +112,9 @@ async def test_a_letter_whose_workflow_was_terminated_gets_another(quiet: tuple[
     await desk.until(lambda: deliveries_that_run(desk, letter.id), lambda running: running not in ([], [lost]))
 
 
-async def test_a_letter_whose_tries_go_on_is_not_lost(quiet: tuple[Apart, Desk], maintenance: MaintenanceActivities) -> None:
+async def test_a_letter_whose_tries_go_on_is_not_lost(quiet: tuple[Isolated, Desk], maintenance: MaintenanceActivities) -> None:
     """A replay of an old letter begins anew: it is not overdue by the letter's age."""
-    apart, desk = quiet
+    isolated, desk = quiet
     acme = await desk.merchant()
     await send_everybody_away(desk, acme)
     await acme.open()
@@ -119,12 +123,12 @@ async def test_a_letter_whose_tries_go_on_is_not_lost(quiet: tuple[Apart, Desk],
     async with desk.database.reading(acme.id) as session:
         old = {"created_at": now - timedelta(days=3), "posted_at": now - timedelta(minutes=5)}
         await session.execute(sa.update(Notification).values(old))
-    await lose(apart, acme)
+    await lose(isolated, acme)
     assert (await maintenance.reconcile(ReconciliationAt(at=now))).deliveries == 0
     assert (await maintenance.reconcile(ReconciliationAt(at=now + timedelta(hours=4)))).deliveries == 1
     assert (await rows(desk, acme, Notification))[0].posted_at == now + timedelta(hours=4)
     assert letter.status == "pending"
-    await lose(apart, acme)
+    await lose(isolated, acme)
 
 
 async def deliveries_that_run(desk: Desk, letter_id: int) -> list[str]:

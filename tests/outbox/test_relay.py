@@ -14,7 +14,7 @@ from models.outbox.relay import Relay
 from models.outbox.tables import Outbox, Topic
 from tests.support.auditor import rows
 from tests.support.desk import Desk
-from tests.support.isolated import Apart
+from tests.support.isolated import Isolated
 
 
 class WatchedRelay(Relay):
@@ -38,14 +38,14 @@ NewRelay = Callable[..., WatchedRelay]
 
 
 @pytest.fixture
-async def new_relay(quiet: tuple[Apart, Desk]) -> AsyncIterator[NewRelay]:
+async def new_relay(quiet: tuple[Isolated, Desk]) -> AsyncIterator[NewRelay]:
     """A relay for news, or for letters."""
-    apart, desk = quiet
+    isolated, desk = quiet
     carriers = {"news": NewsCarrier(desk.client), "letters": LetterCarrier(desk.client, retry_seconds=0.05)}
     relays: list[WatchedRelay] = []
 
     def make(what: str, **options: Any) -> WatchedRelay:
-        relays.append(WatchedRelay(apart.urls[1], carriers[what], **options))
+        relays.append(WatchedRelay(isolated.urls[1], carriers[what], **options))
         return relays[-1]
 
     yield make
@@ -53,7 +53,7 @@ async def new_relay(quiet: tuple[Apart, Desk]) -> AsyncIterator[NewRelay]:
         await relay._database.dispose()
 
 
-async def test_two_relays_never_bring_the_same_row(quiet: tuple[Apart, Desk], new_relay: NewRelay) -> None:
+async def test_two_relays_never_bring_the_same_row(quiet: tuple[Isolated, Desk], new_relay: NewRelay) -> None:
     _, desk = quiet
     acme = await desk.merchant()
     for _ in range(20):
@@ -65,7 +65,7 @@ async def test_two_relays_never_bring_the_same_row(quiet: tuple[Apart, Desk], ne
     assert len(brought) == len(set(brought)) == 40  # twenty tickets, twenty acknowledgements
 
 
-async def test_a_relay_that_dies_before_it_deletes_has_its_rows_brought_again(quiet: tuple[Apart, Desk], new_relay: NewRelay) -> None:
+async def test_a_relay_that_dies_before_it_deletes_has_its_rows_brought_again(quiet: tuple[Isolated, Desk], new_relay: NewRelay) -> None:
     _, desk = quiet
     acme = await desk.merchant()
     ticket = await acme.open(category="general")
@@ -79,7 +79,7 @@ async def test_a_relay_that_dies_before_it_deletes_has_its_rows_brought_again(qu
     assert len([event for event in started if event.HasField("workflow_execution_started_event_attributes")]) == 1
 
 
-async def test_a_merchants_letters_travel_together(quiet: tuple[Apart, Desk], new_relay: NewRelay) -> None:
+async def test_a_merchants_letters_travel_together(quiet: tuple[Isolated, Desk], new_relay: NewRelay) -> None:
     _, desk = quiet
     acme, globex = await desk.merchant(), await desk.merchant("globex")
     for merchant in (acme, acme, globex):
@@ -94,7 +94,7 @@ async def test_a_merchants_letters_travel_together(quiet: tuple[Apart, Desk], ne
     await run_out(desk, globex.id)
 
 
-async def test_what_cannot_be_brought_holds_up_nothing_else(quiet: tuple[Apart, Desk], new_relay: NewRelay) -> None:
+async def test_what_cannot_be_brought_holds_up_nothing_else(quiet: tuple[Isolated, Desk], new_relay: NewRelay) -> None:
     _, desk = quiet
     acme = await desk.merchant()
     spoilt, sound = await acme.open(category="general"), await acme.open(category="general")
@@ -106,7 +106,7 @@ async def test_what_cannot_be_brought_holds_up_nothing_else(quiet: tuple[Apart, 
     assert (await desk.client.get_workflow_handle(f"ticket-{sound['id']}").describe()).workflow_type == "Ticket"
 
 
-async def test_a_letter_that_cannot_be_read_holds_up_no_other(quiet: tuple[Apart, Desk], new_relay: NewRelay) -> None:
+async def test_a_letter_that_cannot_be_read_holds_up_no_other(quiet: tuple[Isolated, Desk], new_relay: NewRelay) -> None:
     _, desk = quiet
     acme = await desk.merchant()
     for _ in range(3):
@@ -118,7 +118,7 @@ async def test_a_letter_that_cannot_be_read_holds_up_no_other(quiet: tuple[Apart
     assert [row.key for row in await rows(desk, acme, Outbox, col(Outbox.topic) == Topic.DELIVERY)] == [spoilt]
 
 
-async def test_a_topic_that_this_release_does_not_know_is_left_to_the_next(quiet: tuple[Apart, Desk], new_relay: NewRelay) -> None:
+async def test_a_topic_that_this_release_does_not_know_is_left_to_the_next(quiet: tuple[Isolated, Desk], new_relay: NewRelay) -> None:
     _, desk = quiet
     acme = await desk.merchant()
     await acme.open(category="general")

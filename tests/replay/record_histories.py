@@ -17,7 +17,7 @@ from deploy.local.postgres import EmbeddedPostgres
 from models.outbox import messages as maintenance
 from tests.support.auditor import audit, facts_of
 from tests.support.desk import Desk, Merchant, working_desk
-from tests.support.isolated import Apart, empty_database, engine, migrated
+from tests.support.isolated import Isolated, empty_database, migrated, workflow_server
 from tests.support.mail_server import say as answers
 from tests.support.mail_server import serving
 from tests.system.jobs import HOUR, begun, over, policy_of_billing, publish
@@ -94,11 +94,11 @@ async def test_record_a_dead_letter_and_a_long_ticket(
     tmp_path: Path,
 ) -> None:
     early = {"limit__historyCount__suggestContinueAsNew": "25"}
-    with empty_database(postgres, "recorded") as database, engine(tmp_path / "engine", **early) as server:
+    with empty_database(postgres, "recorded") as database, workflow_server(tmp_path / "engine", **early) as server:
         await migrated(postgres, database)
         async with serving(tricks={"RCPT": answers("550 5.1.1 No such mailbox")}) as mailbox:
-            apart = Apart(postgres, database, server, identity, jwks_url, mailbox.port, tmp_path)
-            async with working_desk(await apart.environment(), apart.urls, identity, jwks_url, mailbox.port, tmp_path) as desk:
+            isolated = Isolated(postgres, database, server, identity, jwks_url, mailbox.port, tmp_path)
+            async with working_desk(await isolated.environment(), isolated.urls, identity, jwks_url, mailbox.port, tmp_path) as desk:
                 await dead_letter_and_long_ticket(desk)
 
 

@@ -16,8 +16,8 @@ from models.sla.tables import SlaClock
 from models.tickets.lifecycle import Priority
 from tests.support.auditor import rows
 from tests.support.desk import Desk, Merchant
-from tests.support.isolated import Apart
-from tests.support.standing import NOON
+from tests.support.frozen import NOON
+from tests.support.isolated import Isolated
 
 CYCLES = 600
 FIELDS = {
@@ -39,7 +39,7 @@ NARROWED: list[dict[str, Any]] = [
 
 
 @pytest.fixture(scope="module")
-async def filled(quiet: tuple[Apart, Desk]) -> tuple[Desk, Merchant]:
+async def filled(quiet: tuple[Isolated, Desk]) -> tuple[Desk, Merchant]:
     """Acme with one ticket of very many cycles."""
     desk, random = quiet[1], Random(7)  # noqa: S311 - the same cycles each time
     acme = await desk.merchant()

@@ -8,31 +8,31 @@ import pytest
 from api.report_query import SlaQuery
 from tests.http.test_hostile_queries import HOSTILE
 from tests.support.desk import Desk
-from tests.support.isolated import Apart
-from tests.support.standing import NOON, Standing
+from tests.support.frozen import NOON, FrozenDesk
+from tests.support.isolated import Isolated
 
 
 @pytest.fixture
-async def noon(quiet: tuple[Apart, Desk]) -> Standing:
+async def noon(quiet: tuple[Isolated, Desk]) -> FrozenDesk:
     _, desk = quiet
-    return Standing(desk, await desk.merchant())
+    return FrozenDesk(desk, await desk.merchant())
 
 
-async def _met(noon: Standing) -> str:
+async def _met(noon: FrozenDesk) -> str:
     ticket = await noon.open("ana")
     await noon.at(3, noon.acme.ana, ticket, "messages", body="On our way.")
     await noon.at(8, noon.acme.ana, ticket, "resolve")
     return ticket
 
 
-async def _breached_and_stopped(noon: Standing) -> str:
+async def _breached_and_stopped(noon: FrozenDesk) -> str:
     ticket = await noon.open("leo")
     await noon.at(7, noon.acme.leo, ticket, "messages", body="Sorry.")
     await noon.at(20, noon.acme.leo, ticket, "resolve")
     return ticket
 
 
-async def _breached_and_running(noon: Standing) -> str:
+async def _breached_and_running(noon: FrozenDesk) -> str:
     """The engine takes the ladder's second rung with the breach: from then on Sina has it."""
     ticket = await noon.open("ana")
     for second in (5, 10):
@@ -41,7 +41,7 @@ async def _breached_and_running(noon: Standing) -> str:
     return ticket
 
 
-async def _reopened(noon: Standing) -> str:
+async def _reopened(noon: FrozenDesk) -> str:
     """Resolved without an answer: the first response is cancelled."""
     ticket = await noon.open("ana")
     for second, verb in ((2, "resolve"), (4, "reopen"), (9, "resolve")):
@@ -49,7 +49,7 @@ async def _reopened(noon: Standing) -> str:
     return ticket
 
 
-async def _handful(noon: Standing) -> None:
+async def _handful(noon: FrozenDesk) -> None:
     await noon.promise_a_new_cycle()
     for each in (_met, _breached_and_stopped, _breached_and_running, _reopened):
         await each(noon)
@@ -61,7 +61,7 @@ def _figures(met: int, breached: int, median: int | None, p90: int | None) -> di
     return {"met": met, "breached": breached, "metRatio": ratio, "medianSeconds": median, "p90Seconds": p90}
 
 
-async def test_a_handful_of_tickets_makes_these_figures(noon: Standing) -> None:
+async def test_a_handful_of_tickets_makes_these_figures(noon: FrozenDesk) -> None:
     await _handful(noon)
     assert await noon.report() == [
         {"metric": "first_response"} | _figures(1, 2, 3, 7),
@@ -69,7 +69,7 @@ async def test_a_handful_of_tickets_makes_these_figures(noon: Standing) -> None:
     ]
 
 
-async def test_each_agent_answers_for_his_own(noon: Standing) -> None:
+async def test_each_agent_answers_for_his_own(noon: FrozenDesk) -> None:
     await _handful(noon)
     ana, leo = (str(noon.acme.agents[name]) for name in ("ana", "leo"))
     rows = await noon.report(groupBy="agent,metric", metric="resolution")
@@ -79,39 +79,39 @@ async def test_each_agent_answers_for_his_own(noon: Standing) -> None:
     ]
 
 
-async def test_without_a_dimension_there_is_one_row_for_everything(noon: Standing) -> None:
+async def test_without_a_dimension_there_is_one_row_for_everything(noon: FrozenDesk) -> None:
     assert await noon.report(groupBy="") == [_figures(0, 0, None, None)]
     await _handful(noon)
     assert await noon.report(groupBy="") == [_figures(4, 4, 5, 20)]
 
 
-async def test_a_ticket_that_nobody_had_is_grouped_under_null(noon: Standing) -> None:
+async def test_a_ticket_that_nobody_had_is_grouped_under_null(noon: FrozenDesk) -> None:
     ticket = str((await noon.acme.open())["id"])
     await noon.at(1, noon.acme.adam, ticket, "messages", body="Hello.")
     assert await noon.report(groupBy="agent") == [{"agentId": None} | _figures(1, 0, 1, 1)]
 
 
 @pytest.mark.parametrize(("first", "end", "met"), [(8, 9, 1), (7, 8, 0), (0, 9, 1), (9, 60, 0)])
-async def test_the_first_instant_belongs_to_a_range_and_the_last_does_not(first: int, end: int, met: int, noon: Standing) -> None:
+async def test_the_first_instant_belongs_to_a_range_and_the_last_does_not(first: int, end: int, met: int, noon: FrozenDesk) -> None:
     await _met(noon)
     rows = await noon.report(first=first, end=end, metric="resolution")
     assert rows == ([{"metric": "resolution"} | _figures(1, 0, 8, 8)] if met else [])
 
 
 @pytest.mark.parametrize(("first", "end", "figures"), [(10, 11, (0, 1, None, None)), (11, 21, (0, 0, 20, 20)), (11, 20, None)])
-async def test_a_breach_counts_when_it_was_and_its_time_when_it_ended(first: int, end: int, figures: Any, noon: Standing) -> None:
+async def test_a_breach_counts_when_it_was_and_its_time_when_it_ended(first: int, end: int, figures: Any, noon: FrozenDesk) -> None:
     await _breached_and_stopped(noon)
     rows = await noon.report(first=first, end=end, metric="resolution")
     assert rows == ([{"metric": "resolution"} | _figures(*figures)] if figures else [])
 
 
-async def test_a_cycle_that_goes_on_after_a_reopen_counts_once_when_it_ends(noon: Standing) -> None:
+async def test_a_cycle_that_goes_on_after_a_reopen_counts_once_when_it_ends(noon: FrozenDesk) -> None:
     await _reopened(noon)
     assert await noon.report() == [{"metric": "resolution"} | _figures(1, 0, 7, 7)]
     assert await noon.report(first=0, end=9) == []
 
 
-async def test_a_breach_that_nobody_noticed_is_still_of_the_one_who_had_the_ticket(noon: Standing) -> None:
+async def test_a_breach_that_nobody_noticed_is_still_of_the_one_who_had_the_ticket(noon: FrozenDesk) -> None:
     ticket = await noon.open("ana", priority="low")
     await noon.assign(ticket, "leo", second=12)
     await noon.edit(13, ticket, priority="urgent")
@@ -120,7 +120,7 @@ async def test_a_breach_that_nobody_noticed_is_still_of_the_one_who_had_the_tick
     assert rows == [{"priority": "low", "agentId": str(noon.acme.agents["ana"])} | _figures(0, 1, 30, 30)]
 
 
-async def test_what_was_decided_stays_whose_it_was(noon: Standing) -> None:
+async def test_what_was_decided_stays_whose_it_was(noon: FrozenDesk) -> None:
     ticket = await noon.open("ana", priority="low", organizerId="77")
     await noon.at(3, noon.acme.ana, ticket, "messages", body="On our way.")
     await noon.edit(4, ticket, priority="urgent", organizerId="78")
@@ -131,7 +131,7 @@ async def test_what_was_decided_stays_whose_it_was(noon: Standing) -> None:
     assert (row["priority"], row["agentId"], row["met"]) == ("low", str(noon.acme.agents["ana"]), 1)
 
 
-async def test_a_breach_stays_when_its_ticket_is_closed_or_deleted(noon: Standing) -> None:
+async def test_a_breach_stays_when_its_ticket_is_closed_or_deleted(noon: FrozenDesk) -> None:
     for method in ("POST", "DELETE"):
         ticket = await noon.open("ana")
         noon.now = NOON + timedelta(seconds=12)
@@ -140,7 +140,7 @@ async def test_a_breach_stays_when_its_ticket_is_closed_or_deleted(noon: Standin
     assert await noon.report(metric="resolution") == [{"metric": "resolution"} | _figures(0, 2, None, None)]
 
 
-async def test_a_token_of_one_organizer_reports_on_it_alone(noon: Standing) -> None:
+async def test_a_token_of_one_organizer_reports_on_it_alone(noon: FrozenDesk) -> None:
     for organizer in ({"organizerId": "77"}, {"organizerId": "78"}, {}):
         await noon.at(3, noon.acme.ana, await noon.open("ana", **organizer), "messages", body="On our way.")
     olive, nobody = (noon.acme.client(f"olive-{len(ids)}", "lead", organizer_ids=ids) for ids in (("77",), ()))
@@ -150,7 +150,7 @@ async def test_a_token_of_one_organizer_reports_on_it_alone(noon: Standing) -> N
     assert await noon.report(nobody) == []
 
 
-async def test_of_another_merchant_there_are_no_figures(noon: Standing) -> None:
+async def test_of_another_merchant_there_are_no_figures(noon: FrozenDesk) -> None:
     await _handful(noon)
     globex = await noon.desk.merchant("globex")
     queries: list[dict[str, Any]] = [{}, {"groupBy": "agent"}, {"agentId": str(noon.acme.agents["ana"])}]
@@ -158,7 +158,7 @@ async def test_of_another_merchant_there_are_no_figures(noon: Standing) -> None:
         assert await noon.report(globex.lars, **query) == []
 
 
-async def test_the_last_thirty_days_unless_it_is_said(noon: Standing) -> None:
+async def test_the_last_thirty_days_unless_it_is_said(noon: FrozenDesk) -> None:
     await _met(noon)
     noon.now = NOON + timedelta(days=30)
     report = (await noon.acme.lars.get("/reports/sla")).json()
@@ -185,13 +185,13 @@ BAD = {
 
 
 @pytest.mark.parametrize(("query", "pointer"), BAD.items())
-async def test_what_can_not_be_reported_is_refused_by_name(query: str, pointer: str, noon: Standing) -> None:
+async def test_what_can_not_be_reported_is_refused_by_name(query: str, pointer: str, noon: FrozenDesk) -> None:
     answer = await noon.acme.lars.get(f"/reports/sla?{query}")
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
 
 
 @pytest.mark.parametrize("ends", [("2025-03-01T11:59:59Z", "2026-03-02T12:00:08.1Z"), ("1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z")])
-async def test_no_range_is_too_long(ends: tuple[str, str], noon: Standing) -> None:
+async def test_no_range_is_too_long(ends: tuple[str, str], noon: FrozenDesk) -> None:
     await _met(noon)
     answer = await noon.acme.lars.get(
         "/reports/sla", params={"from": ends[0], "to": ends[1], "groupBy": "team,team", "metric": "resolution"}
@@ -200,7 +200,7 @@ async def test_no_range_is_too_long(ends: tuple[str, str], noon: Standing) -> No
 
 
 @pytest.mark.parametrize("name", sorted(field.alias or name for name, field in SlaQuery.model_fields.items()))
-async def test_no_value_of_a_parameter_breaks_the_report(name: str, noon: Standing) -> None:
+async def test_no_value_of_a_parameter_breaks_the_report(name: str, noon: FrozenDesk) -> None:
     for value in HOSTILE:
         answer = await noon.acme.lars.get(f"/reports/sla?{name}={value}")
         assert answer.status_code in {200, 422}, (name, value, answer.text)

@@ -14,8 +14,8 @@ from models.tickets.lifecycle import Move
 from models.tickets.transitions import move
 from tests.support.auditor import _rows_agree
 from tests.support.desk import Desk
-from tests.support.frozen import NOON, SECOND, Counter, opened, redefine
-from tests.support.isolated import Apart
+from tests.support.frozen import NOON, SECOND, FrozenTicket, opened, redefine
+from tests.support.isolated import Isolated
 
 
 def rung(metric: str, level: int, at: float) -> dict[str, Any]:
@@ -23,7 +23,7 @@ def rung(metric: str, level: int, at: float) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def both(quiet: tuple[Apart, Desk]) -> Counter:
+async def both(quiet: tuple[Isolated, Desk]) -> FrozenTicket:
     """A ladder for the first response, due at 5 s, and one for the resolution: at 3 s and at 10 s."""
     _, desk = quiet
     acme = await desk.merchant()
@@ -32,7 +32,7 @@ async def both(quiet: tuple[Apart, Desk]) -> Counter:
     return await opened(desk, acme)
 
 
-async def test_a_rung_of_a_promise_that_was_met_is_passed_over(both: Counter) -> None:
+async def test_a_rung_of_a_promise_that_was_met_is_passed_over(both: FrozenTicket) -> None:
     for second in (3, 5):
         await both.due(NOON + second * SECOND)
     async with both.at(NOON + 6 * SECOND, both.ana) as case:
@@ -47,7 +47,7 @@ async def test_a_rung_of_a_promise_that_was_met_is_passed_over(both: Counter) ->
 
 
 @pytest.mark.parametrize("end", [Move.RESOLVE, Move.CLOSE])
-async def test_on_a_finished_ticket_there_is_nothing_to_acknowledge(both: Counter, end: Move) -> None:
+async def test_on_a_finished_ticket_there_is_nothing_to_acknowledge(both: FrozenTicket, end: Move) -> None:
     await both.due(NOON + 3 * SECOND)
     async with both.at(NOON + 4 * SECOND, both.ana) as case:
         await move(case, end)
@@ -56,7 +56,7 @@ async def test_on_a_finished_ticket_there_is_nothing_to_acknowledge(both: Counte
             acknowledge(case, None)
 
 
-async def test_a_reopened_ticket_escalates_again_until_somebody_acknowledges_again(both: Counter) -> None:
+async def test_a_reopened_ticket_escalates_again_until_somebody_acknowledges_again(both: FrozenTicket) -> None:
     await both.due(NOON + 3 * SECOND)
     async with both.at(NOON + 4 * SECOND, both.ana) as case:
         await reply(case, "Done.")
@@ -69,13 +69,13 @@ async def test_a_reopened_ticket_escalates_again_until_somebody_acknowledges_aga
         assert {deadline.kind for deadline in case.deadlines()} == {"warn", "breach"}
 
 
-async def test_a_rung_that_was_due_before_a_pause_is_taken_with_its_true_instant(ticket: Counter) -> None:
+async def test_a_rung_that_was_due_before_a_pause_is_taken_with_its_true_instant(frozen: FrozenTicket) -> None:
     """The engine was down; the instants survive in the row of the clock."""
-    async with ticket.at(NOON + 11 * SECOND, ticket.ana) as case:
+    async with frozen.at(NOON + 11 * SECOND, frozen.ana) as case:
         await move(case, Move.PENDING)
-    await ticket.due(NOON + timedelta(hours=1))
-    resolution = await ticket.clock()
+    await frozen.due(NOON + timedelta(hours=1))
+    resolution = await frozen.clock()
     assert (resolution.status, resolution.spent, resolution.due_at) == (ClockStatus.BREACHED, 11 * SECOND, None)
     due = {level: NOON + second * SECOND for level, second in ((1, 7.5), (2, 10))}
     assert resolution.reached == due
-    assert {e.level: e.due_at for e in await ticket.rungs()} == due
+    assert {e.level: e.due_at for e in await frozen.rungs()} == due

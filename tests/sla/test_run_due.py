@@ -19,7 +19,7 @@ from models.tickets.lifecycle import Move, Priority, Status
 from models.tickets.tables import Event
 from models.tickets.transitions import move
 from tests.support.auditor import rows
-from tests.support.frozen import FIRST_RESPONSE, NOON, RESOLUTION, SECOND, Counter
+from tests.support.frozen import FIRST_RESPONSE, NOON, RESOLUTION, SECOND, FrozenTicket
 
 TICK = timedelta(microseconds=1)
 A_WEEK = timedelta(days=7)
@@ -30,11 +30,11 @@ A_WEEK = timedelta(days=7)
     [(-TICK, ClockStatus.ACHIEVED), (timedelta(), ClockStatus.ACHIEVED), (TICK, ClockStatus.BREACHED)],
     ids=["just before", "exactly at", "just after"],
 )
-async def test_a_reply_around_the_deadline(ticket: Counter, late: timedelta, status: ClockStatus) -> None:
+async def test_a_reply_around_the_deadline(frozen: FrozenTicket, late: timedelta, status: ClockStatus) -> None:
     """The engine has not woken yet: the breach is recorded by the reply itself, as of when it became true."""
-    async with ticket.at(NOON + FIRST_RESPONSE + late, ticket.ana) as case:
+    async with frozen.at(NOON + FIRST_RESPONSE + late, frozen.ana) as case:
         await reply(case, "We are on our way.")
-    async with ticket.at(NOON + timedelta(seconds=6)) as case:
+    async with frozen.at(NOON + timedelta(seconds=6)) as case:
         clock = case.clocks.latest(Metric.FIRST_RESPONSE)
     assert clock is not None
     assert clock.status is status
@@ -42,96 +42,96 @@ async def test_a_reply_around_the_deadline(ticket: Counter, late: timedelta, sta
 
 
 @pytest.mark.parametrize(("late", "levels"), [(-TICK, [1]), (timedelta(), [1, 2])], ids=["just before", "exactly at"])
-async def test_a_rung_is_due_at_its_instant_and_not_before(ticket: Counter, late: timedelta, levels: list[int]) -> None:
-    await ticket.due(NOON + RESOLUTION * 0.75)
-    await ticket.due(NOON + RESOLUTION + late)
-    assert [level for level, _ in await ticket.ladder()] == levels
+async def test_a_rung_is_due_at_its_instant_and_not_before(frozen: FrozenTicket, late: timedelta, levels: list[int]) -> None:
+    await frozen.due(NOON + RESOLUTION * 0.75)
+    await frozen.due(NOON + RESOLUTION + late)
+    assert [level for level, _ in await frozen.ladder()] == levels
 
 
-async def test_a_deadline_that_is_acted_on_twice_is_taken_once(ticket: Counter) -> None:
+async def test_a_deadline_that_is_acted_on_twice_is_taken_once(frozen: FrozenTicket) -> None:
     for _ in range(2):
-        await ticket.due(NOON + RESOLUTION)
-    assert await ticket.ladder() == [(1, EscalationOutcome.SUPERSEDED), (2, EscalationOutcome.REASSIGNED)]
+        await frozen.due(NOON + RESOLUTION)
+    assert await frozen.ladder() == [(1, EscalationOutcome.SUPERSEDED), (2, EscalationOutcome.REASSIGNED)]
 
 
-async def test_of_three_rungs_that_are_due_at_once_only_the_highest_is_taken(ticket: Counter) -> None:
-    await ticket.due(NOON + RESOLUTION * 1.25)
-    assert [outcome for _, outcome in await ticket.ladder()] == [
+async def test_of_three_rungs_that_are_due_at_once_only_the_highest_is_taken(frozen: FrozenTicket) -> None:
+    await frozen.due(NOON + RESOLUTION * 1.25)
+    assert [outcome for _, outcome in await frozen.ladder()] == [
         EscalationOutcome.SUPERSEDED,
         EscalationOutcome.SUPERSEDED,
         EscalationOutcome.REASSIGNED,
     ]
 
 
-async def test_a_pause_over_the_deadline_moves_it_by_its_length(ticket: Counter) -> None:
-    async with ticket.at(NOON + timedelta(seconds=4), ticket.ana) as case:
+async def test_a_pause_over_the_deadline_moves_it_by_its_length(frozen: FrozenTicket) -> None:
+    async with frozen.at(NOON + timedelta(seconds=4), frozen.ana) as case:
         await reply(case, "Which till?")
         await move(case, Move.PENDING)
-    await ticket.due(NOON + timedelta(days=3))
-    async with ticket.at(NOON + timedelta(days=5), ticket.ana) as case:
+    await frozen.due(NOON + timedelta(days=3))
+    async with frozen.at(NOON + timedelta(days=5), frozen.ana) as case:
         await move(case, Move.RESUME)
-    resolution = await ticket.clock()
+    resolution = await frozen.clock()
     assert (resolution.status, resolution.due_at) == (ClockStatus.RUNNING, NOON + timedelta(days=5, seconds=6))
-    assert await ticket.ladder() == []
+    assert await frozen.ladder() == []
 
 
-async def test_a_pause_after_the_deadline_takes_no_breach_back(ticket: Counter) -> None:
-    async with ticket.at(NOON + timedelta(seconds=11), ticket.ana) as case:
+async def test_a_pause_after_the_deadline_takes_no_breach_back(frozen: FrozenTicket) -> None:
+    async with frozen.at(NOON + timedelta(seconds=11), frozen.ana) as case:
         await move(case, Move.PENDING)
-    resolution = await ticket.clock()
+    resolution = await frozen.clock()
     assert (resolution.status, resolution.breached_at) == (ClockStatus.BREACHED, NOON + RESOLUTION)
 
 
-async def test_another_priority_of_another_policy_keeps_what_was_spent(ticket: Counter) -> None:
-    async with ticket.at(NOON + timedelta(seconds=2), ticket.ana) as case:
+async def test_another_priority_of_another_policy_keeps_what_was_spent(frozen: FrozenTicket) -> None:
+    async with frozen.at(NOON + timedelta(seconds=2), frozen.ana) as case:
         await edit(case, {"category": "general", "priority": Priority.URGENT})
-    resolution = await ticket.clock()
+    resolution = await frozen.clock()
     assert (resolution.target, resolution.spent) == (timedelta(hours=4), timedelta(seconds=2))
     assert resolution.due_at == NOON + timedelta(hours=4)
 
 
 @pytest.mark.parametrize(("late", "is_open"), [(timedelta(), True), (TICK, False)], ids=["exactly at", "just after"])
-async def test_the_window_for_reopening_includes_its_end(ticket: Counter, late: timedelta, is_open: bool) -> None:  # noqa: FBT001 - a table
-    async with ticket.at(NOON, ticket.ana) as case:
+async def test_the_window_for_reopening_includes_its_end(frozen: FrozenTicket, late: timedelta, is_open: bool) -> None:  # noqa: FBT001 - a table
+    async with frozen.at(NOON, frozen.ana) as case:
         await move(case, Move.RESOLVE)
-    async with ticket.at(NOON + A_WEEK + late, ticket.rita) as case:
+    async with frozen.at(NOON + A_WEEK + late, frozen.rita) as case:
         assert needs_follow_up(case) is not is_open
         with nullcontext() if is_open else pytest.raises(Conflict, match="too long ago"):
             await move(case, Move.REOPEN)
-    async with ticket.at(NOON + A_WEEK + late, ticket.ana) as case:
+    async with frozen.at(NOON + A_WEEK + late, frozen.ana) as case:
         assert not needs_follow_up(case)
         assert case.ticket.status is (Status.OPEN if is_open else Status.RESOLVED)
 
 
-async def test_who_asks_in_vain_is_told_anew_what_is_due(ticket: Counter) -> None:
+async def test_who_asks_in_vain_is_told_anew_what_is_due(frozen: FrozenTicket) -> None:
     """The engine goes by other instants than the rows: by those of an older time zone database, say. It takes newer facts only."""
-    async with ticket.at(NOON) as case:
+    async with frozen.at(NOON) as case:
         known = case.facts()
-    await ticket.due(NOON + SECOND)
-    async with ticket.at(NOON) as case:
+    await frozen.due(NOON + SECOND)
+    async with frozen.at(NOON) as case:
         told, row = case.facts(), case.ticket
         assert (told.deadlines, told.version > known.version) == (known.deadlines, True)
         assert (row.wake_at, row.facts_version) == (known.deadlines[0].due_at, told.version)
 
 
-async def test_an_escalation_that_opens_a_new_ticket_says_so(ticket: Counter) -> None:
-    await ticket.due(NOON + RESOLUTION)
-    (event,) = [event for event in await rows(ticket.desk, ticket.merchant, Event) if event.kind == "escalation.reassigned"]
+async def test_an_escalation_that_opens_a_new_ticket_says_so(frozen: FrozenTicket) -> None:
+    await frozen.due(NOON + RESOLUTION)
+    (event,) = [event for event in await rows(frozen.desk, frozen.merchant, Event) if event.kind == "escalation.reassigned"]
     assert event.changes["status"] == ["new", "open"]
 
 
-async def test_an_edit_says_where_it_moves_the_ticket_and_its_promises(ticket: Counter) -> None:
-    async with ticket.desk.database.writing(ticket.merchant.id) as session:
-        session.add(Team(merchant_id=ticket.merchant.id, id=session.new_id(), name="Hardware"))
+async def test_an_edit_says_where_it_moves_the_ticket_and_its_promises(frozen: FrozenTicket) -> None:
+    async with frozen.desk.database.writing(frozen.merchant.id) as session:
+        session.add(Team(merchant_id=frozen.merchant.id, id=session.new_id(), name="Hardware"))
         await session.flush()
         hardware = (await session.execute(sa.select(Team).where(col(Team.name) == "Hardware"))).scalar_one().id
         await session.execute(sa.update(Category).where(col(Category.name) == "general").values(team_id=hardware))
         await session.execute(sa.update(MerchantRow).values(rules_version=MerchantRow.rules_version + 1))
-    async with ticket.at(NOON + SECOND, ticket.ana) as case:
+    async with frozen.at(NOON + SECOND, frozen.ana) as case:
         old = case.ticket.team_id, case.ticket.policy_id
         await edit(case, {"category": "general"})
         new = case.ticket.team_id, case.ticket.policy_id
-    (event,) = [event for event in await rows(ticket.desk, ticket.merchant, Event) if event.kind == "ticket.edited"]
+    (event,) = [event for event in await rows(frozen.desk, frozen.merchant, Event) if event.kind == "frozen.edited"]
     assert event.changes["category"] == ["demo-fast", "general"]
     assert event.changes["teamId"] == [str(old[0]), str(new[0])]
     assert event.changes["policyId"] == [str(old[1]), str(new[1])]

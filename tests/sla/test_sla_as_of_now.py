@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from tests.support.desk import Desk
-from tests.support.isolated import Apart
-from tests.support.standing import NOON, Standing
+from tests.support.frozen import NOON, FrozenDesk
+from tests.support.isolated import Isolated
 
 
 @pytest.mark.parametrize(("second", "status"), [(10, "running"), (11, "breached")])
-async def test_a_breach_that_nobody_recorded_yet_is_one(quiet: tuple[Apart, Desk], second: int, status: str) -> None:
+async def test_a_breach_that_nobody_recorded_yet_is_one(quiet: tuple[Isolated, Desk], second: int, status: str) -> None:
     _, desk = quiet
-    noon = Standing(desk, await desk.merchant())
+    noon = FrozenDesk(desk, await desk.merchant())
     ticket = await noon.open("ana")
     noon.now = NOON + timedelta(seconds=second)
     cycles: list[dict[str, Any]] = (await noon.acme.get(ticket, "/sla"))["data"]

@@ -1,10 +1,12 @@
-"""One ticket on a desk on which nothing moves by itself, and deeds at exact instants."""
+"""A desk on which nothing moves by itself and whose clock stands until a test sets it: for figures that have to be exact."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import sqlalchemy as sa
 from sqlmodel import col
 
@@ -12,7 +14,7 @@ from models.audit import SYSTEM, Actor, ActorKind, Change
 from models.notifications.tables import Notification
 from models.people.directory import reporter_with_token
 from models.people.tables import Merchant as MerchantRow
-from models.sla.policy import Metric
+from models.sla.policy import Metric, OnReopen
 from models.sla.run_due import meet_deadlines
 from models.sla.tables import Escalation, EscalationOutcome, Rule, RuleKind
 from models.tickets.aggregate import Case
@@ -27,7 +29,7 @@ SECOND = timedelta(seconds=1)
 FIRST_RESPONSE, RESOLUTION = 5 * SECOND, 10 * SECOND
 
 
-class Counter:
+class FrozenTicket:
     """A ticket of the category demo-fast, opened at noon: a first response in 5 and a resolution in 10 seconds, around the clock."""
 
     def __init__(self, desk: Desk, merchant: Merchant, ticket_id: int) -> None:
@@ -45,7 +47,7 @@ class Counter:
             yield case
 
     async def due(self, instant: datetime) -> None:
-        """The engine wakes at ``instant``."""
+        """Temporal wakes the ticket at ``instant``."""
         async with self.at(instant) as case:
             await meet_deadlines(case)
 
@@ -66,14 +68,14 @@ class Counter:
         return sorted((letter.kind, letter.recipient_name) for letter in written if letter.kind.startswith(("sla", "escal")))
 
 
-async def opened(desk: Desk, merchant: Merchant | None = None) -> Counter:
+async def opened(desk: Desk, merchant: Merchant | None = None) -> FrozenTicket:
     acme = merchant or await desk.merchant()
     async with desk.database.writing(acme.id) as session:
         rita = await reporter_with_token(session, "rita", "Rita", "rita@customer.example")
         by = Actor(kind=ActorKind.REPORTER, id=rita.id, name="Rita")
         new = NewTicket(subject="Till", description="Broken", category="demo-fast")
         ticket = await open_ticket(session, new, rita, Change(by=by, at=NOON))
-    return Counter(desk, acme, ticket.id)
+    return FrozenTicket(desk, acme, ticket.id)
 
 
 async def redefine(desk: Desk, merchant: Merchant, kind: RuleKind, **changed: Any) -> None:
@@ -83,3 +85,51 @@ async def redefine(desk: Desk, merchant: Merchant, kind: RuleKind, **changed: An
             definition = rule.definition | changed
             session.add(Rule(**rule.model_dump(exclude={"version", "definition"}), version=2, definition=definition))
         await session.execute(sa.update(MerchantRow).values(rules_version=MerchantRow.rules_version + 1))
+
+
+class FrozenDesk:
+    """Acme at noon. The category demo-fast promises a first response in 5 and a resolution in 10 seconds, around the clock."""
+
+    def __init__(self, desk: Desk, acme: Merchant) -> None:
+        self.desk, self.acme, self.now = desk, acme, NOON
+        desk.app.state.context = replace(desk.app.state.context, now=lambda: self.now)
+
+    async def open(self, owner: str, **fields: Any) -> str:
+        """A ticket of noon that ``owner`` has."""
+        self.now = NOON
+        ticket = await self.acme.open(**fields)
+        await self.assign(ticket["id"], owner)
+        return str(ticket["id"])
+
+    async def assign(self, ticket_id: str, owner: str, second: int = 0) -> None:
+        await self.at(second, self.acme.lars, ticket_id, "assign", agentId=str(self.acme.agents[owner]))
+
+    async def at(self, second: int, client: httpx.AsyncClient, ticket_id: str, verb: str, **body: Any) -> None:
+        """Somebody does something so many seconds after noon."""
+        self.now = NOON + timedelta(seconds=second)
+        answer = await client.post(f"/tickets/{ticket_id}/{verb}", json=body)
+        assert answer.is_success, answer.text
+
+    async def edit(self, second: int, ticket_id: str, **fields: Any) -> None:
+        self.now = NOON + timedelta(seconds=second)
+        answer = await self.acme.lars.patch(f"/tickets/{ticket_id}", json=fields, headers={"If-Match": "*"})
+        assert answer.is_success, answer.text
+
+    async def due(self, second: int, ticket_id: str) -> None:
+        """Temporal wakes the ticket so many seconds after noon."""
+        await FrozenTicket(self.desk, self.acme, int(ticket_id)).due(NOON + timedelta(seconds=second))
+
+    async def promise_a_new_cycle(self) -> None:
+        """From now on a reopened ticket begins a new cycle."""
+        await redefine(self.desk, self.acme, RuleKind.POLICY, onReopen=OnReopen.NEW_CYCLE)
+
+    async def report(self, client: httpx.AsyncClient | None = None, first: int = 0, end: int = 3600, **query: str) -> list[dict[str, Any]]:
+        """The rows of the report from ``first`` to ``end``, in seconds after noon."""
+        ends = {"from": _text(first), "to": _text(end)}
+        answer = await (client or self.acme.lars).get("/reports/sla", params=ends | query)
+        assert answer.status_code == 200, answer.text
+        return list(answer.json()["data"])
+
+
+def _text(second: int) -> str:
+    return (NOON + timedelta(seconds=second)).isoformat()

@@ -24,12 +24,12 @@ from tests.support.desk import SIGNING_KEY, Desk, context_of, relays_of
 ROOT = Path(__file__).parents[2]
 
 
-class Apart(NamedTuple):
-    """What stands apart, and what it shares: identity and mail."""
+class Isolated(NamedTuple):
+    """What stands isolated, and what it shares: identity and mail."""
 
     postgres: EmbeddedPostgres
     database: str
-    engine: TemporalServer
+    temporal: TemporalServer
     identity: DevelopmentIdentity
     jwks_url: str
     smtp_port: int
@@ -40,7 +40,7 @@ class Apart(NamedTuple):
         return self.postgres.url("helpdesk_app", self.database), self.postgres.url("helpdesk_relay", self.database)
 
     async def environment(self) -> WorkflowEnvironment:
-        client = await Client.connect(self.engine.address, data_converter=pydantic_data_converter)
+        client = await Client.connect(self.temporal.address, data_converter=pydantic_data_converter)
         return WorkflowEnvironment.from_client(client)
 
     def settings(self) -> dict[str, str]:
@@ -49,7 +49,7 @@ class Apart(NamedTuple):
         said = {
             "DATABASE_URL": app_url,
             "DATABASE_RELAY_URL": relay_url,
-            "TEMPORAL_ADDRESS": self.engine.address,
+            "TEMPORAL_ADDRESS": self.temporal.address,
             "IDENTITY_JWKS_URL": self.jwks_url,
             "IDENTITY_ISSUER": "https://identity.test",
             "IDENTITY_AUDIENCE": "helpdesk",
@@ -76,7 +76,7 @@ def empty_database(postgres: EmbeddedPostgres, name: str) -> Iterator[str]:
 
 
 @contextmanager
-def engine(folder: Path, **dynamic_config: str) -> Iterator[TemporalServer]:
+def workflow_server(folder: Path, **dynamic_config: str) -> Iterator[TemporalServer]:
     """In the names of ``dynamic_config`` two underscores stand for a dot. Nothing in it survives the block: its end is a hard one."""
     server = TemporalServer(
         folder,
@@ -98,9 +98,9 @@ async def migrated(postgres: EmbeddedPostgres, database: str) -> None:
 
 
 @asynccontextmanager
-async def desk_without_a_worker(apart: Apart) -> AsyncIterator[Desk]:
+async def desk_without_a_worker(isolated: Isolated) -> AsyncIterator[Desk]:
     """The API alone: its relay starts workflows, and nobody runs them."""
-    async with still_desk(apart) as desk:
+    async with still_desk(isolated) as desk:
         relaying = asyncio.create_task(desk.relay.run())
         try:
             yield desk
@@ -110,15 +110,15 @@ async def desk_without_a_worker(apart: Apart) -> AsyncIterator[Desk]:
 
 
 @asynccontextmanager
-async def still_desk(apart: Apart) -> AsyncIterator[Desk]:
+async def still_desk(isolated: Isolated) -> AsyncIterator[Desk]:
     """The API without a relay: nothing moves by itself."""
-    environment, (app_url, relay_url) = await apart.environment(), apart.urls
+    environment, (app_url, relay_url) = await isolated.environment(), isolated.urls
     database = Database(app_url, pool_size=5)
     relays = relays_of(relay_url, environment.client)
-    keys = KeySet(apart.jwks_url)
+    keys = KeySet(isolated.jwks_url)
     context = context_of(database, keys, relays[0])
     try:
-        yield Desk(environment, database, relays, context, apart.identity, apart.mails)
+        yield Desk(environment, database, relays, context, isolated.identity, isolated.mails)
     finally:
         for relay in relays:
             await relay._database.dispose()
@@ -127,8 +127,8 @@ async def still_desk(apart: Apart) -> AsyncIterator[Desk]:
 
 
 @asynccontextmanager
-async def worker_process(apart: Apart, module: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    environment = {**os.environ, **apart.settings(), "RUN_MODE": "worker", "PYTHONPATH": str(ROOT)}
+async def worker_process(isolated: Isolated, module: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    environment = {**os.environ, **isolated.settings(), "RUN_MODE": "worker", "PYTHONPATH": str(ROOT)}
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", module, env=environment, cwd=ROOT)
     try:
         yield process

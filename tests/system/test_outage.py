@@ -17,7 +17,7 @@ from models.tickets.messages import TicketFacts
 from models.tickets.tables import Ticket
 from tests.support.auditor import audit, facts_of, rows
 from tests.support.desk import Desk, Merchant
-from tests.support.isolated import Apart, desk_without_a_worker, worker_process
+from tests.support.isolated import Isolated, desk_without_a_worker, worker_process
 from tests.system.jobs import HOUR, begun, over, policy_of_billing, publish
 
 TICKETS = 40
@@ -36,12 +36,12 @@ LADDER = {
 
 
 @pytest.mark.slow
-async def test_after_an_outage_each_ticket_has_its_highest_rung_once_with_its_true_instant(apart: Apart) -> None:
-    async with desk_without_a_worker(apart) as desk:
+async def test_after_an_outage_each_ticket_has_its_highest_rung_once_with_its_true_instant(isolated: Isolated) -> None:
+    async with desk_without_a_worker(isolated) as desk:
         acme = await desk.merchant()
         await make_room(desk, acme)
         policy = await policy_of_billing(acme, HOUR, ladderId=await ladder(acme), warnAtFractions=[])
-        async with worker_process(apart, "deploy") as worker:
+        async with worker_process(isolated, "deploy") as worker:
             took = await open_all(desk, acme)
             await bring_near(desk, acme, policy, took)
             worker.terminate()
@@ -49,7 +49,7 @@ async def test_after_an_outage_each_ticket_has_its_highest_rung_once_with_its_tr
         assert await rows(desk, acme, Escalation) == []
         dues = await due_instants(desk, acme)
         await desk.until(clock_of(desk), lambda now: now > max(dues.values()) + APART, seconds=60)
-        async with worker_process(apart, "deploy"):
+        async with worker_process(isolated, "deploy"):
             await desk.until(lambda: rows(desk, acme, Ticket), lambda all_: all(t.escalation_level == 3 for t in all_), seconds=60)
             await audit(desk, acme)
         await stands_on_top(desk, acme, dues)
