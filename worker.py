@@ -42,7 +42,7 @@ from models.platform import logging as logs
 from models.platform import temporal as engine
 from models.platform.settings import Settings
 from models.tickets import messages as ticket
-from workflows.job import RecalculationWorkflow
+from workflows.job import JobWorkflow
 from workflows.notification import DeliveryWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
 from workflows.runner import FREE
@@ -51,7 +51,7 @@ from workflows.ticket import TicketWorkflow
 GRACE = timedelta(seconds=20)
 AT_ONCE = 8
 """Changes of tickets under way, each with a connection of the pool: more would only wait for their team's row, and for the one core."""
-LETTERS_AT_ONCE = 6
+DELIVERIES_AT_ONCE = 6
 """Few, so that a storm of letters leaves the core to the escalations that they tell of."""
 RECONCILED_EVERY = timedelta(minutes=1)
 log = structlog.get_logger()
@@ -96,7 +96,7 @@ def workers_of(  # noqa: PLR0913, PLR0917 - what the three queues need
         worker(
             task_queue=ticket.TASK_QUEUE,
             workflows=[TicketWorkflow],
-            activities=[tickets.assign, tickets.meet_deadlines, tickets.enrich],
+            activities=[tickets.assign, tickets.run_due, tickets.enrich],
             max_concurrent_activities=AT_ONCE,
             max_concurrent_local_activities=AT_ONCE,
             max_concurrent_workflow_tasks=20,
@@ -106,14 +106,14 @@ def workers_of(  # noqa: PLR0913, PLR0917 - what the three queues need
             task_queue=delivery.TASK_QUEUE,
             workflows=[DeliveryWorkflow],
             activities=[deliveries.deliver],
-            max_concurrent_activities=LETTERS_AT_ONCE,
-            max_concurrent_local_activities=LETTERS_AT_ONCE,
-            max_concurrent_workflow_tasks=LETTERS_AT_ONCE,
+            max_concurrent_activities=DELIVERIES_AT_ONCE,
+            max_concurrent_local_activities=DELIVERIES_AT_ONCE,
+            max_concurrent_workflow_tasks=DELIVERIES_AT_ONCE,
             max_cached_workflows=100,  # a letter is done with its first task
         ),
         worker(
             task_queue=maintenance.TASK_QUEUE,
-            workflows=[ReconciliationWorkflow, RecalculationWorkflow],
+            workflows=[ReconciliationWorkflow, JobWorkflow],
             activities=[across.reconcile, jobs.run_batch],
             max_concurrent_activities=2,
             max_concurrent_workflow_tasks=2,

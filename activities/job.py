@@ -17,7 +17,7 @@ TURN_SECONDS = 5.0
 log = structlog.get_logger()
 
 
-def engines_clock() -> datetime:
+def temporal_clock() -> datetime:
     """When the engine scheduled this try: not the clock of this process, nor of the one that began the job."""
     return activity.info().current_attempt_scheduled_time
 
@@ -25,7 +25,7 @@ def engines_clock() -> datetime:
 class JobActivities:
     """``now`` is the engine's clock, or one that a test moves."""
 
-    def __init__(self, database: Database, relay: Relay, now: Callable[[], datetime] = engines_clock) -> None:
+    def __init__(self, database: Database, relay: Relay, now: Callable[[], datetime] = temporal_clock) -> None:
         self._database = database
         self._relay = relay
         self._now = now

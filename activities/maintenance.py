@@ -11,7 +11,7 @@ from models.audit import SYSTEM, Change
 from models.db.session import Database, engine_of, is_passing
 from models.jobs.run import go_on
 from models.outbox.messages import RECONCILE, Healed, ReconciliationAt
-from models.outbox.reconcile import JOB_OVERDUE, LETTER_OVERDUE, OVERDUE, deliver_again, tell_again
+from models.outbox.reconcile import JOB_OVERDUE, NOTIFICATION_OVERDUE, OVERDUE, deliver_again, send_facts_again
 from models.tickets.repository import pick_up_waiting
 
 log = structlog.get_logger()
@@ -19,10 +19,10 @@ KEYS_KEPT = timedelta(hours=24)
 AT_ONCE = 500
 _LOST_TICKETS = sa.text("""
     SELECT merchant_id, id FROM ticket
-    WHERE wake_at < :overdue AND (merchant_id, 'ticket-' || id) NOT IN (SELECT merchant_id, key FROM outbox)
-    ORDER BY wake_at LIMIT :at_once
+    WHERE next_deadline_at < :overdue AND (merchant_id, 'ticket-' || id) NOT IN (SELECT merchant_id, key FROM outbox)
+    ORDER BY next_deadline_at LIMIT :at_once
 """)
-_LOST_LETTERS = sa.text("""
+_LOST_NOTIFICATIONS = sa.text("""
     SELECT merchant_id, id FROM notification
     WHERE status = 'pending' AND posted_at < :overdue AND (merchant_id, 'letter-' || id) NOT IN (SELECT merchant_id, key FROM outbox)
     ORDER BY id LIMIT :at_once
@@ -51,12 +51,14 @@ class MaintenanceActivities:
     async def reconcile(self, request: ReconciliationAt) -> Healed:
         async with self._across.begin() as connection:
             tickets = (await connection.execute(_LOST_TICKETS, {"overdue": request.at - OVERDUE, "at_once": AT_ONCE})).all()
-            letters = (await connection.execute(_LOST_LETTERS, {"overdue": request.at - LETTER_OVERDUE, "at_once": AT_ONCE})).all()
+            letters = (
+                await connection.execute(_LOST_NOTIFICATIONS, {"overdue": request.at - NOTIFICATION_OVERDUE, "at_once": AT_ONCE})
+            ).all()
             jobs = (await connection.execute(_LOST_JOBS, {"overdue": request.at - JOB_OVERDUE, "at_once": AT_ONCE})).all()
             queues = (await connection.execute(_QUEUES)).all()
             keys = await connection.execute(_OLD_KEYS, {"before": request.at - KEYS_KEPT})
         for merchant_id, ticket_id in tickets:
-            await self._heal(merchant_id, tell_again, ticket_id, request.at)
+            await self._heal(merchant_id, send_facts_again, ticket_id, request.at)
         for merchant_id, notification_id in letters:
             await self._heal(merchant_id, deliver_again, notification_id, request.at)
         change = Change(by=SYSTEM, at=request.at)

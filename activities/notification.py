@@ -37,29 +37,29 @@ class DeliveryActivities:
         """Return how the letter ended; raise to be asked again. After an ambiguous end nobody sends it twice by himself."""
         await self._precedence.give_way()
         async with self._database.reading(ref.merchant_id) as session:
-            letter = await read_letter(session, ref)
-            if letter.notification.round != ref.round or letter.notification.status is not NotificationStatus.PENDING:
-                return letter.notification.status
-            if letter.may_have_been_sent:
+            notification = await read_letter(session, ref)
+            if notification.notification.round != ref.round or notification.notification.status is not NotificationStatus.PENDING:
+                return notification.notification.status
+            if notification.may_have_been_sent:
                 await settle(session, ref, NotificationStatus.UNKNOWN)
                 return NotificationStatus.UNKNOWN
-        if letter.is_under_way:
+        if notification.is_under_way:
             raise _later("somebody else has this letter")
-        ending, status = await self._try(ref, letter)
+        ending, status = await self._try(ref, notification)
         if status is NotificationStatus.PENDING:
             raise _later(ending.detail)
         return status
 
-    async def _try(self, ref: DeliveryRef, letter: Letter) -> tuple[Ending, NotificationStatus]:
+    async def _try(self, ref: DeliveryRef, notification: Letter) -> tuple[Ending, NotificationStatus]:
         begun: list[tuple[int, int]] = []
 
         async def commit_attempt() -> None:
             async with self._database.writing(ref.merchant_id) as session:
                 begun.append(await begin_attempt(session, ref, _workflow_id()) or _nobody())
 
-        mail = letter.notification
+        mail = notification.notification
         try:
-            receipt = await converse(self._server, self._compose(letter), self._sender, mail.address, before_data=commit_attempt)
+            receipt = await converse(self._server, self._compose(notification), self._sender, mail.address, before_data=commit_attempt)
             ending = Ending(AttemptOutcome.SENT, receipt.code, receipt.text)
         except DeliveryFailed as failed:
             ending = Ending(_outcome(failed), failed.code, failed.text)
@@ -80,10 +80,10 @@ class DeliveryActivities:
                 await settle(session, ref, status)
         return begun[0][1], status
 
-    def _compose(self, letter: Letter) -> EmailMessage:
-        mail = letter.notification
+    def _compose(self, notification: Letter) -> EmailMessage:
+        mail = notification.notification
         return compose(
-            render(mail.kind, self._said(letter)),
+            render(mail.kind, self._said(notification)),
             sender=self._sender,
             recipient_name=mail.recipient_name,
             recipient_address=mail.address,
@@ -95,9 +95,9 @@ class DeliveryActivities:
     def _domain(self) -> str:
         return self._sender.rpartition("@")[2]
 
-    def _said(self, letter: Letter) -> dict[str, object]:
+    def _said(self, notification: Letter) -> dict[str, object]:
         """What the templates may say."""
-        mail, ticket, context = letter.notification, letter.ticket, letter.notification.context
+        mail, ticket, context = notification.notification, notification.ticket, notification.notification.context
         survey = context.get("surveyId")
         token = sign(self._signing_key, "survey", [mail.merchant_id, survey]) if survey else ""
         return {
@@ -105,15 +105,15 @@ class DeliveryActivities:
             "recipient": {"name": mail.recipient_name},
             "actor_name": context.get("actorName"),
             "link": f"{self._base}/tickets/{ticket.id}",
-            "message": letter.message,
+            "message": notification.message,
             "level": context.get("level"),
             "metric": context.get("metric"),
             "due_at": context.get("dueAt"),
-            "from_agent_name": letter.from_agent,
-            "to_agent_name": letter.to_agent,
+            "from_agent_name": notification.from_agent,
+            "to_agent_name": notification.to_agent,
             "reason": context.get("reason"),
             "survey_url": f"{self._base}/surveys/{token}",
-            "merchant_name": letter.merchant_name,
+            "merchant_name": notification.merchant_name,
         }
 
 

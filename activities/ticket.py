@@ -15,11 +15,11 @@ from models.audit import SYSTEM, Change
 from models.db.session import Database, TenantSession
 from models.errors import NotFound
 from models.outbox.relay import Relay
-from models.sla.run_due import meet_deadlines
-from models.tickets.aggregate import Case
+from models.sla.run_due import run_due
+from models.tickets.aggregate import TicketAggregate
 from models.tickets.assign import assign_waiting
 from models.tickets.enrich import enrich
-from models.tickets.messages import ASSIGN, ENRICH, MEET_DEADLINES, At, TicketFacts
+from models.tickets.messages import ASSIGN, ENRICH, RUN_DUE_DEADLINES, At, TicketFacts
 from models.tickets.repository import answer, lock
 from models.tickets.tables import Ticket
 
@@ -36,16 +36,16 @@ class TicketActivities:
     async def assign(self, request: At) -> TicketFacts:
         return await self._change(request, assign_waiting)
 
-    @activity.defn(name=MEET_DEADLINES)
-    async def meet_deadlines(self, request: At) -> TicketFacts:
-        return await self._change(request, meet_deadlines)
+    @activity.defn(name=RUN_DUE_DEADLINES)
+    async def run_due(self, request: At) -> TicketFacts:
+        return await self._change(request, run_due)
 
     @activity.defn(name=ENRICH)
     async def enrich(self, request: At) -> None:
         async with self._database.reading(request.merchant_id) as session:
             await enrich(session, request.ticket_id, request.at)
 
-    async def _change(self, request: At, operation: Callable[[Case], Awaitable[Any]]) -> TicketFacts:
+    async def _change(self, request: At, operation: Callable[[TicketAggregate], Awaitable[Any]]) -> TicketFacts:
         with self._precedence.first():
             facts = await self._write(request, operation)
         self._relay.wake()
@@ -59,13 +59,13 @@ class TicketActivities:
         )
         return facts
 
-    async def _write(self, request: At, operation: Callable[[Case], Awaitable[Any]]) -> TicketFacts:
+    async def _write(self, request: At, operation: Callable[[TicketAggregate], Awaitable[Any]]) -> TicketFacts:
         async with self._database.writing(request.merchant_id) as session:
-            case = await self._lock(session, request)
-            await operation(case)
-            return await answer(case)
+            ticket = await self._lock(session, request)
+            await operation(ticket)
+            return await answer(ticket)
 
-    async def _lock(self, session: TenantSession, request: At) -> Case:
+    async def _lock(self, session: TenantSession, request: At) -> TicketAggregate:
         tickets = sa.select(Ticket).where(col(Ticket.id) == request.ticket_id)
         try:
             return await lock(session, tickets, Change(by=SYSTEM, at=_instant(request), request_id=request.request_id))

@@ -8,7 +8,7 @@ from api.health import router as health
 from api.http import problems
 from api.http.middleware import Edge
 from api.http.openapi import Described
-from api.sla import calendar_preview, dry_runs, recalculations, rules
+from api.sla import calendar_preview, configuration, dry_runs, recalculations
 from api.tickets import comments, history, merging, routes, transitions
 
 BASE = "/v1/api/helpdesk"
@@ -22,7 +22,7 @@ ROUTES = (
     people,
     merchants,
     surveys,
-    rules,
+    configuration,
     calendar_preview,
     dry_runs,
     recalculations,

@@ -16,7 +16,7 @@ class Context:
     database: Database
     keys: KeySet
     verifier: TokenVerifier
-    wake_relay: Callable[[], None]
-    engine_answers: Callable[[], Awaitable[bool]]
+    trigger_relay: Callable[[], None]
+    temporal_answers: Callable[[], Awaitable[bool]]
     now: Callable[[], datetime]
     signing_key: str

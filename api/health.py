@@ -26,7 +26,7 @@ async def ready(request: Request) -> Response:
     context: Context = request.app.state.context
     checks = {"database": await _database(context), "keys": await _keys(context)}
     is_ready = all(value == "ok" for value in checks.values())
-    engine = "ok" if await context.engine_answers() else "unreachable"
+    engine = "ok" if await context.temporal_answers() else "unreachable"
     status = "unready" if not is_ready else "ok" if engine == "ok" else "degraded"
     return Response(to_json({"status": status, **checks, "engine": engine}), 200 if is_ready else 503, media_type="application/json")
 

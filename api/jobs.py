@@ -9,7 +9,7 @@ from sqlmodel import col
 from api.auth.caller import ADMINS, LEADING, Caller, StaffCaller
 from api.http.pagination import Order, Page, Paged
 from api.http.path import JobId
-from api.http.transaction import InUnit, Work, answer
+from api.http.transaction import InUnit, Work, respond
 from api.job_views import JobView
 from api.tickets.requests import CheckSla
 from api.tickets.visibility import find
@@ -48,14 +48,14 @@ async def list_jobs(unit: InUnit, _staff: StaffCaller, pager: Paged) -> Response
     async with unit.reading() as session:
         mine = sa.select(Job).where(col(Job.merchant_id) == session.merchant_id)
         rows, end = await pager.page(session, mine, Order(Job.created_at, Job.id, is_descending=True))
-    return pager.answer([shown(row) for row in rows], end)
+    return pager.respond([shown(row) for row in rows], end)
 
 
 @router.get("/jobs/{job_id}", response_model=JobView)
 async def get_job(job_id: JobId, unit: InUnit, _staff: StaffCaller) -> Response:
     unit.caller.require(LEADING)
     async with unit.reading() as session:
-        return answer(shown(await _visible(session, unit.caller, job_id)))
+        return respond(shown(await _visible(session, unit.caller, job_id)))
 
 
 async def _visible(session: TenantSession, caller: Caller, job_id: int) -> Job:
@@ -72,7 +72,7 @@ async def _visible(session: TenantSession, caller: Caller, job_id: int) -> Job:
 
 async def begun(work: Work, kind: JobKind, request: dict[str, object]) -> Response:
     job = await begin_job(work.session, kind, request, work.change)
-    return answer(shown(job), 202, {"Location": f"/v1/api/helpdesk/jobs/{job.id}"})
+    return respond(shown(job), 202, {"Location": f"/v1/api/helpdesk/jobs/{job.id}"})
 
 
 def shown(job: Job) -> JobView:
@@ -87,7 +87,7 @@ def _add(verb: str, word: Word) -> None:
         async def work(work: Work) -> Response:
             if (await _visible(work.session, work.caller, job_id)).kind is not JobKind.SLA_CHECK:
                 unit.caller.require(ADMINS)  # who may begin it may end it
-            return answer(shown(await word(work.session, job_id, work.change)))
+            return respond(shown(await word(work.session, job_id, work.change)))
 
         return await unit.write(work)
 

@@ -56,8 +56,8 @@ async def composed(settings: Settings) -> AsyncIterator[FastAPI]:
         database=database,
         keys=keys,
         verifier=TokenVerifier(keys, settings.identity_issuer, settings.identity_audience),
-        wake_relay=relay.wake,
-        engine_answers=lambda: engine.answers(client),
+        trigger_relay=relay.wake,
+        temporal_answers=lambda: engine.answers(client),
         now=lambda: datetime.now(UTC),
         signing_key=settings.signing_key.get_secret_value(),
     )

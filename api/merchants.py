@@ -12,7 +12,7 @@ from sqlmodel import col
 from api.auth.caller import ADMINS, Caller
 from api.errors import PreconditionFailed
 from api.http.path import MerchantId
-from api.http.transaction import InUnit, Work, answer, matches
+from api.http.transaction import InUnit, Work, matches, respond
 from api.tickets.requests import Name
 from api.tickets.responses import Id, View
 from models.db.session import TenantSession, locked
@@ -89,7 +89,7 @@ def _require_match(if_match: str | None, merchant: Merchant) -> None:
 
 def _answer(merchant: Merchant) -> Response:
     view = _view(merchant)
-    return answer(view, headers={"ETag": _etag(view)})
+    return respond(view, headers={"ETag": _etag(view)})
 
 
 def _view(merchant: Merchant) -> MerchantView:

@@ -11,8 +11,8 @@ from api.auth.caller import LEADING, Caller, StaffCaller
 from api.errors import Missing
 from api.http.pagination import Order, Page, Paged
 from api.http.path import NotificationId
-from api.http.transaction import InUnit, Work, answer
-from api.letter_views import letter_views
+from api.http.transaction import InUnit, Work, respond
+from api.notification_views import notification_views
 from api.tickets.responses import NotificationView
 from api.tickets.visibility import readable
 from models.notifications.delivery_log import replay
@@ -25,20 +25,20 @@ Wanted = Annotated[NotificationStatus | None, Query(description="only letters in
 
 
 @router.get("", response_model=Page[NotificationView])
-async def list_letters(unit: InUnit, _staff: StaffCaller, pager: Paged, status: Wanted = None) -> Response:
+async def list_notifications(unit: InUnit, _staff: StaffCaller, pager: Paged, status: Wanted = None) -> Response:
     """Newest first, for leads and admins."""
     unit.caller.require(LEADING)
-    letters = _readable(unit.caller)
+    notifications = _readable(unit.caller)
     if status is not None:
-        letters = letters.where(col(Notification.status) == status)
+        notifications = notifications.where(col(Notification.status) == status)
     async with unit.reading() as session:
-        rows, end = await pager.page(session, letters, Order(Notification.id, Notification.id, is_descending=True))
-        views = await letter_views(session, rows)
-    return pager.answer(views, end)
+        rows, end = await pager.page(session, notifications, Order(Notification.id, Notification.id, is_descending=True))
+        views = await notification_views(session, rows)
+    return pager.respond(views, end)
 
 
 @router.post("/{notification_id}/replay", response_model=NotificationView)
-async def replay_letter(notification_id: NotificationId, unit: InUnit) -> Response:
+async def replay_notification(notification_id: NotificationId, unit: InUnit) -> Response:
     """Five more tries for a letter that is dead or unknown, under the same Message-ID. Of two who replay it, one gets a 409."""
     if not unit.caller.is_staff:
         raise Missing  # a reporter sees no letters, not even that there are some
@@ -47,8 +47,8 @@ async def replay_letter(notification_id: NotificationId, unit: InUnit) -> Respon
     async def work(work: Work) -> Response:
         if (await work.session.execute(_readable(work.caller).where(col(Notification.id) == notification_id))).first() is None:
             raise Missing
-        letter = await replay(work.session, notification_id, work.change)
-        return answer((await letter_views(work.session, [letter]))[0])
+        notification = await replay(work.session, notification_id, work.change)
+        return respond((await notification_views(work.session, [notification]))[0])
 
     return await unit.write(work)
 

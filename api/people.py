@@ -8,7 +8,7 @@ from api.auth.caller import LEADING, StaffCaller
 from api.errors import Forbidden
 from api.http.pagination import Order, Page, Paged
 from api.http.path import AgentId
-from api.http.transaction import InUnit, Work, answer
+from api.http.transaction import InUnit, Work, respond
 from api.tickets.requests import SetAvailability
 from api.tickets.responses import AgentView, MeView
 from models.errors import NotFound
@@ -24,7 +24,7 @@ async def me(unit: InUnit) -> Response:
     async with unit.reading() as session:
         agent = await agent_with_sub(session, claims.sub) if unit.caller.is_staff else None
     shown = claims.model_dump(include={"sub", "name", "email"})
-    return answer(MeView(**shown, roles=sorted(claims.roles), merchant_id=unit.caller.merchant_id, agent_id=agent.id if agent else None))
+    return respond(MeView(**shown, roles=sorted(claims.roles), merchant_id=unit.caller.merchant_id, agent_id=agent.id if agent else None))
 
 
 @router.get("/agents", response_model=Page[AgentView])
@@ -32,7 +32,7 @@ async def list_agents(unit: InUnit, _staff: StaffCaller, pager: Paged) -> Respon
     async with unit.reading() as session:
         mine = sa.select(Agent).where(col(Agent.merchant_id) == session.merchant_id)
         rows, end = await pager.page(session, mine, Order(Agent.id, Agent.id))
-    return pager.answer([AgentView.model_validate(row) for row in rows], end)
+    return pager.respond([AgentView.model_validate(row) for row in rows], end)
 
 
 @router.get("/agents/{agent_id}", response_model=AgentView)
@@ -41,7 +41,7 @@ async def get_agent(agent_id: AgentId, unit: InUnit, _staff: StaffCaller) -> Res
         agent = await session.get(Agent, (session.merchant_id, agent_id))
     if agent is None:
         raise NotFound("agent")
-    return answer(AgentView.model_validate(agent))
+    return respond(AgentView.model_validate(agent))
 
 
 @router.put("/agents/{agent_id}/availability", response_model=AgentView)
@@ -55,6 +55,6 @@ async def put_availability(agent_id: AgentId, body: SetAvailability, unit: InUni
         if work.change.by.id != agent_id and unit.caller.claims.roles.isdisjoint(LEADING):
             raise Forbidden("An agent says this of himself only.")
         changed = await set_availability(work.session, agent_id, body.state, body.until, work.change)
-        return answer(AgentView.model_validate(changed))
+        return respond(AgentView.model_validate(changed))
 
     return await unit.write(work)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from api.auth.caller import LEADING
-from api.http.transaction import InUnit, answer
+from api.http.transaction import InUnit, respond
 from api.report_query import SlaQuery
 from api.report_views import QueuesView, QueueView, SlaFiguresView, SlaReportView
 from models.reports.queues import report_queues
@@ -31,7 +31,7 @@ async def report_on_queues(unit: InUnit) -> Response:
     unit.caller.require(LEADING)
     async with unit.reading() as session:
         queues = await report_queues(session, unit.context.now(), unit.caller.claims.organizer_ids)
-    return answer(QueuesView(data=[QueueView.model_validate(queue) for queue in queues]))
+    return respond(QueuesView(data=[QueueView.model_validate(queue) for queue in queues]))
 
 
 def _view(figures: Figures) -> SlaFiguresView:

@@ -13,7 +13,7 @@ from api.errors import Conflicting, Gone, Missing, Unprocessable
 from api.http import strict_json
 from api.http.idempotency import Once
 from api.http.problems import explain
-from api.http.transaction import answer
+from api.http.transaction import respond
 from api.survey_page import survey_page
 from api.tickets.requests import AnswerSurvey
 from api.tickets.responses import SurveyView
@@ -65,7 +65,7 @@ async def answer_one(token: Token, request: Request) -> Response:
                 raise (Conflicting if over.code == "survey_answered" else Gone)(over.detail, code=over.code) from None
         view = _view(asked._replace(survey=survey), context)
         if once:
-            await once.keep(session, answer(view), context.now())
+            await once.keep(session, respond(view), context.now())
     return _shown(request, view)
 
 
@@ -126,4 +126,4 @@ def _shown_again(request: Request, kept: Response) -> Response:
 def _shown(request: Request, view: SurveyView) -> Response:
     if "text/html" in request.headers.get("accept", ""):
         return survey_page(view)
-    return answer(view, headers={"Cache-Control": "no-store"})
+    return respond(view, headers={"Cache-Control": "no-store"})

@@ -2,7 +2,7 @@
 
 Refused
 ├── NotFound             nothing there, or nothing that this caller may see
-├── IllegalMove          the lifecycle does not allow it; names the states that it does
+├── IllegalTransition    the lifecycle does not allow it; names the states that it does
 ├── Conflict             somebody else was first, or the thing is not in a state for it
 └── Invalid              a reference or value in the request that only the database can judge
 """
@@ -26,7 +26,7 @@ class NotFound(Refused):
         super().__init__("not_found", f"There is no such {what}.")
 
 
-class IllegalMove(Refused):
+class IllegalTransition(Refused):
     def __init__(self, current: Status, wanted: str, allowed: Sequence[Status]) -> None:
         super().__init__("illegal_move", f"A ticket that is {current.value} can't be moved by '{wanted}'.")
         self.allowed = tuple(allowed)

@@ -6,6 +6,6 @@ No message carries personal data: ids, states, instants and numbers only.
 from pydantic import BaseModel, ConfigDict
 
 
-class Message(BaseModel):
+class Payload(BaseModel):
     # An older worker reads what a newer one wrote: what it does not know, it ignores.
     model_config = ConfigDict(frozen=True, extra="ignore")

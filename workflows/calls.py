@@ -7,7 +7,7 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import FailureError, is_cancelled_exception
 
-from models.payload import Message
+from models.payload import Payload
 
 _T = TypeVar("_T")
 _ONE_TRY = RetryPolicy(maximum_attempts=1)
@@ -18,7 +18,7 @@ class NotDone(Exception):
     """All tries on this worker failed. Nobody cancelled it: a cancellation is raised as it comes."""
 
 
-async def act(name: str, request: Message, answer: type[_T], summary: str) -> _T:
+async def act(name: str, request: Payload, answer: type[_T], summary: str) -> _T:
     """Do a short database write: at once on this worker, one event; if that fails, as a task of the server that is retried until it works.
 
     The second way costs six events more and shows the operator the last failure and the next try.
@@ -31,7 +31,7 @@ async def act(name: str, request: Message, answer: type[_T], summary: str) -> _T
 
 async def local(  # noqa: PLR0913 - the last three have the defaults of a short write
     name: str,
-    request: Message,
+    request: Payload,
     answer: type[_T],
     summary: str,
     *,
@@ -62,7 +62,7 @@ async def local(  # noqa: PLR0913 - the last three have the defaults of a short 
     return result
 
 
-async def until_it_works(name: str, request: Message, answer: type[_T], summary: str, *, one_try: timedelta) -> _T:
+async def until_it_works(name: str, request: Payload, answer: type[_T], summary: str, *, one_try: timedelta) -> _T:
     """As a task of the server, retried for ever; ``one_try`` is how long a try may take."""
     result: _T = await workflow.execute_activity(
         name,

@@ -9,7 +9,7 @@ from workflows.calls import until_it_works
 
 
 @workflow.defn(name=WORKFLOW)
-class RecalculationWorkflow:
+class JobWorkflow:
     """How far it is stands in the job's row, written with each batch: a crash, a pause or a new run goes on from there."""
 
     @workflow.init

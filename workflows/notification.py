@@ -6,7 +6,7 @@ from datetime import timedelta
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 
-from models.notifications.messages import DELIVER, TRY_SECONDS, WORKFLOW, DeliveryRef, Mailbag
+from models.notifications.messages import DELIVER, TRY_SECONDS, WORKFLOW, DeliveryBatch, DeliveryRef
 from workflows.calls import NotDone, local
 
 WAITED_ON_THE_WORKER = timedelta(seconds=2)
@@ -18,11 +18,11 @@ class DeliveryWorkflow:
     """The worker that has the workflow holds the conversations itself: no letter is a task that it would have to fetch."""
 
     @workflow.run
-    async def run(self, bag: Mailbag) -> list[str]:
+    async def run(self, bag: DeliveryBatch) -> list[str]:
         """Return how each letter ended: sent, unknown or dead; in the bag's order."""
         return await asyncio.gather(*(self._deliver(letter, bag) for letter in bag.letters))
 
-    async def _deliver(self, letter: DeliveryRef, bag: Mailbag) -> str:
+    async def _deliver(self, letter: DeliveryRef, bag: DeliveryBatch) -> str:
         summary = f"letter {letter.notification_id}: one conversation with the mail server"
         one_try = timedelta(seconds=TRY_SECONDS)
         try:
@@ -32,7 +32,7 @@ class DeliveryWorkflow:
             return "failed"
 
 
-def _tries(bag: Mailbag) -> RetryPolicy:
+def _tries(bag: DeliveryBatch) -> RetryPolicy:
     """Without a limit of its own: the delivery log counts the five tries, and gives the letter up in the transaction of the fifth.
 
     So neither a database that is away nor a worker that dies uses one up.

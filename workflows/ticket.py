@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from temporalio import workflow
 
-from models.tickets.messages import ADOPT, ASSIGN, ENRICH, MEET_DEADLINES, WORKFLOW, At, TicketFacts, TicketLife
+from models.tickets.messages import ADOPT, ASSIGN, ENRICH, RUN_DUE_DEADLINES, WORKFLOW, At, TicketFacts, TicketLife
 from models.tickets.search_attributes import LEVEL, SLA, STATUS
 from workflows.calls import NotDone, act, local
 from workflows.ui import card
@@ -26,7 +26,7 @@ class TicketWorkflow:
         await self._take_in()
         while not self._facts.has_ended:
             await self._news_or_next_deadline()
-            await self._meet_deadlines()
+            await self._run_due_deadlines()
             await self._continue_as_new_if_long()
         await workflow.wait_condition(workflow.all_handlers_finished)
 
@@ -72,12 +72,12 @@ class TicketWorkflow:
         if timer is not None and not self._facts.has_ended:  # the end of the workflow ends it too, at no event's cost
             timer.cancel()
 
-    async def _meet_deadlines(self) -> None:
+    async def _run_due_deadlines(self) -> None:
         due = [deadline for deadline in self._facts.deadlines if deadline.due_at <= workflow.now()]
         if not due or self._facts.has_ended:
             return
         version = self._facts.version
-        self.adopt(await act(MEET_DEADLINES, self._as_of_now(), TicketFacts, ", ".join(f"{d.kind} {d.key}".strip() for d in due)))
+        self.adopt(await act(RUN_DUE_DEADLINES, self._as_of_now(), TicketFacts, ", ".join(f"{d.kind} {d.key}".strip() for d in due)))
         if self._facts.version == version:
             workflow.logger.error("a deadline stays due although it was acted on")
             await self._wait_for_newer(version)

@@ -98,19 +98,19 @@ def compose(  # noqa: PLR0913 - a letter has that many parts, all named
     ``message_id`` and ``thread_id`` are of the form ``<left@right>``. ``Auto-Submitted`` (RFC 3834) keeps other machines from answering.
     Raises ``PermanentFailure`` for an impossible address and ``ValueError`` for an id of another form.
     """
-    letter = EmailMessage(_POLICY)
-    letter["From"] = _mailbox("", sender)
-    letter["To"] = _mailbox(recipient_name, recipient_address)
-    letter["Subject"] = line(rendered.subject, MAX_SUBJECT)
-    letter["Date"] = format_datetime(sent_at or datetime.now(UTC))
-    letter["Message-ID"] = _checked(message_id)
+    notification = EmailMessage(_POLICY)
+    notification["From"] = _mailbox("", sender)
+    notification["To"] = _mailbox(recipient_name, recipient_address)
+    notification["Subject"] = line(rendered.subject, MAX_SUBJECT)
+    notification["Date"] = format_datetime(sent_at or datetime.now(UTC))
+    notification["Message-ID"] = _checked(message_id)
     if thread_id is not None:
-        letter["In-Reply-To"] = letter["References"] = _checked(thread_id)
-    letter["Auto-Submitted"] = "auto-generated"
-    letter["X-Auto-Response-Suppress"] = "All"
-    letter.set_content(_storable(rendered.text), cte="quoted-printable")
-    letter.add_alternative(_storable(rendered.html), subtype="html", cte="quoted-printable")
-    return letter
+        notification["In-Reply-To"] = notification["References"] = _checked(thread_id)
+    notification["Auto-Submitted"] = "auto-generated"
+    notification["X-Auto-Response-Suppress"] = "All"
+    notification.set_content(_storable(rendered.text), cte="quoted-printable")
+    notification.add_alternative(_storable(rendered.html), subtype="html", cte="quoted-printable")
+    return notification
 
 
 def line(text: str, limit: int) -> str:

@@ -80,7 +80,7 @@ class Receipt:
 
 
 async def converse(
-    server: SmtpServer, letter: EmailMessage, sender: str, recipient: str, *, before_data: Callable[[], Awaitable[None]]
+    server: SmtpServer, notification: EmailMessage, sender: str, recipient: str, *, before_data: Callable[[], Awaitable[None]]
 ) -> Receipt:
     """Hand in one letter for one recipient.
 
@@ -89,7 +89,7 @@ async def converse(
     ``DeliveryFailed``.
     """
     talk = _Conversation(server, on_the_wire(sender), on_the_wire(recipient))
-    text = talk.flatten(letter)
+    text = talk.flatten(notification)
     try:
         await talk.introduce()
         await talk.address(len(text))
@@ -126,9 +126,9 @@ class _Conversation:
     def _is_international(self) -> bool:
         return not (self._sender.isascii() and self._recipient.isascii())
 
-    def flatten(self, letter: EmailMessage) -> bytes:
+    def flatten(self, notification: EmailMessage) -> bytes:
         """Make the octets that DATA sends: lines end in CRLF, a leading dot is doubled (RFC 5321, section 4.5.2)."""
-        text = re.sub(rb"\r\n|\r|\n", b"\r\n", letter.as_bytes(policy=email.policy.SMTPUTF8 if self._is_international else _ASCII))
+        text = re.sub(rb"\r\n|\r|\n", b"\r\n", notification.as_bytes(policy=email.policy.SMTPUTF8 if self._is_international else _ASCII))
         return re.sub(rb"(?m)^\.", b"..", text if text.endswith(b"\r\n") else text + b"\r\n")
 
     async def introduce(self) -> None:

@@ -43,15 +43,15 @@ class Once:
             raise Unprocessable(detail, code="idempotency_key_reused")
         return Response(row.body, row.status, headers=row.headers | {"Idempotent-Replayed": "true"}, media_type="application/json")
 
-    async def keep(self, session: TenantSession, answer: Response, now: datetime) -> None:
-        headers = {name: value for name in ("location", "etag") if (value := answer.headers.get(name))}
-        body = bytes(answer.body).decode()
+    async def keep(self, session: TenantSession, respond: Response, now: datetime) -> None:
+        headers = {name: value for name in ("location", "etag") if (value := respond.headers.get(name))}
+        body = bytes(respond.body).decode()
         session.insert(
             IdempotencyKey(
                 merchant_id=self.merchant_id,
                 scope=self.scope,
                 request_hash=self.request_hash,
-                status=answer.status_code,
+                status=respond.status_code,
                 headers=headers,
                 body=body,
                 created_at=now,

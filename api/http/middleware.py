@@ -52,27 +52,27 @@ class Edge:
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
         request_id = scope["request_id"] = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(12)
-        started, answer = time.perf_counter(), _Answer(send, request_id)
+        started, respond = time.perf_counter(), _Answer(send, request_id)
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:
-                await self._serve(scope, headers, receive, answer)
+                await self._serve(scope, headers, receive, respond)
             finally:
-                _note(scope, answer.status or GONE, time.perf_counter() - started)
+                _note(scope, respond.status or GONE, time.perf_counter() - started)
 
-    async def _serve(self, scope: Scope, headers: Headers, receive: Receive, answer: _Answer) -> None:
+    async def _serve(self, scope: Scope, headers: Headers, receive: Receive, respond: _Answer) -> None:
         try:
             if scope["method"] in _WITH_BODY:
                 receive = await _bounded(headers, receive)
-            await self._app(scope, receive, answer)
+            await self._app(scope, receive, respond)
         except _Gone:
             return  # half a request is none: the app does not see it, and nobody is there to be answered
         except ApiError as error:  # the body's: the app answers its own
-            await _refuse(error, scope, receive, answer)
+            await _refuse(error, scope, receive, respond)
         except Exception as error:
             failure = of_failure(error)
-            if answer.status is not None:
+            if respond.status is not None:
                 raise  # in the midst of an answer: the server cuts it off
-            await problem(failure, path=scope["path"], request_id=scope["request_id"])(scope, receive, answer)
+            await problem(failure, path=scope["path"], request_id=scope["request_id"])(scope, receive, respond)
 
 
 def _note(scope: Scope, status: int, seconds: float) -> None:

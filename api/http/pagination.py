@@ -13,7 +13,7 @@ from sqlalchemy import Select
 from api.auth.caller import AnyCaller
 from api.context import Context
 from api.errors import Unprocessable
-from api.http.transaction import answer
+from api.http.transaction import respond
 from api.tickets.responses import View
 from models.db.session import TenantSession
 from models.platform import signed_links as links
@@ -72,13 +72,13 @@ class Pager:
         has_more = len(found) > self.limit
         return shown, PageEnd(has_more=has_more, next=self._cursor(shown[-1], order) if has_more else None)
 
-    def answer(self, shown: Sequence[View], end: PageEnd) -> Response:
+    def respond(self, shown: Sequence[View], end: PageEnd) -> Response:
         """The page, with the address of the next one as a link (RFC 8288)."""
         page: Page[View] = Page(data=list(shown), page=end)
         if end.next is None:
-            return answer(page)
+            return respond(page)
         url = self._url.include_query_params(after=end.next)
-        return answer(page, headers={"Link": f'<{url.path}?{url.query}>; rel="next"'})
+        return respond(page, headers={"Link": f'<{url.path}?{url.query}>; rel="next"'})
 
     def _cursor(self, row: Any, order: Order) -> str:
         value = getattr(row, order.column.key)

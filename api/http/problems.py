@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from api.auth.jwks import KeysUnavailable
 from api.errors import ApiError, Conflicting, Missing, Unavailable, Unprocessable
 from models.db.session import is_passing
-from models.errors import Conflict, IllegalMove, Invalid, NotFound, Refused
+from models.errors import Conflict, IllegalTransition, Invalid, NotFound, Refused
 
 MEDIA_TYPE = "application/problem+json"
 _ENTITY = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
@@ -57,7 +57,7 @@ def translate(error: Refused) -> ApiError:
     """An operation's refusal as an answer."""
     if isinstance(error, NotFound):
         return Missing(error.detail)
-    if isinstance(error, IllegalMove):
+    if isinstance(error, IllegalTransition):
         return Conflicting(error.detail, code=error.code, allowedTransitions=list(error.allowed))
     if isinstance(error, Invalid):
         return Unprocessable(error.detail, errors=[{"pointer": error.pointer, "code": error.code, "detail": error.detail}])

@@ -17,7 +17,7 @@ from api.tickets.present import present
 from api.tickets.visibility import find, readable, readable_with_deleted
 from models.audit import Change
 from models.db.session import TenantSession
-from models.tickets.aggregate import Case
+from models.tickets.aggregate import TicketAggregate
 from models.tickets.repository import changing, changing_both
 from models.tickets.tables import Ticket
 
@@ -31,7 +31,7 @@ class Work:
         self.change = change
         self._if_match = if_match
 
-    def case(self, ticket_id: int) -> AbstractAsyncContextManager[Case]:
+    def case(self, ticket_id: int) -> AbstractAsyncContextManager[TicketAggregate]:
         """The ticket, if the caller may see it, locked; written at the end.
 
         Raises:
@@ -39,18 +39,18 @@ class Work:
         """
         return self._one(readable(self.caller).where(col(Ticket.id) == ticket_id))
 
-    def case_even_deleted(self, ticket_id: int) -> AbstractAsyncContextManager[Case]:
+    def case_even_deleted(self, ticket_id: int) -> AbstractAsyncContextManager[TicketAggregate]:
         """The same, whether it is deleted or not."""
         return self._one(readable_with_deleted(self.caller).where(col(Ticket.id) == ticket_id))
 
     @asynccontextmanager
-    async def _one(self, tickets: Select[Ticket]) -> AsyncIterator[Case]:
+    async def _one(self, tickets: Select[Ticket]) -> AsyncIterator[TicketAggregate]:
         async with changing(self.session, tickets, self.change) as case:
-            await self._require_match(case.ticket)
+            await self._require_match(case.row)
             yield case
 
     @asynccontextmanager
-    async def both(self, ticket_id: int, other_id: int) -> AsyncIterator[list[Case]]:
+    async def both(self, ticket_id: int, other_id: int) -> AsyncIterator[list[TicketAggregate]]:
         """The same for two tickets; If-Match is about the first. Of the second an admin finds a deleted one too."""
         is_there = col(Ticket.deleted_at).is_(None)
         tickets = readable_with_deleted(self.caller)
@@ -59,16 +59,16 @@ class Work:
         else:
             tickets = tickets.where(is_there | (col(Ticket.id) == other_id))
         async with changing_both(self.session, tickets, (ticket_id, other_id), self.change) as cases:
-            await self._require_match(cases[0].ticket)
+            await self._require_match(cases[0].row)
             yield cases
 
     def is_stale(self, version: int) -> bool:
         """Whether the caller's If-Match, if he sent one, is for another version than this, the current one."""
         return self._if_match is not None and not matches(self._if_match, etag(version))
 
-    async def ticket(self, case: Case, status: int = 200) -> Response:
+    async def ticket(self, case: TicketAggregate, status: int = 200) -> Response:
         """The ticket as it now stands, with its ETag. To be asked for after the case was written."""
-        return await ticket_answer(self.session, self.caller, case.ticket, status)
+        return await ticket_answer(self.session, self.caller, case.row, status)
 
     async def _require_match(self, ticket: Ticket) -> None:
         if self.is_stale(ticket.version):
@@ -97,14 +97,14 @@ class Unit:
         """Do ``work`` in one transaction, at most once for each Idempotency-Key."""
         once, now = await self._once(), self.context.now()
         async with self.context.database.writing(self.caller.merchant_id) as session:
-            if once and (answer := await once.stored(session, now)):
-                return answer
+            if once and (respond := await once.stored(session, now)):
+                return respond
             change = Change(by=await self.caller.actor(session), at=now, request_id=self.request.scope["request_id"])
-            answer = await work(Work(session, self.caller, change, self.request.headers.get("if-match")))
+            respond = await work(Work(session, self.caller, change, self.request.headers.get("if-match")))
             if once:
-                await once.keep(session, answer, now)
-        self.context.wake_relay()
-        return answer
+                await once.keep(session, respond, now)
+        self.context.trigger_relay()
+        return respond
 
     async def require_staff(self, ticket_id: int) -> None:
         """A reporter's own ticket is there, but not his to change (403); another's is not there at all (404)."""
@@ -128,10 +128,10 @@ async def ticket_answer(session: TenantSession, caller: Caller, ticket: Ticket, 
     headers = {"ETag": etag(ticket.version)}
     if status == 201:
         headers["Location"] = f"/v1/api/helpdesk/tickets/{ticket.id}"
-    return answer(view, status, headers)
+    return respond(view, status, headers)
 
 
-def answer(view: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def respond(view: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     return Response(view.model_dump_json(by_alias=True), status, headers=dict(headers or {}), media_type="application/json")
 
 

@@ -8,14 +8,14 @@ from fastapi import APIRouter, Response
 
 from api.auth.caller import StaffCaller
 from api.errors import Unprocessable
-from api.http.transaction import InUnit, answer
+from api.http.transaction import InUnit, respond
 from api.sla.requests import PreviewCalendar
 from api.sla.responses import DueView, ElapsedView
 from models.errors import Invalid, NotFound
 from models.sla.calendar import Calendar, HorizonExceeded, advance, elapsed
 from models.sla.configuration import current
 from models.sla.reach import IN_SIGHT
-from models.sla.tables import RuleKind
+from models.sla.tables import ConfigurationKind
 
 router = APIRouter(tags=["rules"])
 RANGE = IN_SIGHT
@@ -27,16 +27,16 @@ async def preview_calendar(body: PreviewCalendar, unit: InUnit, _staff: StaffCal
     """Try a calendar, or one that exists, over at most two years: {start, seconds} gives dueAt, {start, end} gives elapsedSeconds."""
     calendar = body.calendar or await _stored(unit, body.calendar_id or 0)
     # A new calendar's open hours are laid out first, for up to two years: that is done beside the event loop.
-    return answer(await asyncio.to_thread(_computed, calendar, body))
+    return respond(await asyncio.to_thread(_computed, calendar, body))
 
 
 async def _stored(unit: InUnit, calendar_id: int) -> Calendar:
     async with unit.reading() as session:
         try:
-            rule = await current(session, RuleKind.CALENDAR, calendar_id)
+            configuration = await current(session, ConfigurationKind.CALENDAR, calendar_id)
         except NotFound:
             raise Invalid("unknown_calendar", "There is no such calendar.", "/calendarId") from None
-    return Calendar.model_validate(rule.definition)
+    return Calendar.model_validate(configuration.definition)
 
 
 def _computed(calendar: Calendar, asked: PreviewCalendar) -> DueView | ElapsedView:

@@ -6,30 +6,30 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Response
 
 from api.auth.caller import AdminCaller
-from api.http.transaction import InUnit, Work, answer
+from api.http.transaction import InUnit, Work, respond
 from api.job_views import JobView
 from api.jobs import begun
+from api.sla.configuration import KINDS, Kind, id_of
+from api.sla.forecast import forecast_view
 from api.sla.preview_requests import Preview, Proposal, ProposedPolicy, SampleBody
-from api.sla.prospect import prospect_view
-from api.sla.responses import ProspectView
-from api.sla.rules import KINDS, Kind, id_of
+from api.sla.responses import ForecastView
 from models.jobs.tables import JobKind
 from models.sla.configuration import Definition, current, require_sound
-from models.sla.forecast import prospect
-from models.sla.rulebook import UNBORN, Rulebook, rulebook
-from models.sla.tables import RuleKind
+from models.sla.forecast import forecast
+from models.sla.rulebook import PROPOSED, Rulebook, rulebook
+from models.sla.tables import ConfigurationKind
 
 router = APIRouter(tags=["rules"])
 _proposal: Any = Proposal
 _ABOUT: dict[str, Any] = {
     "status_code": 202,
     "response_model": JobView,
-    "responses": {200: {"model": ProspectView, "description": "With `ticketSample`: which policy would be its, and when what is due"}},
+    "responses": {200: {"model": ForecastView, "description": "With `ticketSample`: which policy would be its, and when what is due"}},
 }
 
 
 def _add(of: Kind) -> None:
-    rule_id_of = id_of(of)
+    configuration_id_of = id_of(of)
     body_of: Any = _proposal[of.body]  # known at run time only
 
     @router.post(
@@ -39,12 +39,12 @@ def _add(of: Kind) -> None:
         **_ABOUT,
     )
     async def preview(
-        rule_id: Annotated[int, Depends(rule_id_of)],
+        configuration_id: Annotated[int, Depends(configuration_id_of)],
         unit: InUnit,
         _admin: AdminCaller,
         body: body_of | None = None,
     ) -> Response:
-        return await _tried(unit, of.kind, rule_id, body or Preview(), body.definition if body else None)
+        return await _tried(unit, of.kind, configuration_id, body or Preview(), body.definition if body else None)
 
 
 @router.post(
@@ -54,14 +54,14 @@ def _add(of: Kind) -> None:
     **_ABOUT,
 )
 async def preview_new_policy(body: ProposedPolicy, unit: InUnit, _admin: AdminCaller) -> Response:
-    return await _tried(unit, RuleKind.POLICY, UNBORN, body, body.definition)
+    return await _tried(unit, ConfigurationKind.POLICY, PROPOSED, body, body.definition)
 
 
-async def _tried(unit: InUnit, kind: RuleKind, rule_id: int, body: Preview, proposed: Definition | None) -> Response:
+async def _tried(unit: InUnit, kind: ConfigurationKind, configuration_id: int, body: Preview, proposed: Definition | None) -> Response:
     async def work(work: Work) -> Response:
         if body.ticket_sample is not None:
-            return await _foretold(work, kind, rule_id, body.ticket_sample, proposed)
-        request = await _request(work, kind, rule_id, proposed)
+            return await _forecast(work, kind, configuration_id, body.ticket_sample, proposed)
+        request = await _request(work, kind, configuration_id, proposed)
         if body.filter is not None:
             request["filter"] = body.filter.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         return await begun(work, JobKind.PREVIEW, request)
@@ -69,31 +69,33 @@ async def _tried(unit: InUnit, kind: RuleKind, rule_id: int, body: Preview, prop
     return await unit.write(work)
 
 
-async def _request(work: Work, kind: RuleKind, rule_id: int, proposed: Definition | None) -> dict[str, object]:
+async def _request(work: Work, kind: ConfigurationKind, configuration_id: int, proposed: Definition | None) -> dict[str, object]:
     request: dict[str, object] = {"rule": kind}
-    if rule_id != UNBORN:
-        request |= {"ruleId": str(rule_id), "version": (await current(work.session, kind, rule_id)).version}
+    if configuration_id != PROPOSED:
+        request |= {"ruleId": str(configuration_id), "version": (await current(work.session, kind, configuration_id)).version}
     if proposed is not None:
-        request["definition"] = await _sound(work, rule_id, proposed)
+        request["definition"] = await _sound(work, configuration_id, proposed)
     return request
 
 
-async def _foretold(work: Work, kind: RuleKind, rule_id: int, sample: SampleBody, proposed: Definition | None) -> Response:
+async def _forecast(
+    work: Work, kind: ConfigurationKind, configuration_id: int, sample: SampleBody, proposed: Definition | None
+) -> Response:
     """A proposed calendar is laid out beside the event loop."""
-    book, opened_at = await _book(work, kind, rule_id, proposed), sample.created_at or work.change.at
-    return answer(prospect_view(await asyncio.to_thread(prospect, book, sample, opened_at), opened_at))
+    book, opened_at = await _book(work, kind, configuration_id, proposed), sample.created_at or work.change.at
+    return respond(forecast_view(await asyncio.to_thread(forecast, book, sample, opened_at), opened_at))
 
 
-async def _book(work: Work, kind: RuleKind, rule_id: int, proposed: Definition | None) -> Rulebook:
-    if rule_id != UNBORN:
-        await current(work.session, kind, rule_id)
+async def _book(work: Work, kind: ConfigurationKind, configuration_id: int, proposed: Definition | None) -> Rulebook:
+    if configuration_id != PROPOSED:
+        await current(work.session, kind, configuration_id)
     book = await rulebook(work.session)
-    return book if proposed is None else book.proposing(kind, rule_id, await _sound(work, rule_id, proposed))
+    return book if proposed is None else book.proposing(kind, configuration_id, await _sound(work, configuration_id, proposed))
 
 
-async def _sound(work: Work, rule_id: int, proposed: Definition) -> dict[str, Any]:
+async def _sound(work: Work, configuration_id: int, proposed: Definition) -> dict[str, Any]:
     """What may be published, as it would be stored."""
-    await require_sound(work.session, proposed, work.change.at, rule_id=rule_id, place="/definition")
+    await require_sound(work.session, proposed, work.change.at, configuration_id=configuration_id, place="/definition")
     return proposed.model_dump(mode="json", by_alias=True)
 
 

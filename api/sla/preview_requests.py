@@ -6,7 +6,7 @@ from pydantic import BaseModel, BeforeValidator, Field, PlainSerializer, model_v
 
 from api.sla.requests import Category, OurInstant, PolicyBody
 from api.tickets.requests import Id, Tag, Tags
-from models.sla.forecast import Sample
+from models.sla.forecast import TicketSample
 from models.tickets.filter import Filter
 from models.tickets.lifecycle import Priority, Status
 from models.value import Value
@@ -34,7 +34,7 @@ class FilterBody(Filter):
     tag: Annotated[tuple[Tag, ...], Field(max_length=50), _Several] = ()
 
 
-class SampleBody(Sample):
+class SampleBody(TicketSample):
     """A ticket that is only thought of, opened at `createdAt` (now unless given)."""
 
     category: Category | None = None

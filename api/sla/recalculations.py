@@ -8,7 +8,7 @@ from api.auth.caller import AdminCaller
 from api.http.transaction import InUnit, Work
 from api.job_views import JobView
 from api.jobs import begun
-from api.sla.rules import KINDS, Kind, id_of
+from api.sla.configuration import KINDS, Kind, id_of
 from models.jobs.tables import JobKind
 from models.sla.configuration import held
 
@@ -16,7 +16,7 @@ router = APIRouter(tags=["rules"])
 
 
 def _add(of: Kind) -> None:
-    rule_id_of = id_of(of)
+    configuration_id_of = id_of(of)
 
     @router.post(
         f"{of.path}/{{{of.kind}_id}}/recalculations",
@@ -25,10 +25,10 @@ def _add(of: Kind) -> None:
         response_model=JobView,
         summary="Move every open ticket that it concerns to the newest version: what was spent stays spent",
     )
-    async def recalculate(rule_id: Annotated[int, Depends(rule_id_of)], unit: InUnit, _admin: AdminCaller) -> Response:
+    async def recalculate(configuration_id: Annotated[int, Depends(configuration_id_of)], unit: InUnit, _admin: AdminCaller) -> Response:
         async def work(work: Work) -> Response:
-            newest = await held(work.session, of.kind, rule_id)
-            return await begun(work, JobKind.RECALCULATION, {"rule": of.kind, "ruleId": str(rule_id), "version": newest.version})
+            newest = await held(work.session, of.kind, configuration_id)
+            return await begun(work, JobKind.RECALCULATION, {"rule": of.kind, "ruleId": str(configuration_id), "version": newest.version})
 
         return await unit.write(work)
 

@@ -7,7 +7,7 @@ from models.audit import Actor, ActorKind
 from models.sla.calendar import Holiday, Weekly
 from models.sla.ladder import Rung
 from models.sla.policy import Metric, OnReopen, PauseOn, Targets
-from models.sla.tables import Rule
+from models.sla.tables import ConfigurationVersion
 from models.tickets.lifecycle import Priority
 
 
@@ -17,7 +17,7 @@ class ActorView(View):
     name: str
 
 
-class RuleView(View):
+class ConfigurationView(View):
     """One version of a rule, and who published it."""
 
     id: Id
@@ -27,7 +27,7 @@ class RuleView(View):
     created_by: ActorView
 
 
-class CalendarView(RuleView):
+class CalendarView(ConfigurationView):
     time_zone: str
     weekly: Weekly
     holidays: tuple[Holiday, ...]
@@ -42,7 +42,7 @@ class MatchView(View):
     tags: tuple[str, ...]
 
 
-class PolicyView(RuleView):
+class PolicyView(ConfigurationView):
     position: int
     match: MatchView
     calendar_id: Id
@@ -54,7 +54,7 @@ class PolicyView(RuleView):
     survey_after_seconds: int | None
 
 
-class LadderView(RuleView):
+class LadderView(ConfigurationView):
     rungs: tuple[Rung, ...]
 
 
@@ -83,7 +83,7 @@ class RungDueView(View):
     due_at: datetime
 
 
-class PromisedView(View):
+class ForecastClockView(View):
     """Counted from `createdAt`, also the next response; ``dueAt`` is null if the clock stands still in a new ticket."""
 
     metric: Metric
@@ -93,14 +93,22 @@ class PromisedView(View):
     rungs: list[RungDueView]
 
 
-class ProspectView(View):
+class ForecastView(View):
     """What a ticket like the sample would be promised; without a policy nothing."""
 
     created_at: datetime
     policy: ChosenView | None
-    promised: list[PromisedView]
+    promised: list[ForecastClockView]
 
 
-def shown(rule: Rule, view: type[RuleView]) -> RuleView:
-    by = ActorView.model_validate(Actor.of_text(rule.created_by))
-    return view.model_validate({**rule.definition, "id": rule.id, "version": rule.version, "createdAt": rule.created_at, "createdBy": by})
+def shown(configuration: ConfigurationVersion, view: type[ConfigurationView]) -> ConfigurationView:
+    by = ActorView.model_validate(Actor.of_text(configuration.created_by))
+    return view.model_validate(
+        {
+            **configuration.definition,
+            "id": configuration.id,
+            "version": configuration.version,
+            "createdAt": configuration.created_at,
+            "createdBy": by,
+        }
+    )

@@ -11,22 +11,22 @@ from api.auth.caller import Caller
 from api.errors import Forbidden, Missing
 from api.http.pagination import Order, Page, Paged
 from api.http.path import TicketId
-from api.http.transaction import InUnit, Work, answer
+from api.http.transaction import InUnit, Work, respond
 from api.tickets.merged import GoesOn, require_home
 from api.tickets.requests import Note, Reply
-from api.tickets.responses import MessageView
+from api.tickets.responses import CommentView
 from api.tickets.visibility import of_ticket, readable
-from models.tickets.aggregate import Case
+from models.tickets.aggregate import TicketAggregate
 from models.tickets.comments import needs_follow_up, note, reply
 from models.tickets.open import open_follow_up
 from models.tickets.repository import changing
-from models.tickets.tables import Message, MessageKind, Ticket
+from models.tickets.tables import Comment, CommentKind, Ticket
 
 router = APIRouter(prefix="/tickets/{ticket_id}", tags=["conversation"])
-Opening = Callable[[Work, int], AbstractAsyncContextManager[Case]]
+Opening = Callable[[Work, int], AbstractAsyncContextManager[TicketAggregate]]
 
 
-@router.post("/messages", status_code=201, response_model=MessageView)
+@router.post("/messages", status_code=201, response_model=CommentView)
 async def write_reply(ticket_id: TicketId, body: Reply, unit: InUnit) -> Response:
     """A public reply, and with ``status`` a move after it. A reporter's reply reopens.
 
@@ -44,32 +44,32 @@ async def write_reply(ticket_id: TicketId, body: Reply, unit: InUnit) -> Respons
             opening, ticket_id = _there, merged.ticket_id
 
 
-@router.get("/messages", response_model=Page[MessageView])
+@router.get("/messages", response_model=Page[CommentView])
 async def list_messages(ticket_id: TicketId, unit: InUnit, pager: Paged) -> Response:
     """Oldest first: for a reporter the public replies, for the staff the notes as well."""
-    kinds = list(MessageKind) if unit.caller.is_staff else [MessageKind.REPLY]
+    kinds = list(CommentKind) if unit.caller.is_staff else [CommentKind.REPLY]
     return await _list(unit, ticket_id, kinds, pager)
 
 
-@router.post("/notes", status_code=201, response_model=MessageView)
+@router.post("/notes", status_code=201, response_model=CommentView)
 async def write_note(ticket_id: TicketId, body: Note, unit: InUnit) -> Response:
     _require_staff(unit.caller)
 
     async def work(work: Work) -> Response:
         async with work.case(ticket_id) as case:
             message = await note(case, body.body)
-        return answer(_view(message), 201)
+        return respond(_view(message), 201)
 
     return await unit.write(work)
 
 
-@router.get("/notes", response_model=Page[MessageView])
+@router.get("/notes", response_model=Page[CommentView])
 async def list_notes(ticket_id: TicketId, unit: InUnit, pager: Paged) -> Response:
     _require_staff(unit.caller)
-    return await _list(unit, ticket_id, [MessageKind.NOTE], pager)
+    return await _list(unit, ticket_id, [CommentKind.NOTE], pager)
 
 
-def _there(work: Work, ticket_id: int) -> AbstractAsyncContextManager[Case]:
+def _there(work: Work, ticket_id: int) -> AbstractAsyncContextManager[TicketAggregate]:
     """The ticket that goes on, or the one that this was merged into meanwhile. If-Match was about the one that the client named."""
     return changing(work.session, readable(work.caller).where(col(Ticket.id) == ticket_id), work.change)
 
@@ -77,12 +77,12 @@ def _there(work: Work, ticket_id: int) -> AbstractAsyncContextManager[Case]:
 async def _say(work: Work, opening: Opening, ticket_id: int, body: Reply) -> Response:
     async with opening(work, ticket_id) as case:
         if work.change.by.is_reporter:
-            await require_home(work, case.ticket)
+            await require_home(work, case.row)
         message = None if needs_follow_up(case) else await reply(case, body.body, body.status)
     if message is None:
-        follow_up = await open_follow_up(work.session, case.ticket, body.body, work.change)
-        return answer(_opening(follow_up, body.body, work), 201, {"Location": f"/v1/api/helpdesk/tickets/{follow_up.id}"})
-    return answer(_view(message), 201)
+        follow_up = await open_follow_up(work.session, case.row, body.body, work.change)
+        return respond(_opening(follow_up, body.body, work), 201, {"Location": f"/v1/api/helpdesk/tickets/{follow_up.id}"})
+    return respond(_view(message), 201)
 
 
 def _require_staff(caller: Caller) -> None:
@@ -91,21 +91,21 @@ def _require_staff(caller: Caller) -> None:
         raise Missing
 
 
-async def _list(unit: InUnit, ticket_id: int, kinds: list[MessageKind], pager: Paged) -> Response:
+async def _list(unit: InUnit, ticket_id: int, kinds: list[CommentKind], pager: Paged) -> Response:
     async with unit.ticket(ticket_id) as (session, ticket):
-        messages = of_ticket(Message, ticket).where(col(Message.kind).in_(kinds))
-        rows, end = await pager.page(session, messages, Order(Message.created_at, Message.id))
-    return pager.answer([_view(row) for row in rows], end)
+        messages = of_ticket(Comment, ticket).where(col(Comment.kind).in_(kinds))
+        rows, end = await pager.page(session, messages, Order(Comment.created_at, Comment.id))
+    return pager.respond([_view(row) for row in rows], end)
 
 
-def _view(message: Message) -> MessageView:
+def _view(message: Comment) -> CommentView:
     author = {"kind": message.author_kind, "id": str(message.author_id) if message.author_id else None, "name": message.author_name}
     shown = message.model_dump(include={"id", "ticket_id", "kind", "body", "created_at"})
-    return MessageView(**shown, author=author)
+    return CommentView(**shown, author=author)
 
 
-def _opening(follow_up: Ticket, body: str, work: Work) -> MessageView:
+def _opening(follow_up: Ticket, body: str, work: Work) -> CommentView:
     """The message became the description of the follow-up."""
     by = work.change.by
     author = {"kind": by.kind.value, "id": str(by.id), "name": by.name}
-    return MessageView(id=follow_up.id, ticket_id=follow_up.id, kind=MessageKind.REPLY, author=author, body=body, created_at=work.change.at)
+    return CommentView(id=follow_up.id, ticket_id=follow_up.id, kind=CommentKind.REPLY, author=author, body=body, created_at=work.change.at)

@@ -8,8 +8,8 @@ from sqlmodel import col
 
 from api.http.pagination import Order, Page, Paged
 from api.http.path import TicketId
-from api.http.transaction import InUnit, answer
-from api.letter_views import letter_views
+from api.http.transaction import InUnit, respond
+from api.notification_views import notification_views
 from api.tickets.responses import ContextView, CycleView, EscalationView, EventView, NotificationView, SegmentView
 from api.tickets.timeline import IN_ORDER, next_of_each_clock, segments
 from api.tickets.visibility import of_ticket
@@ -17,7 +17,7 @@ from models.notifications.tables import Notification
 from models.sla.calendar import Calendar
 from models.sla.clock import settle, used
 from models.sla.policy import Metric
-from models.sla.rulebook import rules_of
+from models.sla.rulebook import configuration_of
 from models.sla.tables import Escalation, LedgerEntry, SlaClock
 from models.tickets.aggregate import clock_of
 from models.tickets.tables import Event
@@ -31,7 +31,7 @@ async def list_events(ticket_id: TicketId, unit: InUnit, pager: Paged) -> Respon
     await unit.require_staff(ticket_id)
     async with unit.ticket(ticket_id) as (session, ticket):
         rows, end = await pager.page(session, of_ticket(Event, ticket), Order(Event.sequence, Event.id))
-    return pager.answer([_event(row) for row in rows], end)
+    return pager.respond([_event(row) for row in rows], end)
 
 
 @router.get("/escalations", response_model=Page[EscalationView])
@@ -39,17 +39,17 @@ async def list_escalations(ticket_id: TicketId, unit: InUnit, pager: Paged) -> R
     await unit.require_staff(ticket_id)
     async with unit.ticket(ticket_id) as (session, ticket):
         rows, end = await pager.page(session, of_ticket(Escalation, ticket), Order(Escalation.taken_at, Escalation.id))
-    return pager.answer([EscalationView.model_validate(row) for row in rows], end)
+    return pager.respond([EscalationView.model_validate(row) for row in rows], end)
 
 
 @router.get("/notifications", response_model=Page[NotificationView])
-async def list_notifications(ticket_id: TicketId, unit: InUnit, pager: Paged) -> Response:
+async def list_ticket_notifications(ticket_id: TicketId, unit: InUnit, pager: Paged) -> Response:
     """Every letter about this ticket, with each try to deliver it."""
     await unit.require_staff(ticket_id)
     async with unit.ticket(ticket_id) as (session, ticket):
         rows, end = await pager.page(session, of_ticket(Notification, ticket), Order(Notification.created_at, Notification.id))
-        views = await letter_views(session, rows)
-    return pager.answer(views, end)
+        views = await notification_views(session, rows)
+    return pager.respond(views, end)
 
 
 @router.get("/sla", response_model=Page[CycleView])
@@ -63,10 +63,10 @@ async def show_sla(
     await unit.require_staff(ticket_id)
     now = unit.context.now()
     async with unit.ticket(ticket_id) as (session, ticket):
-        calendar = (await rules_of(session, ticket)).calendar
+        calendar = (await configuration_of(session, ticket)).calendar
         clocks = of_ticket(SlaClock, ticket).where(*([] if metric is None else [col(SlaClock.metric) == metric]))
         rows, end = await pager.page(session, clocks, Order(SlaClock.metric, SlaClock.cycle))
-    return pager.answer([_cycle(row, now, calendar) for row in rows], end)
+    return pager.respond([_cycle(row, now, calendar) for row in rows], end)
 
 
 @router.get("/sla/timeline", response_model=Page[SegmentView])
@@ -78,10 +78,10 @@ async def show_timeline(ticket_id: TicketId, unit: InUnit, pager: Paged) -> Resp
     await unit.require_staff(ticket_id)
     now = unit.context.now()
     async with unit.ticket(ticket_id) as (session, ticket):
-        calendar = (await rules_of(session, ticket)).calendar
+        calendar = (await configuration_of(session, ticket)).calendar
         rows, end = await pager.page(session, of_ticket(LedgerEntry, ticket), IN_ORDER)
         later = await next_of_each_clock(session, ticket, rows)
-    return pager.answer(segments(rows, later, calendar, now), end)
+    return pager.respond(segments(rows, later, calendar, now), end)
 
 
 @router.get("/context", response_model=ContextView)
@@ -89,7 +89,7 @@ async def show_context(ticket_id: TicketId, unit: InUnit) -> Response:
     """What the agent should know: the reporter's earlier tickets."""
     await unit.require_staff(ticket_id)
     async with unit.ticket(ticket_id) as (_, ticket):
-        return answer(ContextView(context=ticket.context))
+        return respond(ContextView(context=ticket.context))
 
 
 def _event(row: Event) -> EventView:

@@ -72,7 +72,7 @@ class CountView(View):
     capped: bool
 
 
-class MessageView(View):
+class CommentView(View):
     id: Id
     ticket_id: Id
     kind: str

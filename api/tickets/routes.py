@@ -9,7 +9,7 @@ from api.auth.caller import ADMINS, LEADING, Caller, StaffCaller
 from api.errors import Conflicting, Forbidden
 from api.http.pagination import Page, Pager
 from api.http.path import TicketId
-from api.http.transaction import InUnit, Work, answer, ticket_answer
+from api.http.transaction import InUnit, Work, respond, ticket_answer
 from api.tickets.filters import TicketFilter, TicketQuery
 from api.tickets.present import present
 from api.tickets.requests import EditTicket, OpenTicket
@@ -46,7 +46,7 @@ async def list_some(query: Annotated[TicketQuery, Query()], unit: InUnit, reques
     async with unit.reading() as session:
         rows, end = await pager.page(session, query.apply(unit.caller), query.order)
         views = await present(session, unit.caller, rows)
-    return pager.answer(views, end)
+    return pager.respond(views, end)
 
 
 @router.get("/count", response_model=CountView)
@@ -55,7 +55,7 @@ async def count(query: Annotated[TicketFilter, Query()], unit: InUnit) -> Respon
     found = query.apply(unit.caller).with_only_columns(sa.literal(1)).limit(COUNTED_AT_MOST + 1).subquery()
     async with unit.reading() as session:
         number = (await session.execute(sa.select(sa.func.count()).select_from(found))).scalar_one()
-    return answer(CountView(count=min(number, COUNTED_AT_MOST), capped=number > COUNTED_AT_MOST))
+    return respond(CountView(count=min(number, COUNTED_AT_MOST), capped=number > COUNTED_AT_MOST))
 
 
 @router.get("/{ticket_id}", response_model=TicketView)
@@ -74,7 +74,7 @@ async def edit_one(ticket_id: TicketId, body: EditTicket, unit: InUnit) -> Respo
 
     async def work(work: Work) -> Response:
         async with work.case(ticket_id) as case:
-            await edit(case, body.changes(case.ticket.custom_fields))
+            await edit(case, body.changes(case.row.custom_fields))
         return await work.ticket(case)
 
     return await unit.write(work)

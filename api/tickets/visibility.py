@@ -13,9 +13,9 @@ from models.notifications.tables import Notification
 from models.people.directory import unclaimed
 from models.people.tables import Reporter
 from models.sla.tables import Escalation, LedgerEntry, SlaClock
-from models.tickets.tables import Event, Message, Ticket
+from models.tickets.tables import Comment, Event, Ticket
 
-_T = TypeVar("_T", Event, Escalation, Notification, SlaClock, LedgerEntry, Message)
+_T = TypeVar("_T", Event, Escalation, Notification, SlaClock, LedgerEntry, Comment)
 
 
 def readable(caller: Caller) -> Select[Ticket]:

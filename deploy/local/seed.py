@@ -15,7 +15,7 @@ from models.people.tables import Agent, Category, Merchant, Team
 from models.sla.calendar import Calendar
 from models.sla.ladder import DEFAULT_LADDER
 from models.sla.policy import Match, SlaPolicy, Targets
-from models.sla.tables import Rule, RuleKind
+from models.sla.tables import ConfigurationKind, ConfigurationVersion
 from models.tickets.lifecycle import Priority
 
 DAY = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -103,12 +103,12 @@ async def _write(session: TenantSession, world: World, auto_close_seconds: int) 
     names = ["general"] if world is OTHER else ["general", "billing", "demo-fast"]
     categories = [Category(**key, id=session.new_id(), name=name, team_id=team.id, position=place) for place, name in enumerate(names)]
     merchant = Merchant(id=world.merchant_id, slug=world.slug, name=world.name, auto_close_after_seconds=auto_close_seconds, created_at=now)
-    for row in (merchant, team, *people, *categories, *_rules(session, now)):
+    for row in (merchant, team, *people, *categories, *_configuration(session, now)):
         session.insert(row)
     await session.write()
 
 
-def _rules(session: TenantSession, now: datetime) -> list[Rule]:
+def _configuration(session: TenantSession, now: datetime) -> list[ConfigurationVersion]:
     always, office, ladder, fast, desk = (session.new_id() for _ in range(5))
     fast_targets = Targets(first_response_seconds=5, resolution_seconds=10)
     fast_policy = SlaPolicy(
@@ -133,14 +133,14 @@ def _rules(session: TenantSession, now: datetime) -> list[Rule]:
         },
     )
     definitions = (
-        (always, RuleKind.CALENDAR, ALWAYS),
-        (office, RuleKind.CALENDAR, OFFICE),
-        (ladder, RuleKind.LADDER, DEFAULT_LADDER),
-        (fast, RuleKind.POLICY, fast_policy),
-        (desk, RuleKind.POLICY, desk_policy),
+        (always, ConfigurationKind.CALENDAR, ALWAYS),
+        (office, ConfigurationKind.CALENDAR, OFFICE),
+        (ladder, ConfigurationKind.LADDER, DEFAULT_LADDER),
+        (fast, ConfigurationKind.POLICY, fast_policy),
+        (desk, ConfigurationKind.POLICY, desk_policy),
     )
     return [
-        Rule(
+        ConfigurationVersion(
             merchant_id=session.merchant_id,
             id=id_,
             version=1,

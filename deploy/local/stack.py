@@ -22,7 +22,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GLANCE = 0.3  # seconds between two looks at the children
 
 
-class _AskedToStop(BaseException):
+class _StopRequested(BaseException):
     """Ctrl-C, or a polite signal."""
 
 
@@ -51,7 +51,7 @@ def _run(layout: Layout) -> int:
     try:
         with ExitStack() as started:
             _start_and_watch(layout, started)
-    except _AskedToStop:
+    except _StopRequested:
         say("stopped; the next `make up` goes on from here")
         return 0
     except ChildFailedError as error:
@@ -63,7 +63,7 @@ def _ask_to_stop(_number: int, _frame: FrameType | None) -> NoReturn:
     for each in _SIGNALS:
         signal.signal(each, signal.SIG_IGN)  # it stops already, and every wait in it is bounded
     print(flush=True)
-    raise _AskedToStop
+    raise _StopRequested
 
 
 def _start_and_watch(layout: Layout, started: ExitStack) -> NoReturn:

@@ -1,14 +1,14 @@
 """Work over many tickets, as its workflow knows it."""
 
-from models.payload import Message
+from models.payload import Payload
 
-WORKFLOW = "Recalculation"
+WORKFLOW = "Job"
 ADOPT = "adopt"
 TASK_QUEUE = "maintenance"
 RUN_BATCH = "job.run_batch"
 
 
-class JobRef(Message):
+class JobRef(Payload):
     merchant_id: int
     job_id: int
     request_id: str | None = None

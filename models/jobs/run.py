@@ -14,15 +14,15 @@ from models.errors import Conflict, NotFound
 from models.jobs.messages import JobFacts
 from models.jobs.tables import Job, JobKind, JobStatus
 from models.outbox import post as outbox
-from models.sla.configuration import hold_rules
+from models.sla.configuration import hold_configuration
 from models.sla.deadlines import due
-from models.sla.recalculate import RuleRef, Shift, foresee, retime
-from models.sla.rulebook import UNBORN, Rulebook, rulebook
-from models.sla.run_due import meet_deadlines
-from models.sla.tables import RuleKind
-from models.tickets.aggregate import Case
+from models.sla.recalculate import ConfigurationRef, Shift, forecast_change, retime
+from models.sla.rulebook import PROPOSED, Rulebook, rulebook
+from models.sla.run_due import run_due
+from models.sla.tables import ConfigurationKind
+from models.tickets.aggregate import TicketAggregate
 from models.tickets.filter import tickets_of
-from models.tickets.repository import cases_of, lock, lock_all, settle
+from models.tickets.repository import cases_of, lock, lock_all, save
 from models.tickets.tables import Ticket
 
 BATCH = 100
@@ -124,64 +124,64 @@ def facts_of(job: Job) -> JobFacts:
 
 
 async def _recalculate(session: TenantSession, job: Job, tickets: Select[Ticket], change: Change) -> list[int]:
-    book, rule = await rulebook(session), _rule(job)
-    if book.current(rule.id) != job.request["version"]:
-        _overtake(job, book.current(rule.id), change.at)
+    book, configuration = await rulebook(session), _configuration(job)
+    if book.current(configuration.id) != job.request["version"]:
+        _overtake(job, book.current(configuration.id), change.at)
         return []
-    cases = await lock_all(session, tickets, change)
-    shifted = [case for case in cases if await _retime(job, case, book, rule)]
+    locked_tickets = await lock_all(session, tickets, change)
+    shifted = [ticket for ticket in locked_tickets if await _retime(job, ticket, book, configuration)]
     if shifted:
-        await settle(*shifted)
-    return [case.ticket.id for case in cases]
+        await save(*shifted)
+    return [ticket.row.id for ticket in locked_tickets]
 
 
-async def _retime(job: Job, case: Case, book: Rulebook, rule: RuleRef) -> bool:
-    shift = foresee(case, book, rule)
+async def _retime(job: Job, ticket: TicketAggregate, book: Rulebook, configuration: ConfigurationRef) -> bool:
+    shift = forecast_change(ticket, book, configuration)
     if shift is None:
         return False
-    _count(job, case, shift)
-    await case.session.reserve_ids()
-    retime(case, book, rule, shift, job.id)
+    _count(job, ticket, shift)
+    await ticket.session.reserve_ids()
+    retime(ticket, book, configuration, shift, job.id)
     return True
 
 
 async def _preview(session: TenantSession, job: Job, tickets: Select[Ticket], change: Change) -> list[int]:
     """The dry run: nothing is locked, and nothing but the job is written."""
-    rule, book, definition = _rule(job), await rulebook(session), job.request.get("definition")
-    book = book.proposing(rule.kind, rule.id, definition) if definition else book
+    configuration, book, definition = _configuration(job), await rulebook(session), job.request.get("definition")
+    book = book.proposing(configuration.kind, configuration.id, definition) if definition else book
     found = (await session.execute(tickets)).scalars().all()
-    for case in await cases_of(session, found, change):
-        if shift := foresee(case, book, rule):
-            _count(job, case, shift)
-    return [ticket.id for ticket in found]
+    for ticket in await cases_of(session, found, change):
+        if shift := forecast_change(ticket, book, configuration):
+            _count(job, ticket, shift)
+    return [row.id for row in found]
 
 
-def _count(job: Job, case: Case, shift: Shift) -> None:
+def _count(job: Job, ticket: TicketAggregate, shift: Shift) -> None:
     job.changed += 1
     job.breached += shift.would_breach
     if shift.would_breach:
-        _name(job, "overdueTicketIds", [case.ticket.id])
+        _name(job, "overdueTicketIds", [ticket.row.id])
 
 
 async def _check(session: TenantSession, job: Job, tickets: Select[Ticket], change: Change) -> list[int]:
     """What is overdue is acted on now, one ticket in a transaction: who acts may need a team's row, and locks no ticket after it."""
-    rows = await session.execute(tickets.with_only_columns(col(Ticket.id), col(Ticket.wake_at)))
+    rows = await session.execute(tickets.with_only_columns(col(Ticket.id), col(Ticket.next_deadline_at)))
     looked_at = []
-    for ticket_id, wake_at in rows:
+    for ticket_id, next_deadline_at in rows:
         looked_at.append(ticket_id)
-        if wake_at is not None and wake_at <= change.at:
+        if next_deadline_at is not None and next_deadline_at <= change.at:
             await _check_one(session, job, ticket_id, change)
             break
     return looked_at
 
 
 async def _check_one(session: TenantSession, job: Job, ticket_id: int, change: Change) -> None:
-    case = await lock(session, sa.select(Ticket).where(col(Ticket.id) == ticket_id), change.model_copy(update={"by": SYSTEM}))
-    if due(case.deadlines(), case.asked_at):
-        await meet_deadlines(case)
+    ticket = await lock(session, sa.select(Ticket).where(col(Ticket.id) == ticket_id), change.model_copy(update={"by": SYSTEM}))
+    if due(ticket.deadlines(), ticket.requested_at):
+        await run_due(ticket)
         job.changed += 1
         _name(job, "overdueTicketIds", [ticket_id])
-    await settle(case)
+    await save(ticket)
 
 
 _WORK = {JobKind.RECALCULATION: _recalculate, JobKind.PREVIEW: _preview, JobKind.SLA_CHECK: _check}
@@ -194,7 +194,7 @@ async def _require_no_other(session: TenantSession, kind: JobKind, request: dict
     """
     if kind is JobKind.PREVIEW:
         return
-    await hold_rules(session)
+    await hold_configuration(session)
     for job_id, version in await _same(session, kind, request):
         if version == request.get("version"):
             raise Conflict("job_is_running", "The same work is under way.")
@@ -218,8 +218,8 @@ def _overtake(job: Job, newest: int, at: datetime) -> None:
     job.result = {**job.result, "overtakenBy": newest}
 
 
-def _rule(job: Job) -> RuleRef:
-    return RuleRef(RuleKind(job.request["rule"]), int(job.request.get("ruleId", UNBORN)))
+def _configuration(job: Job) -> ConfigurationRef:
+    return ConfigurationRef(ConfigurationKind(job.request["rule"]), int(job.request.get("ruleId", PROPOSED)))
 
 
 async def _end_if_over(session: TenantSession, job: Job, at: datetime) -> None:

@@ -19,7 +19,7 @@ from models.notifications.messages import MAXIMUM_TRIES, TRY_SECONDS, DeliveryRe
 from models.notifications.tables import AttemptOutcome, DeliveryAttempt, Notification
 from models.outbox import post as outbox
 from models.people.tables import Agent, Merchant
-from models.tickets.tables import Message, Ticket
+from models.tickets.tables import Comment, Ticket
 
 LOST_AFTER = timedelta(seconds=1.25 * TRY_SECONDS)
 """An attempt that has not ended after so long never will: whoever made it is dead."""
@@ -129,17 +129,19 @@ async def replay(session: TenantSession, notification_id: int, change: Change) -
     Raises:
         Conflict: the letter is on its way, or was sent.
     """
-    letter = await lock_notification(session, notification_id)
-    if letter.status not in (NotificationStatus.DEAD, NotificationStatus.UNKNOWN):
-        raise Conflict("not_dead", f"The letter is {letter.status.value}.")
-    letter.status, letter.settled_at, letter.round = NotificationStatus.PENDING, None, letter.round + 1
-    await post_again(session, letter, change)
-    return letter
+    notification = await lock_notification(session, notification_id)
+    if notification.status not in (NotificationStatus.DEAD, NotificationStatus.UNKNOWN):
+        raise Conflict("not_dead", f"The letter is {notification.status.value}.")
+    notification.status, notification.settled_at, notification.round = NotificationStatus.PENDING, None, notification.round + 1
+    await post_again(session, notification, change)
+    return notification
 
 
-async def post_again(session: TenantSession, letter: Notification, change: Change) -> None:
-    letter.posted_at = change.at
-    outbox.post_delivery(session, DeliveryRef(merchant_id=letter.merchant_id, notification_id=letter.id, round=letter.round), change)
+async def post_again(session: TenantSession, notification: Notification, change: Change) -> None:
+    notification.posted_at = change.at
+    outbox.post_delivery(
+        session, DeliveryRef(merchant_id=notification.merchant_id, notification_id=notification.id, round=notification.round), change
+    )
     await session.write()
 
 
@@ -168,10 +170,10 @@ _HANGING = (
 )
 _LETTER: sa.Select[Any] = (
     sa.select(Notification, Ticket)
-    .add_columns(col(Merchant.name), col(Message.body), col(_old.name), col(_new.name), _HANGING, sa.func.now())
+    .add_columns(col(Merchant.name), col(Comment.body), col(_old.name), col(_new.name), _HANGING, sa.func.now())
     .join(Ticket, _same_merchant(Ticket) & (col(Ticket.id) == col(Notification.ticket_id)))
     .join(Merchant, col(Merchant.id) == col(Notification.merchant_id))
-    .outerjoin(Message, _same_merchant(Message) & (col(Message.id) == _named("messageId")))
+    .outerjoin(Comment, _same_merchant(Comment) & (col(Comment.id) == _named("messageId")))
     .outerjoin(_old, _same_merchant(_old) & (col(_old.id) == _named("fromAgentId")))
     .outerjoin(_new, _same_merchant(_new) & (col(_new.id) == _named("toAgentId")))
     .where(col(Notification.id) == sa.bindparam("letter"))

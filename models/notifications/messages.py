@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from models.payload import Message
+from models.payload import Payload
 
 WORKFLOW = "Delivery"
 TASK_QUEUE = "notifications"
@@ -19,7 +19,7 @@ class NotificationStatus(StrEnum):
     DEAD = "dead"
 
 
-class DeliveryRef(Message):
+class DeliveryRef(Payload):
     """``round`` counts the replays of a dead letter: each has its own five tries."""
 
     merchant_id: int
@@ -27,7 +27,7 @@ class DeliveryRef(Message):
     round: int = 0
 
 
-class Mailbag(Message):
+class DeliveryBatch(Payload):
     """The letters of one merchant that one workflow delivers, side by side.
 
     ``retry_seconds`` is the pause before a letter's second try; each further one is four times as long.

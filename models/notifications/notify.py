@@ -16,7 +16,7 @@ from models.people.roles import Role
 from models.people.tables import Agent, Reporter
 from models.sla.ladder import Audience
 from models.sla.policy import Metric
-from models.tickets.aggregate import Case
+from models.tickets.aggregate import TicketAggregate
 
 _AROUND = sa.select(Agent).where(
     col(Agent.id).in_(sa.bindparam("ids", expanding=True))
@@ -31,15 +31,15 @@ class Recipient(NamedTuple):
     address: str | None
 
 
-def tell(case: Case, kind: NotificationKind, cause: int, people: Iterable[Recipient], **context: Any) -> None:
+def notify(ticket: TicketAggregate, kind: NotificationKind, cause: int, people: Iterable[Recipient], **context: Any) -> None:
     """Write one letter to each of ``people`` who has an address. ``cause`` is the id of the event: one letter per cause and recipient."""
     for person in {person.id: person for person in people if person.address}.values():
-        ref = DeliveryRef(merchant_id=case.ticket.merchant_id, notification_id=case.session.new_id())
-        case.session.append(
+        ref = DeliveryRef(merchant_id=ticket.row.merchant_id, notification_id=ticket.session.new_id())
+        ticket.session.append(
             Notification,
             merchant_id=ref.merchant_id,
             id=ref.notification_id,
-            ticket_id=case.ticket.id,
+            ticket_id=ticket.row.id,
             cause_id=cause,
             kind=kind,
             channel="email",
@@ -47,79 +47,79 @@ def tell(case: Case, kind: NotificationKind, cause: int, people: Iterable[Recipi
             recipient_id=person.id,
             recipient_name=person.name,
             address=person.address,
-            context={"actorName": case.change.by.name} | context,
+            context={"actorName": ticket.change.by.name} | context,
             status=NotificationStatus.PENDING,
             round=ref.round,
-            created_at=case.at,
-            posted_at=case.at,
+            created_at=ticket.at,
+            posted_at=ticket.at,
         )
-        outbox.post_delivery(case.session, ref, case.change)
+        outbox.post_delivery(ticket.session, ref, ticket.change)
 
 
-async def tell_what_no_rung_told(case: Case) -> None:
+async def tell_what_no_rung_told(ticket: TicketAggregate) -> None:
     """Of a breach the assignee and the lead learn, of a warning the assignee; but whom a rung tells of the same metric, it tells more."""
-    if case.breaches:
-        people = await audience(case, (Audience.ASSIGNEE, Audience.LEAD))
-        for key, cause in case.breaches.items():
-            _tell_of_clock(case, NotificationKind.SLA_BREACHED, cause, people, key)
-    if case.warnings:
-        people = await agents(case, case.ticket.assignee_id)
-        for key, cause in case.warnings.items():
-            _tell_of_clock(case, NotificationKind.SLA_WARNING, cause, people, key)
-    for told in (case.breaches, case.warnings, case.told):
+    if ticket.breaches:
+        people = await audience(ticket, (Audience.ASSIGNEE, Audience.LEAD))
+        for key, cause in ticket.breaches.items():
+            _tell_of_clock(ticket, NotificationKind.SLA_BREACHED, cause, people, key)
+    if ticket.warnings:
+        people = await agents(ticket, ticket.row.assignee_id)
+        for key, cause in ticket.warnings.items():
+            _tell_of_clock(ticket, NotificationKind.SLA_WARNING, cause, people, key)
+    for told in (ticket.breaches, ticket.warnings, ticket.told):
         told.clear()
 
 
-def _tell_of_clock(case: Case, kind: NotificationKind, cause: int, people: list[Recipient], key: tuple[Metric, int]) -> None:
-    clock = case.clocks.by_key[key]
+def _tell_of_clock(ticket: TicketAggregate, kind: NotificationKind, cause: int, people: list[Recipient], key: tuple[Metric, int]) -> None:
+    clock = ticket.clocks.by_key[key]
     due_at = clock.breached_at or clock.due_at
-    untold = [person for person in people if person.id not in case.told[key]]
-    tell(case, kind, cause, untold, metric=clock.metric, dueAt=due_at.isoformat() if due_at else None)
+    untold = [person for person in people if person.id not in ticket.told[key]]
+    notify(ticket, kind, cause, untold, metric=clock.metric, dueAt=due_at.isoformat() if due_at else None)
 
 
-async def audience(case: Case, whom: Sequence[Audience], *agent_ids: int | None) -> list[Recipient]:
+async def audience(ticket: TicketAggregate, whom: Sequence[Audience], *agent_ids: int | None) -> list[Recipient]:
     """The people that a rung names, and the agents with these ids; each once."""
-    ticket = case.ticket
-    ids = {id_ for id_ in (*agent_ids, ticket.assignee_id if Audience.ASSIGNEE in whom else None) if id_ is not None}
+    row = ticket.row
+    ids = {id_ for id_ in (*agent_ids, row.assignee_id if Audience.ASSIGNEE in whom else None) if id_ is not None}
     roles = [role for name, role in ((Audience.LEAD, Role.LEAD), (Audience.SENIOR, Role.SENIOR)) if name in whom]
     roles = list(Role) if Audience.TEAM in whom else roles
-    people = [as_recipient(agent) for agent in sorted(await _agents(case, ids, roles), key=lambda agent: agent.id)]
-    await case.session.reserve_ids(RESERVE + len(people))  # a letter for each, however large the team
-    return people + (await reporter(case) if Audience.REPORTER in whom else [])
+    people = [as_recipient(agent) for agent in sorted(await _agents(ticket, ids, roles), key=lambda agent: agent.id)]
+    await ticket.session.reserve_ids(RESERVE + len(people))  # a letter for each, however large the team
+    return people + (await reporter(ticket) if Audience.REPORTER in whom else [])
 
 
-async def _agents(case: Case, ids: set[int], roles: Sequence[Role]) -> Iterable[Agent]:
+async def _agents(ticket: TicketAggregate, ids: set[int], roles: Sequence[Role]) -> Iterable[Agent]:
     """These, and those of the ticket's team who have one of the roles. Who is named and was read in this change is not read again."""
-    known = case.session.seen(Agent, ids)
+    known = ticket.session.seen(Agent, ids)
     missing = ids - known.keys()
     if missing or roles:
-        asked = {"ids": missing, "team": case.ticket.team_id, "roles": roles}
-        known |= {agent.id: agent for agent in (await case.session.execute(_AROUND, asked)).scalars()}
+        asked = {"ids": missing, "team": ticket.row.team_id, "roles": roles}
+        known |= {agent.id: agent for agent in (await ticket.session.execute(_AROUND, asked)).scalars()}
     return known.values()
 
 
-async def agents(case: Case, *ids: int | None) -> list[Recipient]:
+async def agents(ticket: TicketAggregate, *ids: int | None) -> list[Recipient]:
     """These agents, but not the one who acts."""
-    wanted = set(ids) - {None, _own_id(case)}
-    return await audience(case, (), *wanted) if wanted else []
+    wanted = set(ids) - {None, _own_id(ticket)}
+    return await audience(ticket, (), *wanted) if wanted else []
 
 
-def others(case: Case, people: Iterable[Recipient]) -> list[Recipient]:
+def others(ticket: TicketAggregate, people: Iterable[Recipient]) -> list[Recipient]:
     """Of these agents all but the one who acts: nobody is told of his own deed."""
-    return [person for person in people if person.id != _own_id(case)]
+    return [person for person in people if person.id != _own_id(ticket)]
 
 
-def _own_id(case: Case) -> int | None:
-    return case.change.by.id if case.change.by.kind is ActorKind.AGENT else None
+def _own_id(ticket: TicketAggregate) -> int | None:
+    return ticket.change.by.id if ticket.change.by.kind is ActorKind.AGENT else None
 
 
-async def responsible(case: Case) -> list[Recipient]:
+async def responsible(ticket: TicketAggregate) -> list[Recipient]:
     """The assignee; while nobody has the ticket, the lead of its team."""
-    return await audience(case, (Audience.LEAD if case.ticket.assignee_id is None else Audience.ASSIGNEE,))
+    return await audience(ticket, (Audience.LEAD if ticket.row.assignee_id is None else Audience.ASSIGNEE,))
 
 
-async def reporter(case: Case) -> list[Recipient]:
-    person = await case.session.get_one(Reporter, (case.ticket.merchant_id, case.ticket.reporter_id))
+async def reporter(ticket: TicketAggregate) -> list[Recipient]:
+    person = await ticket.session.get_one(Reporter, (ticket.row.merchant_id, ticket.row.reporter_id))
     return [Recipient(RecipientKind.REPORTER, person.id, person.name, person.email)]
 
 

@@ -15,7 +15,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from models.jobs import messages as jobs
 from models.jobs.messages import JobFacts
 from models.notifications import messages as deliveries
-from models.notifications.messages import DeliveryRef, Mailbag
+from models.notifications.messages import DeliveryBatch, DeliveryRef
 from models.outbox.tables import Topic
 from models.tickets import messages as tickets
 from models.tickets.messages import TicketFacts, TicketLife
@@ -64,11 +64,11 @@ class NewsCarrier:
     async def deliver(self, load: Load) -> None:
         for parcel in load:
             if parcel.topic is Topic.JOB:
-                await self._tell_job(JobFacts.model_validate(parcel.payload))
+                await self._signal_job(JobFacts.model_validate(parcel.payload))
             else:
-                await self._tell_ticket(TicketFacts.model_validate(parcel.payload))
+                await self._signal_ticket(TicketFacts.model_validate(parcel.payload))
 
-    async def _tell_job(self, facts: JobFacts) -> None:
+    async def _signal_job(self, facts: JobFacts) -> None:
         if facts.has_ended:
             await self._signal(facts, jobs.ADOPT)
             return
@@ -84,7 +84,7 @@ class NewsCarrier:
             rpc_timeout=_RPC_TIMEOUT,
         )
 
-    async def _tell_ticket(self, facts: TicketFacts) -> None:
+    async def _signal_ticket(self, facts: TicketFacts) -> None:
         if facts.has_ended:
             await self._signal(facts, tickets.ADOPT)
         elif facts.version == 1:
@@ -144,7 +144,7 @@ class LetterCarrier:
         letters = tuple(DeliveryRef.model_validate(parcel.payload) for parcel in load)
         await self._client.start_workflow(
             deliveries.WORKFLOW,
-            Mailbag(merchant_id=merchant_id, letters=letters, retry_seconds=self._retry_seconds),
+            DeliveryBatch(merchant_id=merchant_id, letters=letters, retry_seconds=self._retry_seconds),
             id=f"delivery-{letters[0].notification_id}-{secrets.token_hex(4)}",
             task_queue=deliveries.TASK_QUEUE,
             static_summary=f"{len(letters)} {'letter' if len(letters) == 1 else 'letters'} of merchant {merchant_id}",
@@ -153,9 +153,9 @@ class LetterCarrier:
         )
 
 
-def _is_readable(letter: Parcel) -> bool:
+def _is_readable(notification: Parcel) -> bool:
     try:
-        DeliveryRef.model_validate(letter.payload)
+        DeliveryRef.model_validate(notification.payload)
     except ValidationError:
         return False
     return True

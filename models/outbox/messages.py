@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from models.payload import Message
+from models.payload import Payload
 
 WORKFLOW = "Reconciliation"
 TASK_QUEUE = "maintenance"
@@ -10,11 +10,11 @@ RECONCILE = "maintenance.reconcile"
 SCHEDULE_ID = "reconciliation"
 
 
-class ReconciliationAt(Message):
+class ReconciliationAt(Payload):
     at: datetime
 
 
-class Healed(Message):
+class Healed(Payload):
     """How much had been lost; in a healthy system every number but ``keys_expired`` is 0."""
 
     tickets: int

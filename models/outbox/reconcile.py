@@ -14,24 +14,24 @@ from models.tickets.repository import lock
 from models.tickets.tables import Ticket
 
 
-async def tell_again(session: TenantSession, ticket_id: int, at: datetime) -> None:
+async def send_facts_again(session: TenantSession, ticket_id: int, at: datetime) -> None:
     """The ticket's facts, as they are now, go to its workflow once more; a newer version, so that it takes them."""
-    case = await lock(session, sa.select(Ticket).where(col(Ticket.id) == ticket_id), Change(by=SYSTEM, at=at))
-    case.ticket.facts_version += 1
-    outbox.post_facts(session, case.facts(), case.change)
+    ticket = await lock(session, sa.select(Ticket).where(col(Ticket.id) == ticket_id), Change(by=SYSTEM, at=at))
+    ticket.row.facts_version += 1
+    outbox.post_facts(session, ticket.facts(), ticket.change)
     await session.write()
 
 
 async def deliver_again(session: TenantSession, notification_id: int, at: datetime) -> None:
     """Its workflow was lost; should it be there after all, the delivery log keeps the two from having the letter both."""
-    letter = await lock_notification(session, notification_id)
-    if letter.status is NotificationStatus.PENDING:
-        await post_again(session, letter, Change(by=SYSTEM, at=at))
+    notification = await lock_notification(session, notification_id)
+    if notification.status is NotificationStatus.PENDING:
+        await post_again(session, notification, Change(by=SYSTEM, at=at))
 
 
 OVERDUE = timedelta(minutes=2)
 """How long a deadline may be late before it counts as lost: longer than any retry of a healthy engine."""
-LETTER_OVERDUE = timedelta(hours=3)
+NOTIFICATION_OVERDUE = timedelta(hours=3)
 """The same for a letter: longer than its five tries take."""
 JOB_OVERDUE = timedelta(minutes=10)
 """The same for a job's next batch."""

@@ -12,12 +12,12 @@ from models.tickets.assignment import Availability
 
 
 class Merchant(SQLModel, table=True):
-    """The tenant. ``rules_version`` grows with every change of categories or rules, so that caches know what they hold."""
+    """The tenant. ``rulebook_version`` grows with every change of categories or rules, so that caches know what they hold."""
 
     id: int = Field(sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
     slug: str = text()
     name: str = text()
-    rules_version: int = 1
+    rulebook_version: int = 1
     survey_after_seconds: int = 3600
     auto_close_after_seconds: int = 7 * 86_400
     reopen_within_seconds: int = 7 * 86_400

@@ -69,10 +69,10 @@ async def report_sla(session: TenantSession, question: Question) -> list[Figures
 
 _COLUMNS = {
     "metric": "metric",
-    "priority": "decided_priority",
-    "team_id": "decided_team_id",
-    "agent_id": "decided_agent_id",
-    "organizer_id": "decided_organizer_id",
+    "priority": "attributed_priority",
+    "team_id": "attributed_team_id",
+    "agent_id": "attributed_agent_id",
+    "organizer_id": "attributed_organizer_id",
 }
 _NAMES = {Dimension.METRIC: "metric", Dimension.PRIORITY: "priority", Dimension.TEAM: "team_id", Dimension.AGENT: "agent_id"}
 
@@ -89,7 +89,7 @@ def _narrowed(question: Question) -> list[str]:
     ids = [
         f"{_COLUMNS[name]} = ANY(CAST(:{name} AS bigint[]))" for name in ("team_id", "agent_id", "organizer_id") if getattr(question, name)
     ]
-    fence = "decided_organizer_id = ANY(CAST(:allowed_organizer_ids AS bigint[]))"
+    fence = "attributed_organizer_id = ANY(CAST(:allowed_organizer_ids AS bigint[]))"
     return [*texts, *ids, *([] if question.allowed_organizer_ids is None else [fence])]
 
 

@@ -19,7 +19,7 @@ from models.value import Value
 ZERO = timedelta()
 
 
-class Goal(NamedTuple):
+class TargetPlan(NamedTuple):
     """How much a clock may use, and what is to happen on the way: warnings at ``fractions``, rungs by level after so much use."""
 
     target: timedelta
@@ -135,19 +135,19 @@ def restart(clock: Clock, at: datetime) -> Clock:
     return revive(clock, at).model_copy(update={"spent": ZERO, "warned_fraction": 0.0})
 
 
-def retime(clock: Clock, at: datetime, goal: Goal, *, was: Calendar, calendar: Calendar) -> Clock:
+def retime(clock: Clock, at: datetime, plan: TargetPlan, *, was: Calendar, calendar: Calendar) -> Clock:
     """Give a new goal or calendar from ``at`` on; what was spent under the calendar ``was`` stays spent."""
-    kept = aim(clock.model_copy(update=_halt(clock, at, was)), goal)
+    kept = retarget(clock.model_copy(update=_halt(clock, at, was)), plan)
     if not clock.is_running:
         return kept
     return start(kept, at, calendar)
 
 
-def aim(clock: Clock, goal: Goal) -> Clock:
+def retarget(clock: Clock, plan: TargetPlan) -> Clock:
     """Give a clock that stands still another goal. Warnings not reached any more will be given again, rungs be due again."""
-    given = (each for each in goal.fractions if each <= clock.warned_fraction and clock.spent >= goal.target * each)
-    still = {level: at for level, at in clock.reached.items() if level in goal.rungs and clock.spent >= goal.rungs[level]}
-    return clock.model_copy(update={"target": goal.target, "warned_fraction": max(given, default=0.0), "reached": still})
+    given = (each for each in plan.fractions if each <= clock.warned_fraction and clock.spent >= plan.target * each)
+    still = {level: at for level, at in clock.reached.items() if level in plan.rungs and clock.spent >= plan.rungs[level]}
+    return clock.model_copy(update={"target": plan.target, "warned_fraction": max(given, default=0.0), "reached": still})
 
 
 def reach(clock: Clock, at: datetime, rungs: Mapping[int, timedelta], calendar: Calendar) -> Clock:

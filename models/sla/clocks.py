@@ -6,9 +6,9 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from models.sla import clock as one
-from models.sla.clock import Clock, Goal
+from models.sla.clock import Clock, TargetPlan
+from models.sla.pinned import SlaConfiguration
 from models.sla.policy import Metric, OnReopen
-from models.sla.rules import Rules
 from models.tickets.lifecycle import UNFINISHED, Priority, Status
 
 
@@ -24,7 +24,7 @@ class Kind(StrEnum):
     CANCELLED = "cancelled"
 
 
-class Turn(NamedTuple):
+class ClockChange(NamedTuple):
     """A row for the ledger: the clock as it is after the turn."""
 
     clock: Clock
@@ -38,10 +38,10 @@ class Breach(NamedTuple):
     clock: Clock
 
 
-Note = Turn | Breach
+Note = ClockChange | Breach
 
 
-class Standing(NamedTuple):
+class TicketState(NamedTuple):
     """What of the ticket its clocks follow, as of ``at``.
 
     ``is_answered``: nobody waits for a first response any more. ``is_asked``: a later message of the reporter waits for a public reply.
@@ -50,17 +50,17 @@ class Standing(NamedTuple):
     at: datetime
     status: Status
     priority: Priority
-    is_answered: bool = False
-    is_asked: bool = False
+    has_response: bool = False
+    awaits_reply: bool = False
 
 
 class Clocks:
     """``by_key`` holds every cycle of every metric, as frozen clocks that are replaced whole."""
 
-    def __init__(self, clocks: Iterable[Clock], rules: Rules) -> None:
+    def __init__(self, clocks: Iterable[Clock], configuration: SlaConfiguration) -> None:
         self.by_key = {(clock.metric, clock.cycle): clock for clock in clocks}
-        self.rules = rules
-        self._notes: list[Note] = []
+        self.configuration = configuration
+        self._events: list[Note] = []
 
     def latest(self, metric: Metric) -> Clock | None:
         """The clock of the newest cycle."""
@@ -69,29 +69,29 @@ class Clocks:
     def live(self) -> list[Clock]:
         return [clock for clock in self.by_key.values() if clock.is_live]
 
-    def take_notes(self) -> list[Note]:
+    def take_events(self) -> list[Note]:
         """What happened since they were last taken."""
-        taken, self._notes = self._notes, []
+        taken, self._events = self._events, []
         return taken
 
-    def opened(self, now: Standing) -> None:
+    def opened(self, now: TicketState) -> None:
         """A new ticket: the clocks of every metric with a target; one that the state holds back waits as pending."""
         for metric in (Metric.FIRST_RESPONSE, Metric.RESOLUTION):
             self._add(now, metric, "opened")
 
-    def answered(self, now: Standing) -> None:
+    def agent_replied(self, now: TicketState) -> None:
         """A public reply of an agent meets the first response, then every next one."""
         for metric in (Metric.FIRST_RESPONSE, Metric.NEXT_RESPONSE):
             self._turn_live(now, metric, one.stop, Kind.STOPPED, "public reply")
             self._settle_withdrawn(metric)
 
-    def asked(self, now: Standing) -> None:
+    def reporter_commented(self, now: TicketState) -> None:
         """A message of the reporter: the next response runs from the oldest one that nobody answered."""
         waiting = [clock for clock in self.live() if clock.metric is not Metric.RESOLUTION]
         if not waiting:
             self._add(now, Metric.NEXT_RESPONSE, "reporter's message")
 
-    def followed(self, now: Standing, reason: str) -> None:
+    def status_changed(self, now: TicketState, reason: str) -> None:
         """The ticket's state changed: each live clock runs, or stands still, as the policy says."""
         for clock in self.live():
             if self._runs_in(clock.metric, now.status):
@@ -99,19 +99,19 @@ class Clocks:
             else:
                 self._turn(now, clock, one.pause, Kind.PAUSED, reason)
 
-    def resolved(self, now: Standing) -> None:
+    def resolved(self, now: TicketState) -> None:
         self._turn_live(now, Metric.RESOLUTION, one.stop, Kind.STOPPED, "resolved")
         self.cancelled(now, "resolved")
 
-    def cancelled(self, now: Standing, reason: str) -> None:
+    def cancelled(self, now: TicketState, reason: str) -> None:
         """Whatever is still to be met does not apply any more."""
         for metric in Metric:
             self._turn_live(now, metric, one.cancel, Kind.CANCELLED, reason)
             self._settle_withdrawn(metric)
 
-    def reopened(self, now: Standing) -> None:
+    def reopened(self, now: TicketState) -> None:
         """Resolved too early: the policy says whether its clock goes on, begins again, or a new cycle does. The target is today's."""
-        policy, clock, target = self.rules.policy, self.latest(Metric.RESOLUTION), self._target(now, Metric.RESOLUTION)
+        policy, clock, target = self.configuration.policy, self.latest(Metric.RESOLUTION), self._target(now, Metric.RESOLUTION)
         if policy is None or target is None or (clock is not None and clock.is_live):
             return
         is_over = policy.on_reopen is OnReopen.RESTART and clock is not None and clock.breached_at  # a breach is never taken back
@@ -119,35 +119,35 @@ class Clocks:
             self._add(now, Metric.RESOLUTION, "reopened")
         else:
             self._revive(now, clock, target, policy.on_reopen)
-        self.followed(now, "reopened")
+        self.status_changed(now, "reopened")
 
-    def deleted(self, now: Standing) -> None:
+    def deleted(self, now: TicketState) -> None:
         """Nothing is due while it is deleted. What was withdrawn before stays so: it may be promised again after a restoration."""
         for metric in Metric:
             self._turn_live(now, metric, one.cancel, Kind.CANCELLED, "deleted")
 
-    def restored(self, now: Standing, deleted_at: datetime) -> None:
+    def restored(self, now: TicketState, deleted_at: datetime) -> None:
         """A deletion is taken back: whatever it had cancelled, and nothing else, is live again, and runs if the state lets it."""
         for clock in [clock for metric in Metric if (clock := self.latest(metric)) and _ended_with(clock, deleted_at)]:
             kept = self._put(one.restore(clock))
             if kept.started_at and not self._runs_in(kept.metric, now.status):
-                self._notes.append(Turn(kept, Kind.PAUSED, "restored"))
-        self.followed(now, "restored")
+                self._events.append(ClockChange(kept, Kind.PAUSED, "restored"))
+        self.status_changed(now, "restored")
 
-    def retimed(self, now: Standing, rules: Rules, reason: str) -> None:
+    def retimed(self, now: TicketState, configuration: SlaConfiguration, reason: str) -> None:
         """Other rules, or another priority, from now on: what was spent stays spent, a recorded breach stays recorded.
 
         A metric that is promised no more is withdrawn; one that was not promised before starts now, or goes on if it was withdrawn.
         """
         for clock in self.live():
-            target = None if rules.policy is None else rules.policy.target(now.priority, clock.metric)
+            target = None if configuration.policy is None else configuration.policy.target(now.priority, clock.metric)
             if target is None:
                 self._turn(now, clock, one.cancel, Kind.CANCELLED, reason)
                 self._put(self.by_key[clock.metric, clock.cycle].model_copy(update={"is_withdrawn": True}))
-            elif rules != self.rules or target != clock.target:
-                self._retime(now, clock, target, rules, reason)
-        self.rules = rules
-        self.followed(now, reason)
+            elif configuration != self.configuration or target != clock.target:
+                self._retime(now, clock, target, configuration, reason)
+        self.configuration = configuration
+        self.status_changed(now, reason)
         self._complete(now, reason)
 
     def warned(self, clock: Clock, fraction: float) -> None:
@@ -160,9 +160,9 @@ class Clocks:
         """Record a breach, once, with the instant at which it became true."""
         return self._note_breach(clock, one.breach(clock))
 
-    def _complete(self, now: Standing, reason: str) -> None:
+    def _complete(self, now: TicketState, reason: str) -> None:
         """The ticket came under a promise that it had not before: its clock starts now, or goes on with what it had spent."""
-        is_owed = {Metric.FIRST_RESPONSE: not now.is_answered, Metric.NEXT_RESPONSE: now.is_asked, Metric.RESOLUTION: True}
+        is_owed = {Metric.FIRST_RESPONSE: not now.has_response, Metric.NEXT_RESPONSE: now.awaits_reply, Metric.RESOLUTION: True}
         for metric in Metric if now.status in UNFINISHED else ():
             clock = self.latest(metric)
             if not is_owed[metric] or (clock and clock.is_live) or self._is_covered(metric):
@@ -172,15 +172,15 @@ class Clocks:
             else:
                 self._add(now, metric, reason)
 
-    def _renew(self, now: Standing, withdrawn: Clock, reason: str) -> None:
+    def _renew(self, now: TicketState, withdrawn: Clock, reason: str) -> None:
         target = self._target(now, withdrawn.metric)
         if target is None:
             return
-        clock = self._put(one.aim(one.revive(withdrawn, now.at), goal(self.rules, withdrawn.metric, target)))
+        clock = self._put(one.retarget(one.revive(withdrawn, now.at), plan(self.configuration, withdrawn.metric, target)))
         if self._runs_in(clock.metric, now.status):
             self._turn(now, clock, one.start, Kind.RESUMED if clock.started_at else Kind.STARTED, reason)
         elif clock.started_at:
-            self._notes.append(Turn(clock, Kind.PAUSED, reason))
+            self._events.append(ClockChange(clock, Kind.PAUSED, reason))
 
     def _settle_withdrawn(self, metric: Metric) -> None:
         """What was promised is over, met or not: a later promise is a new one."""
@@ -193,7 +193,7 @@ class Clocks:
         first = self.latest(Metric.FIRST_RESPONSE)
         return metric is Metric.NEXT_RESPONSE and first is not None and first.is_live
 
-    def _add(self, now: Standing, metric: Metric, reason: str) -> None:
+    def _add(self, now: TicketState, metric: Metric, reason: str) -> None:
         target, latest = self._target(now, metric), self.latest(metric)
         if target is None:
             return
@@ -201,52 +201,54 @@ class Clocks:
         if self._runs_in(metric, now.status):
             self._turn(now, clock, one.start, Kind.STARTED, reason)
 
-    def _retime(self, now: Standing, clock: Clock, target: timedelta, rules: Rules, reason: str) -> None:
-        assert self.rules.calendar and rules.calendar  # noqa: S101 PT018 - a clock and a target come with them
-        settled, aim = self._settled(now, clock), goal(rules, clock.metric, target)
-        turned = one.retime(settled, now.at, aim, was=self.rules.calendar, calendar=rules.calendar)
-        self._notes.append(Turn(self._put(turned), Kind.RETIMED, reason))
+    def _retime(self, now: TicketState, clock: Clock, target: timedelta, configuration: SlaConfiguration, reason: str) -> None:
+        assert self.configuration.calendar and configuration.calendar  # noqa: S101 PT018 - a clock and a target come with them
+        settled, retarget = self._settled(now, clock), plan(configuration, clock.metric, target)
+        turned = one.retime(settled, now.at, retarget, was=self.configuration.calendar, calendar=configuration.calendar)
+        self._events.append(ClockChange(self._put(turned), Kind.RETIMED, reason))
 
-    def _revive(self, now: Standing, stopped: Clock, target: timedelta, how: OnReopen) -> None:
+    def _revive(self, now: TicketState, stopped: Clock, target: timedelta, how: OnReopen) -> None:
         """Who cared for it when it was resolved has to say so again."""
         is_restart, runs = how is OnReopen.RESTART, self._runs_in(stopped.metric, now.status)
         revived = (one.restart if is_restart else one.revive)(stopped, now.at)
-        clock = one.aim(revived, goal(self.rules, stopped.metric, target)).model_copy(update={"is_acknowledged": False})
-        if runs and self.rules.calendar:
-            clock = one.start(clock, now.at, self.rules.calendar)
+        clock = one.retarget(revived, plan(self.configuration, stopped.metric, target)).model_copy(update={"is_acknowledged": False})
+        if runs and self.configuration.calendar:
+            clock = one.start(clock, now.at, self.configuration.calendar)
         kind = Kind.RESTARTED if is_restart else Kind.RESUMED if runs else Kind.PAUSED
-        self._notes.append(Turn(self._put(clock), kind, "reopened"))
+        self._events.append(ClockChange(self._put(clock), kind, "reopened"))
 
-    def _turn_live(self, now: Standing, metric: Metric, change: Callable[..., Clock], kind: Kind, reason: str) -> None:
+    def _turn_live(self, now: TicketState, metric: Metric, change: Callable[..., Clock], kind: Kind, reason: str) -> None:
         clock = self.latest(metric)
         if clock is not None and clock.is_live:
             self._turn(now, clock, change, kind, reason)
 
-    def _turn(self, now: Standing, clock: Clock, change: Callable[..., Clock], kind: Kind, reason: str) -> None:
+    def _turn(self, now: TicketState, clock: Clock, change: Callable[..., Clock], kind: Kind, reason: str) -> None:
         """One turn of one clock. What was overdue before it is recorded first: a late pause or reply takes no breach back."""
         settled = self._settled(now, clock)
-        turned = change(settled, now.at, self.rules.calendar)
+        turned = change(settled, now.at, self.configuration.calendar)
         if turned != settled:
             self._put(turned)
-            self._notes.append(Turn(turned, kind, reason))
+            self._events.append(ClockChange(turned, kind, reason))
 
-    def _settled(self, now: Standing, clock: Clock) -> Clock:
+    def _settled(self, now: TicketState, clock: Clock) -> Clock:
         settled = self._note_breach(clock, one.settle(clock, now.at))
-        if self.rules.calendar is None:
+        if self.configuration.calendar is None:
             return settled
-        return one.reach(settled, now.at, goal(self.rules, clock.metric, clock.target).rungs, self.rules.calendar)
+        return one.reach(settled, now.at, plan(self.configuration, clock.metric, clock.target).rungs, self.configuration.calendar)
 
     def _note_breach(self, before: Clock, after: Clock) -> Clock:
         if after.breached_at and not before.breached_at:
             self._put(after)
-            self._notes.append(Breach(after))
+            self._events.append(Breach(after))
         return after
 
     def _runs_in(self, metric: Metric, status: Status) -> bool:
-        return self.rules.policy is not None and status in UNFINISHED and status not in self.rules.policy.pause_on.of(metric)
+        return (
+            self.configuration.policy is not None and status in UNFINISHED and status not in self.configuration.policy.pause_on.of(metric)
+        )
 
-    def _target(self, now: Standing, metric: Metric) -> timedelta | None:
-        return None if self.rules.policy is None else self.rules.policy.target(now.priority, metric)
+    def _target(self, now: TicketState, metric: Metric) -> timedelta | None:
+        return None if self.configuration.policy is None else self.configuration.policy.target(now.priority, metric)
 
     def _put(self, clock: Clock) -> Clock:
         self.by_key[clock.metric, clock.cycle] = clock
@@ -257,7 +259,9 @@ def _ended_with(clock: Clock, deleted_at: datetime) -> bool:
     return clock.cancelled_at == deleted_at and not clock.is_withdrawn
 
 
-def goal(rules: Rules, metric: Metric, target: timedelta) -> Goal:
-    fractions = rules.policy.warn_at_fractions if rules.policy else ()
-    rungs = {rung.level: rung.after(target) for rung in (rules.ladder.rungs if rules.ladder else ()) if rung.metric is metric}
-    return Goal(target, fractions, rungs)
+def plan(configuration: SlaConfiguration, metric: Metric, target: timedelta) -> TargetPlan:
+    fractions = configuration.policy.warn_at_fractions if configuration.policy else ()
+    rungs = {
+        rung.level: rung.after(target) for rung in (configuration.ladder.rungs if configuration.ladder else ()) if rung.metric is metric
+    }
+    return TargetPlan(target, fractions, rungs)

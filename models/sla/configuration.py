@@ -18,62 +18,64 @@ from models.sla.calendar import Calendar
 from models.sla.ladder import Ladder
 from models.sla.policy import SlaPolicy
 from models.sla.reach import longest_out_of_reach
-from models.sla.tables import Rule, RuleKind
+from models.sla.tables import ConfigurationKind, ConfigurationVersion
 
 Definition = Calendar | SlaPolicy | Ladder
-MAX_RULES = 200
+MAX_CONFIGURATIONS = 200
 MAX_VERSIONS = 2_000
 """Both of a kind: each process that opens tickets keeps them all, and reads them all again after each that is published."""
 
 
-def versions(session: TenantSession, kind: RuleKind, rule_id: int) -> Select[Rule]:
-    return _of_kind(session, kind).where(col(Rule.id) == rule_id)
+def versions(session: TenantSession, kind: ConfigurationKind, configuration_id: int) -> Select[ConfigurationVersion]:
+    return _of_kind(session, kind).where(col(ConfigurationVersion.id) == configuration_id)
 
 
-def newest(session: TenantSession, kind: RuleKind) -> Select[Rule]:
+def newest(session: TenantSession, kind: ConfigurationKind) -> Select[ConfigurationVersion]:
     """The current version of every rule of the kind."""
-    newer = aliased(Rule)
-    key = (col(newer.merchant_id) == Rule.merchant_id) & (col(newer.id) == Rule.id)
-    is_superseded = sa.select(sa.literal(1)).where(key, col(newer.version) > col(Rule.version)).exists()
+    newer = aliased(ConfigurationVersion)
+    key = (col(newer.merchant_id) == ConfigurationVersion.merchant_id) & (col(newer.id) == ConfigurationVersion.id)
+    is_superseded = sa.select(sa.literal(1)).where(key, col(newer.version) > col(ConfigurationVersion.version)).exists()
     return _of_kind(session, kind).where(~is_superseded)
 
 
-async def current(session: TenantSession, kind: RuleKind, rule_id: int) -> Rule:
+async def current(session: TenantSession, kind: ConfigurationKind, configuration_id: int) -> ConfigurationVersion:
     """Raises: NotFound."""
-    found = versions(session, kind, rule_id).order_by(col(Rule.version).desc()).limit(1)
-    rule = (await session.execute(found)).scalar_one_or_none()
-    if rule is None:
+    found = versions(session, kind, configuration_id).order_by(col(ConfigurationVersion.version).desc()).limit(1)
+    configuration = (await session.execute(found)).scalar_one_or_none()
+    if configuration is None:
         raise NotFound(kind)
-    return rule
+    return configuration
 
 
-async def held(session: TenantSession, kind: RuleKind, rule_id: int) -> Rule:
+async def held(session: TenantSession, kind: ConfigurationKind, configuration_id: int) -> ConfigurationVersion:
     """The current version, which stays the current one until this transaction ends or publishes."""
-    await hold_rules(session)
-    return await current(session, kind, rule_id)
+    await hold_configuration(session)
+    return await current(session, kind, configuration_id)
 
 
-async def hold_rules(session: TenantSession) -> None:
+async def hold_configuration(session: TenantSession) -> None:
     """The merchant's row is the mutex of its rules, locked before all else: versions have no gaps, and no count of them is overtaken."""
     mine = locked(sa.select(col(Merchant.id)).where(col(Merchant.id) == session.merchant_id))
     if (await session.execute(mine)).scalar_one_or_none() is None:
         raise NotFound("merchant")
 
 
-async def publish_first(session: TenantSession, kind: RuleKind, definition: Definition, change: Change) -> Rule:
+async def publish_first(session: TenantSession, kind: ConfigurationKind, definition: Definition, change: Change) -> ConfigurationVersion:
     """Publish a new rule.
 
     Raises:
         Invalid: see :func:`require_sound`. Conflict: there are enough.
     """
-    await hold_rules(session)
+    await hold_configuration(session)
     count = sa.select(sa.func.count()).select_from(newest(session, kind).subquery())
-    if (await session.execute(count)).scalar_one() >= MAX_RULES:
-        raise Conflict("too_many_rules", f"There may be {MAX_RULES} of this kind.")
+    if (await session.execute(count)).scalar_one() >= MAX_CONFIGURATIONS:
+        raise Conflict("too_many_rules", f"There may be {MAX_CONFIGURATIONS} of this kind.")
     return await _publish(session, definition, change, id=session.new_id(), version=1, kind=kind)
 
 
-async def publish_next(session: TenantSession, before: Rule, definition: Definition, change: Change) -> Rule:
+async def publish_next(
+    session: TenantSession, before: ConfigurationVersion, definition: Definition, change: Change
+) -> ConfigurationVersion:
     """Publish the version after ``before``, which is :func:`held`.
 
     Raises:
@@ -82,30 +84,32 @@ async def publish_next(session: TenantSession, before: Rule, definition: Definit
     return await _publish(session, definition, change, id=before.id, version=before.version + 1, kind=before.kind)
 
 
-def _of_kind(session: TenantSession, kind: RuleKind) -> Select[Rule]:
-    return sa.select(Rule).where(col(Rule.merchant_id) == session.merchant_id, col(Rule.kind) == kind)
+def _of_kind(session: TenantSession, kind: ConfigurationKind) -> Select[ConfigurationVersion]:
+    return sa.select(ConfigurationVersion).where(
+        col(ConfigurationVersion.merchant_id) == session.merchant_id, col(ConfigurationVersion.kind) == kind
+    )
 
 
-async def _publish(session: TenantSession, definition: Definition, change: Change, **key: Any) -> Rule:
+async def _publish(session: TenantSession, definition: Definition, change: Change, **key: Any) -> ConfigurationVersion:
     await _require_room(session, key["kind"])
-    await require_sound(session, definition, change.at, rule_id=key["id"])
+    await require_sound(session, definition, change.at, configuration_id=key["id"])
     written = definition.model_dump(mode="json", by_alias=True)
     by = change.by.as_text
-    rule = Rule(merchant_id=session.merchant_id, **key, definition=written, created_at=change.at, created_by=by)
-    session.add(rule)
+    configuration = ConfigurationVersion(merchant_id=session.merchant_id, **key, definition=written, created_at=change.at, created_by=by)
+    session.add(configuration)
     mine = col(Merchant.id) == session.merchant_id
-    await session.execute(sa.update(Merchant).where(mine).values(rules_version=col(Merchant.rules_version) + 1))
+    await session.execute(sa.update(Merchant).where(mine).values(rulebook_version=col(Merchant.rulebook_version) + 1))
     await session.flush()
-    return rule
+    return configuration
 
 
-async def _require_room(session: TenantSession, kind: RuleKind) -> None:
+async def _require_room(session: TenantSession, kind: ConfigurationKind) -> None:
     count = sa.select(sa.func.count()).select_from(_of_kind(session, kind).subquery())
     if (await session.execute(count)).scalar_one() >= MAX_VERSIONS:
         raise Conflict("too_many_versions", f"There may be {MAX_VERSIONS} versions of all rules of this kind.")
 
 
-async def require_sound(session: TenantSession, definition: Definition, at: datetime, *, rule_id: int, place: str = "") -> None:
+async def require_sound(session: TenantSession, definition: Definition, at: datetime, *, configuration_id: int, place: str = "") -> None:
     """What a policy names is there, and its calendar reaches every target. ``place`` is where the definition stands in the body, as a
     JSON pointer; ``rule_id`` is what it defines.
 
@@ -113,10 +117,10 @@ async def require_sound(session: TenantSession, definition: Definition, at: date
     """
     if isinstance(definition, SlaPolicy):
         await _require_references(session, definition, place)
-        rule = await current(session, RuleKind.CALENDAR, definition.calendar_id)
-        await _require_reach(definition, Calendar.model_validate(rule.definition), at, place)
+        configuration = await current(session, ConfigurationKind.CALENDAR, definition.calendar_id)
+        await _require_reach(definition, Calendar.model_validate(configuration.definition), at, place)
     elif isinstance(definition, Calendar):
-        for policy in await _policies_under(session, rule_id):
+        for policy in await _policies_under(session, configuration_id):
             await _require_reach_of(policy, definition, at, place)
 
 
@@ -135,22 +139,22 @@ async def _require_reach_of(policy: SlaPolicy, calendar: Calendar, at: datetime,
 
 
 async def _policies_under(session: TenantSession, calendar_id: int) -> list[SlaPolicy]:
-    named = newest(session, RuleKind.POLICY).where(col(Rule.definition)["calendarId"].astext == str(calendar_id))
-    return [SlaPolicy.model_validate(rule.definition) for rule in (await session.execute(named)).scalars()]
+    named = newest(session, ConfigurationKind.POLICY).where(col(ConfigurationVersion.definition)["calendarId"].astext == str(calendar_id))
+    return [SlaPolicy.model_validate(configuration.definition) for configuration in (await session.execute(named)).scalars()]
 
 
 async def _require_references(session: TenantSession, definition: SlaPolicy, place: str) -> None:
-    await _require(session, RuleKind.CALENDAR, definition.calendar_id, f"{place}/calendarId")
+    await _require(session, ConfigurationKind.CALENDAR, definition.calendar_id, f"{place}/calendarId")
     if definition.ladder_id is not None:
-        await _require(session, RuleKind.LADDER, definition.ladder_id, f"{place}/ladderId")
+        await _require(session, ConfigurationKind.LADDER, definition.ladder_id, f"{place}/ladderId")
     known = set((await session.execute(sa.select(col(Category.name)).where(col(Category.merchant_id) == session.merchant_id))).scalars())
     for number, name in enumerate(definition.match.categories):
         if name not in known:
             raise Invalid("unknown_category", "There is no such category.", f"{place}/match/categories/{number}")
 
 
-async def _require(session: TenantSession, kind: RuleKind, rule_id: int, pointer: str) -> None:
+async def _require(session: TenantSession, kind: ConfigurationKind, configuration_id: int, pointer: str) -> None:
     try:
-        await current(session, kind, rule_id)
+        await current(session, kind, configuration_id)
     except NotFound:
         raise Invalid(f"unknown_{kind}", f"There is no such {kind}.", pointer) from None

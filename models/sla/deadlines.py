@@ -32,7 +32,7 @@ class Deadline(Value):
     due_at: datetime
 
 
-class Promises(Value):
+class DeadlineInputs(Value):
     """What of a ticket makes deadlines. ``taken`` holds (metric, cycle, level) of rungs."""
 
     clocks: tuple[Clock, ...]
@@ -45,7 +45,7 @@ class Promises(Value):
     snoozed_until: datetime | None = None
 
 
-def deadlines_of(promises: Promises) -> tuple[Deadline, ...]:
+def deadlines_of(promises: DeadlineInputs) -> tuple[Deadline, ...]:
     """All that is still to come or overdue, the nearest first; equal instants in the order in which they are acted on."""
     found = [*_of_clocks(promises), *_of_snooze(promises), *_after_resolving(promises)]
     order = list(DeadlineKind)
@@ -59,14 +59,14 @@ def due(deadlines: Iterable[Deadline], at: datetime) -> tuple[Deadline, ...]:
     return tuple(d for d in found if d.kind is not DeadlineKind.WARN or d.key.rpartition("/")[0] not in breached)
 
 
-def rung_is_open(promises: Promises, clock: Clock, rung: Rung) -> bool:
+def rung_is_open(promises: DeadlineInputs, clock: Clock, rung: Rung) -> bool:
     """Neither it nor a higher one was taken in this cycle, and nobody acknowledged one since the clock was reopened."""
     cycle = (clock.metric, clock.cycle)
     reached = max((level for metric, number, level in promises.taken if (metric, number) == cycle), default=0)
     return rung.level > reached and not clock.is_acknowledged
 
 
-def _of_clocks(promises: Promises) -> Iterator[Deadline]:
+def _of_clocks(promises: DeadlineInputs) -> Iterator[Deadline]:
     if promises.calendar is None:
         return
     for clock in promises.clocks:
@@ -76,7 +76,7 @@ def _of_clocks(promises: Promises) -> Iterator[Deadline]:
             yield from _rungs(promises, clock, promises.calendar)
 
 
-def _warnings(promises: Promises, clock: Clock, calendar: Calendar) -> Iterator[Deadline]:
+def _warnings(promises: DeadlineInputs, clock: Clock, calendar: Calendar) -> Iterator[Deadline]:
     if clock.breached_at:
         return
     for fraction in promises.warn_at_fractions:
@@ -90,7 +90,7 @@ def _breach(clock: Clock) -> Iterator[Deadline]:
         yield Deadline(kind=DeadlineKind.BREACH, key=f"{clock.metric}/{clock.cycle}", due_at=clock.due_at)
 
 
-def _rungs(promises: Promises, clock: Clock, calendar: Calendar) -> Iterator[Deadline]:
+def _rungs(promises: DeadlineInputs, clock: Clock, calendar: Calendar) -> Iterator[Deadline]:
     """One that was reached stays due while the clock stands still."""
     for rung in promises.ladder.rungs if promises.ladder else ():
         if rung.metric is clock.metric and rung_is_open(promises, clock, rung):
@@ -99,12 +99,12 @@ def _rungs(promises: Promises, clock: Clock, calendar: Calendar) -> Iterator[Dea
                 yield Deadline(kind=DeadlineKind.ESCALATE, key=f"{clock.metric}/{clock.cycle}/{rung.level}", due_at=at)
 
 
-def _of_snooze(promises: Promises) -> Iterator[Deadline]:
+def _of_snooze(promises: DeadlineInputs) -> Iterator[Deadline]:
     if promises.snoozed_until:
         yield Deadline(kind=DeadlineKind.WAKE, key="", due_at=promises.snoozed_until)
 
 
-def _after_resolving(promises: Promises) -> Iterator[Deadline]:
+def _after_resolving(promises: DeadlineInputs) -> Iterator[Deadline]:
     if promises.survey_at:
         yield Deadline(kind=DeadlineKind.SURVEY, key="", due_at=promises.survey_at)
     if promises.auto_close_at:

@@ -6,15 +6,15 @@ from typing import NamedTuple
 
 from models.errors import Invalid
 from models.sla.clock import Clock, start
-from models.sla.deadlines import Deadline, Promises, deadlines_of
+from models.sla.deadlines import Deadline, DeadlineInputs, deadlines_of
+from models.sla.pinned import SlaConfiguration
 from models.sla.policy import Metric, Traits
 from models.sla.rulebook import Pin, Rulebook
-from models.sla.rules import Rules
 from models.tickets.lifecycle import Priority, Status
 from models.value import Value
 
 
-class Sample(Value):
+class TicketSample(Value):
     """What of a new ticket decides its promises. Without a category it gets the merchant's first, as a ticket does."""
 
     priority: Priority = Priority.NORMAL
@@ -23,22 +23,22 @@ class Sample(Value):
     tags: tuple[str, ...] = ()
 
 
-class Promised(NamedTuple):
+class ForecastClock(NamedTuple):
     """A metric's clock as it would be if it began when the ticket was opened, and all that would come due by it."""
 
     clock: Clock
     deadlines: tuple[Deadline, ...]
 
 
-class Prospect(NamedTuple):
+class Forecast(NamedTuple):
     """``pin`` is None if no policy is for such a ticket."""
 
     pin: Pin | None
-    rules: Rules
-    promised: list[Promised]
+    configuration: SlaConfiguration
+    promised: list[ForecastClock]
 
 
-def prospect(book: Rulebook, sample: Sample, at: datetime) -> Prospect:
+def forecast(book: Rulebook, sample: TicketSample, at: datetime) -> Forecast:
     """What a ticket like this would be promised if it were opened at ``at``. A new calendar is laid out first: not for the event loop.
 
     Raises:
@@ -49,27 +49,27 @@ def prospect(book: Rulebook, sample: Sample, at: datetime) -> Prospect:
         raise Invalid("unknown_category", "There is no such category.", "/ticketSample/category")
     traits = Traits(priority=sample.priority, category=category, organizer_id=sample.organizer_id, tags=frozenset(sample.tags))
     chosen = book.choose(traits)
-    rules = book.rules(chosen)
-    return Prospect(chosen, rules, list(_promised(rules, sample.priority, at)))
+    configuration = book.configuration(chosen)
+    return Forecast(chosen, configuration, list(_promised(configuration, sample.priority, at)))
 
 
-def _promised(rules: Rules, priority: Priority, at: datetime) -> Iterator[Promised]:
-    policy, calendar = rules.policy, rules.calendar
+def _promised(configuration: SlaConfiguration, priority: Priority, at: datetime) -> Iterator[ForecastClock]:
+    policy, calendar = configuration.policy, configuration.calendar
     if policy is None or calendar is None:
         return
     for metric in Metric:
         if target := policy.target(priority, metric):
             clock = Clock(metric=metric, target=target)
             begun = clock if Status.NEW in policy.pause_on.of(metric) else start(clock, at, calendar)
-            yield Promised(begun, deadlines_of(_promises(begun, rules)))
+            yield ForecastClock(begun, deadlines_of(_promises(begun, configuration)))
 
 
-def _promises(clock: Clock, rules: Rules) -> Promises:
-    return Promises(
+def _promises(clock: Clock, configuration: SlaConfiguration) -> DeadlineInputs:
+    return DeadlineInputs(
         clocks=(clock,),
-        calendar=rules.calendar,
-        ladder=rules.ladder,
-        warn_at_fractions=rules.policy.warn_at_fractions if rules.policy else (),
+        calendar=configuration.calendar,
+        ladder=configuration.ladder,
+        warn_at_fractions=configuration.policy.warn_at_fractions if configuration.policy else (),
         taken=frozenset(),
         survey_at=None,
         auto_close_at=None,

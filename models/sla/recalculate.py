@@ -8,12 +8,12 @@ from models.sla.clock import Clock
 from models.sla.clocks import Clocks
 from models.sla.policy import Metric
 from models.sla.rulebook import Pin, Rulebook, pin, pin_of, traits_of
-from models.sla.tables import RuleKind
-from models.tickets.aggregate import Case
+from models.sla.tables import ConfigurationKind
+from models.tickets.aggregate import TicketAggregate
 
 
-class RuleRef(NamedTuple):
-    kind: RuleKind
+class ConfigurationRef(NamedTuple):
+    kind: ConfigurationKind
     id: int
 
 
@@ -25,22 +25,28 @@ class Shift(NamedTuple):
     would_breach: bool
 
 
-def foresee(case: Case, book: Rulebook, rule: RuleRef) -> Shift | None:
+def forecast_change(ticket: TicketAggregate, book: Rulebook, configuration: ConfigurationRef) -> Shift | None:
     """What it would do to the ticket if the newest version of ``rule`` held for it from now on; None: nothing."""
-    current = pin_of(case.ticket)
-    chosen = book.moved(current, traits_of(case.ticket), rule.kind, rule.id)
+    current = pin_of(ticket.row)
+    chosen = book.moved(current, traits_of(ticket.row), configuration.kind, configuration.id)
     if chosen == current:
         return None
-    now, tried = clocks.standing(case), Clocks(case.clocks.by_key.values(), case.rules)
-    tried.retimed(now, book.rules(chosen), "foreseen")
-    return Shift(current, chosen, would_breach=bool(_overdue(tried, now.at) - _overdue(case.clocks, now.at)))
+    now, tried = clocks.standing(ticket), Clocks(ticket.clocks.by_key.values(), ticket.configuration)
+    tried.retimed(now, book.configuration(chosen), "foreseen")
+    return Shift(current, chosen, would_breach=bool(_overdue(tried, now.at) - _overdue(ticket.clocks, now.at)))
 
 
-def retime(case: Case, book: Rulebook, rule: RuleRef, shift: Shift, job_id: int) -> None:
+def retime(ticket: TicketAggregate, book: Rulebook, configuration: ConfigurationRef, shift: Shift, job_id: int) -> None:
     """Do what :func:`foresee` has seen."""
-    pin(case.ticket, shift.after)
-    case.record("sla.retimed", rule=rule.kind.value, ruleId=str(rule.id), jobId=str(job_id), **versions(shift.before, shift.after))
-    clocks.retimed(case, book.rules(shift.after), f"new version of a {rule.kind.value}")
+    pin(ticket.row, shift.after)
+    ticket.record(
+        "sla.retimed",
+        configuration=configuration.kind.value,
+        ruleId=str(configuration.id),
+        jobId=str(job_id),
+        **versions(shift.before, shift.after),
+    )
+    clocks.retimed(ticket, book.configuration(shift.after), f"new version of a {configuration.kind.value}")
 
 
 def _overdue(clocks_of_ticket: Clocks, at: datetime) -> set[tuple[Metric, int]]:

@@ -12,13 +12,13 @@ from models.errors import NotFound
 from models.people.tables import Category, Merchant
 from models.sla.calendar import Calendar
 from models.sla.ladder import Ladder
+from models.sla.pinned import SlaConfiguration
 from models.sla.policy import SlaPolicy, Traits
-from models.sla.rules import Rules
 from models.sla.shelf import Shelf
-from models.sla.tables import Rule, RuleKind
+from models.sla.tables import ConfigurationKind, ConfigurationVersion
 from models.tickets.tables import Ticket
 
-UNBORN = 2**63 - 1
+PROPOSED = 2**63 - 1
 """The id of a rule that is only proposed: it comes after all others of its position, as a new one does."""
 _KEPT_MERCHANTS = 500
 _T = TypeVar("_T", bound=BaseModel)
@@ -34,16 +34,19 @@ class Pin(NamedTuple):
 
 
 class Rulebook:
-    """All rules of a merchant, every version, as of ``merchant.rules_version``."""
+    """All rules of a merchant, every version, as of ``merchant.rulebook_version``."""
 
-    def __init__(self, merchant: Merchant, categories: dict[str, int], rules: list[Rule]) -> None:
+    def __init__(self, merchant: Merchant, categories: dict[str, int], configuration: list[ConfigurationVersion]) -> None:
         self.merchant = merchant
         self.categories = categories
-        self._rules = rules
-        self._policies = _parsed(rules, RuleKind.POLICY, SlaPolicy)
-        self._calendars = _parsed(rules, RuleKind.CALENDAR, Calendar)
-        self._ladders = _parsed(rules, RuleKind.LADDER, Ladder)
-        self._current = {rule.id: rule.version for rule in sorted(rules, key=lambda rule: rule.version)}
+        self._configuration = configuration
+        self._policies = _parsed(configuration, ConfigurationKind.POLICY, SlaPolicy)
+        self._calendars = _parsed(configuration, ConfigurationKind.CALENDAR, Calendar)
+        self._ladders = _parsed(configuration, ConfigurationKind.LADDER, Ladder)
+        self._current = {
+            configuration.id: configuration.version
+            for configuration in sorted(configuration, key=lambda configuration: configuration.version)
+        }
         current = [(key, self._policies[key]) for key in self._policies if self._current[key[0]] == key[1]]
         self._in_order = sorted(current, key=lambda item: (item[1].position, item[0]))
 
@@ -51,30 +54,30 @@ class Rulebook:
         """The current version of the first policy, by position, whose conditions all hold."""
         return next((self._pin(*key, policy) for key, policy in self._in_order if policy.match.holds(traits)), None)
 
-    def rules(self, pin: Pin | None) -> Rules:
+    def configuration(self, pin: Pin | None) -> SlaConfiguration:
         if pin is None:
-            return Rules()
+            return SlaConfiguration()
         policy = self._policies[pin.policy_id, pin.policy_version]
         ladder = None if policy.ladder_id is None else self._ladders[policy.ladder_id, pin.ladder_version or 0]
-        return Rules(policy, self._calendars[policy.calendar_id, pin.calendar_version], ladder)
+        return SlaConfiguration(policy, self._calendars[policy.calendar_id, pin.calendar_version], ladder)
 
-    def moved(self, pin: Pin | None, traits: Traits, kind: RuleKind, rule_id: int) -> Pin | None:
+    def moved(self, pin: Pin | None, traits: Traits, kind: ConfigurationKind, configuration_id: int) -> Pin | None:
         """Where a ticket stands once the newest version of one rule holds for it; it keeps its versions of all others."""
-        if kind is RuleKind.POLICY:
+        if kind is ConfigurationKind.POLICY:
             chosen = self.choose(traits)
-            return self._keeping(pin, chosen) if rule_id in {each.policy_id for each in (pin, chosen) if each} else pin
+            return self._keeping(pin, chosen) if configuration_id in {each.policy_id for each in (pin, chosen) if each} else pin
         if pin is None:
             return None
         policy = self._policies[pin.policy_id, pin.policy_version]
-        if kind is RuleKind.CALENDAR and policy.calendar_id == rule_id:
-            return pin._replace(calendar_version=self._current[rule_id])
-        if kind is RuleKind.LADDER and policy.ladder_id == rule_id:
-            return pin._replace(ladder_version=self._current[rule_id])
+        if kind is ConfigurationKind.CALENDAR and policy.calendar_id == configuration_id:
+            return pin._replace(calendar_version=self._current[configuration_id])
+        if kind is ConfigurationKind.LADDER and policy.ladder_id == configuration_id:
+            return pin._replace(ladder_version=self._current[configuration_id])
         return pin
 
-    def current(self, rule_id: int) -> int:
+    def current(self, configuration_id: int) -> int:
         """The newest version of a rule."""
-        return self._current[rule_id]
+        return self._current[configuration_id]
 
     def _keeping(self, pin: Pin | None, chosen: Pin | None) -> Pin | None:
         """The same calendar and the same ladder stay in the versions that they are pinned in."""
@@ -85,11 +88,11 @@ class Rulebook:
         ladder = pin.ladder_version if was.ladder_id == now.ladder_id else chosen.ladder_version
         return chosen._replace(calendar_version=calendar, ladder_version=ladder)
 
-    def proposing(self, kind: RuleKind, rule_id: int, definition: dict[str, Any]) -> "Rulebook":
+    def proposing(self, kind: ConfigurationKind, configuration_id: int, definition: dict[str, Any]) -> "Rulebook":
         """This book as it would be with one more version of a rule, or with a new one."""
-        version = self._current.get(rule_id, 0) + 1
-        new = Rule(merchant_id=self.merchant.id, id=rule_id, kind=kind, version=version, definition=definition)
-        return Rulebook(self.merchant, self.categories, [*self._rules, new])
+        version = self._current.get(configuration_id, 0) + 1
+        new = ConfigurationVersion(merchant_id=self.merchant.id, id=configuration_id, kind=kind, version=version, definition=definition)
+        return Rulebook(self.merchant, self.categories, [*self._configuration, new])
 
     def knows(self, pin: Pin) -> bool:
         policy = self._policies.get((pin.policy_id, pin.policy_version))
@@ -102,8 +105,15 @@ class Rulebook:
         return Pin(policy_id, version, self._current[policy.calendar_id], ladder)
 
 
-def _parsed(rules: list[Rule], kind: RuleKind, value: type[_T]) -> Shelf[_T]:
-    return Shelf(value, {(rule.id, rule.version): rule.definition for rule in rules if rule.kind is kind})
+def _parsed(configuration: list[ConfigurationVersion], kind: ConfigurationKind, value: type[_T]) -> Shelf[_T]:
+    return Shelf(
+        value,
+        {
+            (configuration.id, configuration.version): configuration.definition
+            for configuration in configuration
+            if configuration.kind is kind
+        },
+    )
 
 
 _kept: OrderedDict[int, Rulebook] = OrderedDict()
@@ -130,21 +140,21 @@ async def _of(merchant: Merchant | None, session: TenantSession) -> Rulebook:
         raise NotFound("merchant")
     session.expunge(merchant)  # it outlives this transaction: a rollback would empty a row that is still attached
     kept = _kept.get(merchant.id)
-    if kept is None or kept.merchant.rules_version != merchant.rules_version:
+    if kept is None or kept.merchant.rulebook_version != merchant.rulebook_version:
         kept = await _read(session, merchant)
     kept.merchant = merchant
     return kept
 
 
-async def rules_of(session: TenantSession, ticket: Ticket) -> Rules:
+async def configuration_of(session: TenantSession, ticket: Ticket) -> SlaConfiguration:
     """The rules that ``ticket`` is pinned to."""
     pin = pin_of(ticket)
     if pin is None:
-        return Rules()
+        return SlaConfiguration()
     kept = _kept.get(ticket.merchant_id)
     if kept is None or not kept.knows(pin):
         kept = await rulebook(session)
-    return kept.rules(pin)
+    return kept.configuration(pin)
 
 
 def pin_of(ticket: Ticket) -> Pin | None:
@@ -168,10 +178,10 @@ def traits_of(ticket: Ticket) -> Traits:
 
 async def _read(session: TenantSession, merchant: Merchant) -> Rulebook:
     categories = (await session.execute(sa.select(Category).order_by(col(Category.position), col(Category.id)))).scalars()
-    rules = (await session.execute(sa.select(Rule))).scalars().all()
-    for rule in rules:
-        session.expunge(rule)  # as the merchant: a proposal is made of them long after this transaction
-    book = Rulebook(merchant, {category.name: category.team_id for category in categories}, list(rules))
+    versions = (await session.execute(sa.select(ConfigurationVersion))).scalars().all()
+    for version in versions:
+        session.expunge(version)  # as the merchant: a proposal is made of them long after this transaction
+    book = Rulebook(merchant, {category.name: category.team_id for category in categories}, list(versions))
     _kept[merchant.id] = book
     _kept.move_to_end(merchant.id)
     while len(_kept) > _KEPT_MERCHANTS:

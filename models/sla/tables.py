@@ -13,32 +13,32 @@ from models.sla.policy import Metric
 from models.tickets.lifecycle import Priority
 
 
-class RuleKind(StrEnum):
+class ConfigurationKind(StrEnum):
     CALENDAR = "calendar"
     POLICY = "policy"
     LADDER = "ladder"
 
 
-class Rule(Row, table=True):
+class ConfigurationVersion(Row, table=True):
     """One version of a calendar, an SLA policy or a ladder. A version is never changed: a change is a new version."""
 
     version: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
-    kind: RuleKind = choice(RuleKind)
+    kind: ConfigurationKind = choice(ConfigurationKind)
     definition: dict[str, Any] = document()
     created_at: datetime = instant()
     created_by: str = text("system//helpdesk")
     """Who published it, as kind/id/name."""
 
 
-_REPORTED = ["decided_team_id", "decided_agent_id", "decided_organizer_id", "metric", "decided_priority"]
+_REPORTED = ["attributed_team_id", "attributed_agent_id", "attributed_organizer_id", "metric", "attributed_priority"]
 """A report is answered from the index alone."""
 
 
 class SlaClock(SQLModel, table=True):
-    """The fields of :class:`models.sla.clock.Clock`, for one metric and cycle of a ticket, and what reports need of its decision.
+    """The fields of :class:`models.sla.clock.Clock`, for one metric and cycle of a ticket, and how reports attribute it.
 
-    ``decided_*`` say whose figure the cycle is: the ticket's traits at ``decided_at``, when it was breached, or else met. They are out
-    of date while ``decided_at`` is null. ``used_seconds`` is what the cycle had spent when it was stopped.
+    ``attributed_*`` say whose figure the cycle is: the ticket's traits at ``attributed_at``, when it was breached, or else met.
+    They are out of date while ``attributed_at`` is null. ``used_seconds`` is what the cycle had spent when it was stopped.
     """
 
     __table_args__ = (
@@ -78,11 +78,11 @@ class SlaClock(SQLModel, table=True):
     is_acknowledged: bool = False
     policy_id: int | None = big(nullable=True)
     policy_version: int | None = None
-    decided_at: datetime | None = instant(nullable=True)
-    decided_priority: Priority | None = choice(Priority, nullable=True)
-    decided_team_id: int | None = big(nullable=True)
-    decided_agent_id: int | None = big(nullable=True)
-    decided_organizer_id: int | None = big(nullable=True)
+    attributed_at: datetime | None = instant(nullable=True)
+    attributed_priority: Priority | None = choice(Priority, nullable=True)
+    attributed_team_id: int | None = big(nullable=True)
+    attributed_agent_id: int | None = big(nullable=True)
+    attributed_organizer_id: int | None = big(nullable=True)
     used_seconds: int | None = None
 
 

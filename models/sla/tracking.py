@@ -8,117 +8,117 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from models.sla.clock import Clock
-from models.sla.clocks import Breach, Standing, Turn
+from models.sla.clocks import Breach, ClockChange, TicketState
+from models.sla.pinned import SlaConfiguration
 from models.sla.policy import Metric
-from models.sla.rules import Rules
 from models.sla.tables import LedgerEntry
-from models.tickets.aggregate import Case
+from models.tickets.aggregate import TicketAggregate
 
 
-def open_clocks(case: Case) -> None:
-    with _turning(case) as now:
-        case.clocks.opened(now)
+def open_clocks(ticket: TicketAggregate) -> None:
+    with _turning(ticket) as now:
+        ticket.clocks.opened(now)
 
 
-def answered(case: Case) -> None:
-    with _turning(case) as now:
-        case.clocks.answered(now)
+def agent_replied(ticket: TicketAggregate) -> None:
+    with _turning(ticket) as now:
+        ticket.clocks.agent_replied(now)
 
 
-def asked(case: Case) -> None:
-    with _turning(case) as now:
-        case.clocks.asked(now)
+def reporter_commented(ticket: TicketAggregate) -> None:
+    with _turning(ticket) as now:
+        ticket.clocks.reporter_commented(now)
 
 
-def followed(case: Case, reason: str, at: datetime | None = None) -> None:
+def status_changed(ticket: TicketAggregate, reason: str, at: datetime | None = None) -> None:
     """``at``: when the state was to change, if that was earlier."""
-    with _turning(case, at) as now:
-        case.clocks.followed(now, reason)
+    with _turning(ticket, at) as now:
+        ticket.clocks.status_changed(now, reason)
 
 
-def resolved(case: Case) -> None:
-    with _turning(case) as now:
-        case.clocks.resolved(now)
+def resolved(ticket: TicketAggregate) -> None:
+    with _turning(ticket) as now:
+        ticket.clocks.resolved(now)
 
 
-def cancelled(case: Case, reason: str) -> None:
-    with _turning(case) as now:
-        case.clocks.cancelled(now, reason)
+def cancelled(ticket: TicketAggregate, reason: str) -> None:
+    with _turning(ticket) as now:
+        ticket.clocks.cancelled(now, reason)
 
 
-def deleted(case: Case) -> None:
-    with _turning(case) as now:
-        case.clocks.deleted(now)
+def deleted(ticket: TicketAggregate) -> None:
+    with _turning(ticket) as now:
+        ticket.clocks.deleted(now)
 
 
-def restored(case: Case, deleted_at: datetime) -> None:
-    with _turning(case) as now:
-        case.clocks.restored(now, deleted_at)
+def restored(ticket: TicketAggregate, deleted_at: datetime) -> None:
+    with _turning(ticket) as now:
+        ticket.clocks.restored(now, deleted_at)
 
 
-def reopened(case: Case) -> None:
-    before = case.clocks.latest(Metric.RESOLUTION)
-    with _turning(case) as now:
-        case.clocks.reopened(now)
-    after = case.clocks.latest(Metric.RESOLUTION)
+def reopened(ticket: TicketAggregate) -> None:
+    before = ticket.clocks.latest(Metric.RESOLUTION)
+    with _turning(ticket) as now:
+        ticket.clocks.reopened(now)
+    after = ticket.clocks.latest(Metric.RESOLUTION)
     if before and after and after.cycle > before.cycle:
-        case.ticket.escalation_level = 0
+        ticket.row.escalation_level = 0
 
 
-def retimed(case: Case, rules: Rules, reason: str) -> None:
-    with _turning(case) as now:
-        case.clocks.retimed(now, rules, reason)
+def retimed(ticket: TicketAggregate, configuration: SlaConfiguration, reason: str) -> None:
+    with _turning(ticket) as now:
+        ticket.clocks.retimed(now, configuration, reason)
 
 
-def warned(case: Case, clock: Clock, fraction: float) -> None:
-    case.clocks.warned(clock, fraction)
+def warned(ticket: TicketAggregate, clock: Clock, fraction: float) -> None:
+    ticket.clocks.warned(clock, fraction)
 
 
-def acknowledged(case: Case, clock: Clock) -> None:
-    case.clocks.acknowledged(clock)
+def acknowledged(ticket: TicketAggregate, clock: Clock) -> None:
+    ticket.clocks.acknowledged(clock)
 
 
-def breached(case: Case, clock: Clock) -> Clock:
-    after = case.clocks.breached(clock)
-    _write_notes(case, case.turn_at)
+def breached(ticket: TicketAggregate, clock: Clock) -> Clock:
+    after = ticket.clocks.breached(clock)
+    _write_events(ticket, ticket.turn_at)
     return after
 
 
-def standing(case: Case) -> Standing:
+def standing(ticket: TicketAggregate) -> TicketState:
     """Resolving a ticket, also without a word, ends the wait for a first response."""
-    ticket = case.ticket
-    is_answered = ticket.first_responded_at is not None or ticket.resolution_cycle > 0
-    return Standing(case.turn_at, ticket.status, ticket.priority, is_answered=is_answered, is_asked=ticket.asked_at is not None)
+    row = ticket.row
+    has_response = row.first_responded_at is not None or row.resolution_cycle > 0
+    return TicketState(ticket.turn_at, row.status, row.priority, has_response=has_response, awaits_reply=row.waiting_since is not None)
 
 
 @contextmanager
-def _turning(case: Case, at: datetime | None = None) -> Iterator[Standing]:
-    now = standing(case)
+def _turning(ticket: TicketAggregate, at: datetime | None = None) -> Iterator[TicketState]:
+    now = standing(ticket)
     now = now._replace(at=at or now.at)
     yield now
-    _write_notes(case, now.at)
+    _write_events(ticket, now.at)
 
 
-def _write_notes(case: Case, at: datetime) -> None:
-    for note in case.clocks.take_notes():
-        if isinstance(note, Breach):
-            _record_breach(case, note.clock)
+def _write_events(ticket: TicketAggregate, at: datetime) -> None:
+    for event in ticket.clocks.take_events():
+        if isinstance(event, Breach):
+            _record_breach(ticket, event.clock)
         else:
-            _write_ledger(case, note, at)
+            _write_ledger(ticket, event, at)
 
 
-def _record_breach(case: Case, clock: Clock) -> None:
+def _record_breach(ticket: TicketAggregate, clock: Clock) -> None:
     due_at = clock.breached_at.isoformat() if clock.breached_at else None
-    case.breaches[clock.metric, clock.cycle] = case.record("sla.breached", metric=clock.metric, cycle=clock.cycle, dueAt=due_at)
+    ticket.breaches[clock.metric, clock.cycle] = ticket.record("sla.breached", metric=clock.metric, cycle=clock.cycle, dueAt=due_at)
 
 
-def _write_ledger(case: Case, turn: Turn, at: datetime) -> None:
-    ticket, by, clock = case.ticket, case.change.by, turn.clock
-    case.session.append(
+def _write_ledger(ticket: TicketAggregate, turn: ClockChange, at: datetime) -> None:
+    row, by, clock = ticket.row, ticket.change.by, turn.clock
+    ticket.session.append(
         LedgerEntry,
-        merchant_id=ticket.merchant_id,
-        id=case.session.new_id(),
-        ticket_id=ticket.id,
+        merchant_id=row.merchant_id,
+        id=ticket.session.new_id(),
+        ticket_id=row.id,
         metric=clock.metric,
         cycle=clock.cycle,
         kind=turn.kind,
@@ -130,7 +130,7 @@ def _write_ledger(case: Case, turn: Turn, at: datetime) -> None:
         target=clock.target,
         due_at=clock.due_at,
         is_running=clock.is_running,
-        policy_id=ticket.policy_id,
-        policy_version=ticket.policy_version,
-        calendar_version=ticket.calendar_version,
+        policy_id=row.policy_id,
+        policy_version=row.policy_version,
+        calendar_version=row.calendar_version,
     )

@@ -8,34 +8,34 @@ from sqlmodel import col
 from models.db.session import TenantSession, locked
 from models.errors import Conflict, NotFound
 from models.notifications.kinds import NotificationKind
-from models.notifications.notify import reporter, tell
+from models.notifications.notify import notify, reporter
 from models.surveys.tables import Survey
-from models.tickets.aggregate import Case
+from models.tickets.aggregate import TicketAggregate
 
 OPEN_FOR = timedelta(days=30)
 
 
-async def send_survey(case: Case) -> None:
+async def send_survey(ticket: TicketAggregate) -> None:
     """Ask the reporter how it went."""
-    ticket = case.ticket
+    row = ticket.row
     survey = Survey(
-        merchant_id=ticket.merchant_id,
-        id=case.session.new_id(),
-        ticket_id=ticket.id,
-        cycle=ticket.resolution_cycle,
-        sent_at=case.at,
-        expires_at=case.at + OPEN_FOR,
+        merchant_id=row.merchant_id,
+        id=ticket.session.new_id(),
+        ticket_id=row.id,
+        cycle=row.resolution_cycle,
+        sent_at=ticket.at,
+        expires_at=ticket.at + OPEN_FOR,
     )
-    case.session.insert(survey)
-    ticket.survey_at = None
-    cause = case.record("survey.sent", surveyId=str(survey.id))
-    tell(case, NotificationKind.SURVEY, cause, await reporter(case), surveyId=survey.id)
+    ticket.session.insert(survey)
+    row.survey_at = None
+    cause = ticket.record("survey.sent", surveyId=str(survey.id))
+    notify(ticket, NotificationKind.SURVEY, cause, await reporter(ticket), surveyId=survey.id)
 
 
-async def cancel_survey(case: Case) -> None:
+async def cancel_survey(ticket: TicketAggregate) -> None:
     """Reopened, or merged: what was asked about the last resolution does not count any more."""
-    unanswered = (col(Survey.ticket_id) == case.ticket.id) & col(Survey.answered_at).is_(None) & col(Survey.cancelled_at).is_(None)
-    await case.session.execute(sa.update(Survey).where(unanswered).values(cancelled_at=case.at))
+    unanswered = (col(Survey.ticket_id) == ticket.row.id) & col(Survey.answered_at).is_(None) & col(Survey.cancelled_at).is_(None)
+    await ticket.session.execute(sa.update(Survey).where(unanswered).values(cancelled_at=ticket.at))
 
 
 async def open_survey(session: TenantSession, survey_id: int, at: datetime) -> Survey:
@@ -56,8 +56,8 @@ async def open_survey(session: TenantSession, survey_id: int, at: datetime) -> S
     return survey
 
 
-async def answer_survey(case: Case, survey_id: int, score: int, comment: str | None) -> Survey:
-    survey = await open_survey(case.session, survey_id, case.at)
-    survey.answered_at, survey.score, survey.comment = case.at, score, comment
-    case.record("survey.answered", surveyId=str(survey.id), score=score)
+async def answer_survey(ticket: TicketAggregate, survey_id: int, score: int, comment: str | None) -> Survey:
+    survey = await open_survey(ticket.session, survey_id, ticket.at)
+    survey.answered_at, survey.score, survey.comment = ticket.at, score, comment
+    ticket.record("survey.answered", surveyId=str(survey.id), score=score)
     return survey

@@ -10,12 +10,12 @@ from typing import Any
 
 from models.audit import Change
 from models.db.session import TenantSession
-from models.sla.attribution import decision, traits_that_count
+from models.sla.attribution import attribution, traits_that_count
 from models.sla.clock import Clock, ClockStatus
 from models.sla.clocks import Clocks
-from models.sla.deadlines import Deadline, Promises, deadlines_of
+from models.sla.deadlines import Deadline, DeadlineInputs, deadlines_of
+from models.sla.pinned import SlaConfiguration
 from models.sla.policy import Metric
-from models.sla.rules import Rules
 from models.sla.tables import Escalation, SlaClock
 from models.tickets.lifecycle import Status
 from models.tickets.messages import TicketFacts
@@ -25,21 +25,21 @@ _SEVERITY = (ClockStatus.BREACHED, ClockStatus.IMMINENT, ClockStatus.RUNNING, Cl
 _OF_CLOCK = set(Clock.model_fields)
 
 
-class Case:
+class TicketAggregate:
     """``clocks`` hold frozen values, replaced whole; their rows are written at the end.
 
     ``at`` is what the audit says: a process whose clock is behind does not write into a ticket's past, its history only goes forward.
-    ``asked_at`` is the instant that was asked for. What is due is judged by it: one whose clock was ahead has made nothing due by writing.
+    ``requested_at`` is the instant that was asked for. What is due is judged by it: a process whose clock was ahead made nothing due.
     ``breaches`` and ``warnings`` were recorded with these events and are not told yet; ``told`` learn of that clock from a rung.
     """
 
-    def __init__(self, session: TenantSession, ticket: Ticket, rules: Rules, change: Change) -> None:
+    def __init__(self, session: TenantSession, row: Ticket, configuration: SlaConfiguration, change: Change) -> None:
         self.session = session
-        self.ticket = ticket
+        self.row = row
         self.change = change
-        self.asked_at = change.at
-        self.at = max(change.at, ticket.updated_at)
-        self.clocks = Clocks((), rules)
+        self.requested_at = change.at
+        self.at = max(change.at, row.updated_at)
+        self.clocks = Clocks((), configuration)
         self.escalations: list[Escalation] = []
         self.has_changed = False
         self.has_news = False
@@ -49,28 +49,28 @@ class Case:
         self.told: dict[tuple[Metric, int], set[int]] = defaultdict(set)
         self._rows: dict[tuple[Metric, int], SlaClock] = {}
         self._known: TicketFacts | None = None
-        self._traits = traits_that_count(ticket)
+        self._traits = traits_that_count(row)
 
     @property
     def turn_at(self) -> datetime:
         """When its clocks turn: as asked, but never before one of them last turned."""
-        return max([self.asked_at, *(clock.turned_at for clock in self.clocks.by_key.values() if clock.turned_at)])
+        return max([self.requested_at, *(clock.turned_at for clock in self.clocks.by_key.values() if clock.turned_at)])
 
     @property
-    def rules(self) -> Rules:
-        return self.clocks.rules
+    def configuration(self) -> SlaConfiguration:
+        return self.clocks.configuration
 
     def record(self, kind: str, **changes: Any) -> int:
         """Write one row of the audit. Its id is the cause of what follows from it."""
-        ticket, by = self.ticket, self.change.by
-        ticket.event_sequence += 1
+        row, by = self.row, self.change.by
+        row.event_sequence += 1
         event_id = self.session.new_id()
         self.session.append(
             Event,
-            merchant_id=ticket.merchant_id,
+            merchant_id=row.merchant_id,
             id=event_id,
-            ticket_id=ticket.id,
-            sequence=ticket.event_sequence,
+            ticket_id=row.id,
+            sequence=row.event_sequence,
             at=self.at,
             actor_kind=by.kind,
             actor_id=by.id,
@@ -82,48 +82,48 @@ class Case:
         self.has_changed = True
         return event_id
 
-    def moved_from(self, before: Status) -> dict[str, list[Status]]:
+    def status_change(self, before: Status) -> dict[str, list[Status]]:
         """What the audit says of the status, if it is another than ``before``."""
-        return {} if before is self.ticket.status else {"status": [before, self.ticket.status]}
+        return {} if before is self.row.status else {"status": [before, self.row.status]}
 
     def deadlines(self) -> tuple[Deadline, ...]:
         return deadlines_of(self.promises())
 
-    def promises(self) -> Promises:
-        policy = self.rules.policy
+    def promises(self) -> DeadlineInputs:
+        policy = self.configuration.policy
         taken = [e for e in self.escalations if e.metric is not None and e.cycle is not None]
-        return Promises(
+        return DeadlineInputs(
             clocks=tuple(self.clocks.by_key.values()),
-            calendar=self.rules.calendar,
-            ladder=self.rules.ladder,
+            calendar=self.configuration.calendar,
+            ladder=self.configuration.ladder,
             warn_at_fractions=policy.warn_at_fractions if policy else (),
             taken=frozenset((e.metric, e.cycle, e.level) for e in taken),
-            survey_at=self.ticket.survey_at,
-            auto_close_at=self.ticket.auto_close_at,
-            snoozed_until=self.ticket.snoozed_until,
+            survey_at=self.row.survey_at,
+            auto_close_at=self.row.auto_close_at,
+            snoozed_until=self.row.snoozed_until,
         )
 
     def facts(self) -> TicketFacts:
         """What the workflow has to know, as of the version in which it last changed."""
-        ticket = self.ticket
-        has_ended = ticket.status is Status.CLOSED or ticket.deleted_at is not None
+        row = self.row
+        has_ended = row.status is Status.CLOSED or row.deleted_at is not None
         return TicketFacts(
-            merchant_id=ticket.merchant_id,
-            ticket_id=ticket.id,
-            version=ticket.facts_version,
-            number=ticket.number,
-            status=ticket.status,
-            priority=ticket.priority,
-            sla_status=ticket.sla_status,
-            escalation_level=ticket.escalation_level,
-            is_assigned=ticket.assignee_id is not None,
+            merchant_id=row.merchant_id,
+            ticket_id=row.id,
+            version=row.facts_version,
+            number=row.number,
+            status=row.status,
+            priority=row.priority,
+            sla_status=row.sla_status,
+            escalation_level=row.escalation_level,
+            is_assigned=row.assignee_id is not None,
             deadlines=() if has_ended else self.deadlines(),
             has_ended=has_ended,
         )
 
     def adopt(self, rows: list[SlaClock], escalations: list[Escalation]) -> None:
         self._rows = {(row.metric, row.cycle): row for row in rows}
-        self.clocks = Clocks((clock_of(row) for row in rows), self.rules)
+        self.clocks = Clocks((clock_of(row) for row in rows), self.configuration)
         self.escalations = escalations
         self._known = self.facts()
 
@@ -136,34 +136,34 @@ class Case:
         if self.has_changed:
             self._write_clocks()
             self._write_summary()
-            self.ticket.version += 1
-            self.ticket.updated_at = self.at
+            self.row.version += 1
+            self.row.updated_at = self.at
         facts = self.facts()
         if facts == self._known:
             return facts
         self.has_news = True
-        self.ticket.facts_version = max(self.ticket.version, self.ticket.facts_version + 1)
-        self.ticket.wake_at = facts.deadlines[0].due_at if facts.deadlines else None
-        return facts.model_copy(update={"version": self.ticket.facts_version})
+        self.row.facts_version = max(self.row.version, self.row.facts_version + 1)
+        self.row.next_deadline_at = facts.deadlines[0].due_at if facts.deadlines else None
+        return facts.model_copy(update={"version": self.row.facts_version})
 
     def _write_clocks(self) -> None:
         at = self.turn_at
         for key, clock in self.clocks.by_key.items():
             row = self._rows.get(key)
-            columns = clock.model_dump() | decision(clock, at, self._traits, row.decided_at if row else None)
+            columns = clock.model_dump() | attribution(clock, at, self._traits, row.attributed_at if row else None)
             if row is None or not (row.stopped_at or row.cancelled_at):  # what was over keeps the policy under which it ended
-                columns |= {"policy_id": self.ticket.policy_id, "policy_version": self.ticket.policy_version}
+                columns |= {"policy_id": self.row.policy_id, "policy_version": self.row.policy_version}
             if row is None:
-                self.session.append(SlaClock, merchant_id=self.ticket.merchant_id, ticket_id=self.ticket.id, **columns)
+                self.session.append(SlaClock, merchant_id=self.row.merchant_id, ticket_id=self.row.id, **columns)
             else:
                 row.sqlmodel_update({name: value for name, value in columns.items() if getattr(row, name) != value})
 
     def _write_summary(self) -> None:
         live = self.clocks.live()
         latest = [clock for metric in Metric if (clock := self.clocks.latest(metric))]
-        self.ticket.sla_status = worst([clock.status for clock in live] or [clock.status for clock in latest])
+        self.row.sla_status = worst([clock.status for clock in live] or [clock.status for clock in latest])
         due = [clock.due_at for clock in live if clock.is_running and clock.due_at and not clock.breached_at]
-        self.ticket.next_due_at = min(due, default=None)
+        self.row.next_due_at = min(due, default=None)
 
 
 def clock_of(row: SlaClock) -> Clock:

@@ -12,90 +12,90 @@ from sqlmodel import col
 from models.db.session import TenantSession, locked
 from models.errors import Conflict, Invalid
 from models.notifications.kinds import NotificationKind
-from models.notifications.notify import agents, as_recipient, others, tell
+from models.notifications.notify import agents, as_recipient, notify, others
 from models.people.tables import Agent, Team
 from models.sla import tracking as clocks
-from models.tickets.aggregate import Case, id_text
+from models.tickets.aggregate import TicketAggregate, id_text
 from models.tickets.assignment import Candidate, choose_for_intake
 from models.tickets.lifecycle import UNFINISHED, Status
 from models.tickets.tables import Ticket
 
 
-async def assign_automatically(case: Case) -> Agent | None:
+async def assign_automatically(ticket: TicketAggregate) -> Agent | None:
     """Give a waiting ticket to the best available agent of its team. Nobody there: it stays in the queue, and None is returned."""
-    if case.ticket.assignee_id is not None or case.ticket.team_id is None or not is_at_work(case.ticket):
+    if ticket.row.assignee_id is not None or ticket.row.team_id is None or not is_at_work(ticket.row):
         return None
-    team = await candidates(case.session, case.ticket.team_id)
-    agent = pick(team, choose_for_intake((candidate for candidate, _ in team), case.at))
+    team = await candidates(ticket.session, ticket.row.team_id)
+    agent = pick(team, choose_for_intake((candidate for candidate, _ in team), ticket.at))
     if agent is not None:
-        await assign(case, agent)
+        await assign(ticket, agent)
     return agent
 
 
-async def assign_waiting(case: Case) -> None:
+async def assign_waiting(ticket: TicketAggregate) -> None:
     """At intake. A ticket that a person took out of the queue is left to people, also when its workflow begins again."""
-    if case.ticket.is_queued:
-        await assign_automatically(case)
+    if ticket.row.is_queued:
+        await assign_automatically(ticket)
 
 
-async def assign(case: Case, agent: Agent) -> None:
+async def assign(ticket: TicketAggregate, agent: Agent) -> None:
     """Give the ticket to ``agent``, whatever his load: a person's word overrides the numbers. The old and the new owner are told."""
-    require_work(case.ticket)
-    old = case.ticket.assignee_id
+    require_work(ticket.row)
+    old = ticket.row.assignee_id
     if old == agent.id:
         return
-    before = case.ticket.status
-    give(case, agent)
+    before = ticket.row.status
+    give(ticket, agent)
     owner = {"fromAgentId": id_text(old), "toAgentId": id_text(agent.id), "teamId": id_text(agent.team_id)}
-    cause = case.record("ticket.assigned", **owner, **case.moved_from(before))
-    tell(case, NotificationKind.TICKET_ASSIGNED, cause, others(case, [as_recipient(agent)]), fromAgentId=old, toAgentId=agent.id)
-    tell(case, NotificationKind.TICKET_UNASSIGNED, cause, await agents(case, old), fromAgentId=old, toAgentId=agent.id)
+    cause = ticket.record("ticket.assigned", **owner, **ticket.status_change(before))
+    notify(ticket, NotificationKind.TICKET_ASSIGNED, cause, others(ticket, [as_recipient(agent)]), fromAgentId=old, toAgentId=agent.id)
+    notify(ticket, NotificationKind.TICKET_UNASSIGNED, cause, await agents(ticket, old), fromAgentId=old, toAgentId=agent.id)
 
 
-async def assign_by_hand(case: Case, agent_id: int) -> None:
-    await assign(case, await agent_of(case, agent_id))
+async def assign_by_hand(ticket: TicketAggregate, agent_id: int) -> None:
+    await assign(ticket, await agent_of(ticket, agent_id))
 
 
-async def assign_to_team(case: Case, team_id: int) -> None:
+async def assign_to_team(ticket: TicketAggregate, team_id: int) -> None:
     """Put the ticket into another team's queue; the best available agent there gets it at once."""
-    require_work(case.ticket)
-    if await case.session.get(Team, (case.ticket.merchant_id, team_id)) is None:
+    require_work(ticket.row)
+    if await ticket.session.get(Team, (ticket.row.merchant_id, team_id)) is None:
         raise Invalid("unknown_team", "There is no such team.", "/teamId")
-    for team in sorted({team_id, case.ticket.team_id or team_id}):  # always in this order: of two moves across, neither waits for the other
-        await hold_team(case.session, team)
-    await unassign(case)
-    case.ticket.team_id, case.ticket.is_queued = team_id, True
-    case.record("ticket.moved_to_team", teamId=id_text(team_id))
-    await assign_automatically(case)
+    for team in sorted({team_id, ticket.row.team_id or team_id}):  # always in this order: of two moves across, neither waits for the other
+        await hold_team(ticket.session, team)
+    await unassign(ticket)
+    ticket.row.team_id, ticket.row.is_queued = team_id, True
+    ticket.record("ticket.moved_to_team", teamId=id_text(team_id))
+    await assign_automatically(ticket)
 
 
-async def claim(case: Case, agent_id: int) -> None:
+async def claim(ticket: TicketAggregate, agent_id: int) -> None:
     """An agent takes a ticket that nobody has. Of two who claim it, the second is told that it is taken."""
-    if case.ticket.assignee_id not in (None, agent_id):
+    if ticket.row.assignee_id not in (None, agent_id):
         raise Conflict("already_assigned", "Another agent has this ticket.")
-    await assign_by_hand(case, agent_id)
+    await assign_by_hand(ticket, agent_id)
 
 
-async def unassign(case: Case) -> None:
+async def unassign(ticket: TicketAggregate) -> None:
     """Nobody has it any more: it waits for somebody to claim it, and is not given to the next who has room."""
-    old = case.ticket.assignee_id
+    old = ticket.row.assignee_id
     if old is None:
         return
-    case.freed_team_id = case.ticket.team_id
-    case.ticket.assignee_id, case.ticket.is_queued = None, False
-    cause = case.record("ticket.unassigned", fromAgentId=id_text(old), toAgentId=None)
-    tell(case, NotificationKind.TICKET_UNASSIGNED, cause, await agents(case, old), fromAgentId=old, toAgentId=None)
+    ticket.freed_team_id = ticket.row.team_id
+    ticket.row.assignee_id, ticket.row.is_queued = None, False
+    cause = ticket.record("ticket.unassigned", fromAgentId=id_text(old), toAgentId=None)
+    notify(ticket, NotificationKind.TICKET_UNASSIGNED, cause, await agents(ticket, old), fromAgentId=old, toAgentId=None)
 
 
-def give(case: Case, agent: Agent) -> None:
+def give(ticket: TicketAggregate, agent: Agent) -> None:
     """The bare change of owner; a new ticket becomes open with it."""
-    ticket = case.ticket
-    if ticket.assignee_id is not None:
-        case.freed_team_id = ticket.team_id
-    ticket.assignee_id, ticket.team_id, ticket.is_queued = agent.id, agent.team_id, False
-    if ticket.status is Status.NEW:
-        ticket.status = Status.OPEN
-        clocks.followed(case, "assigned")
+    row = ticket.row
+    if row.assignee_id is not None:
+        ticket.freed_team_id = row.team_id
+    row.assignee_id, row.team_id, row.is_queued = agent.id, agent.team_id, False
+    if row.status is Status.NEW:
+        row.status = Status.OPEN
+        clocks.status_changed(ticket, "assigned")
 
 
 async def candidates(session: TenantSession, team_id: int) -> list[tuple[Candidate, Agent]]:
@@ -138,8 +138,8 @@ def require_work(ticket: Ticket) -> None:
         raise Conflict("ticket_is_finished", f"The ticket is {ticket.status.value}: reopen it first.")
 
 
-async def agent_of(case: Case, agent_id: int) -> Agent:
-    agent = await case.session.get(Agent, (case.ticket.merchant_id, agent_id))
+async def agent_of(ticket: TicketAggregate, agent_id: int) -> Agent:
+    agent = await ticket.session.get(Agent, (ticket.row.merchant_id, agent_id))
     if agent is None:
         raise Invalid("unknown_agent", "There is no such agent.", "/agentId")
     return agent

@@ -4,29 +4,29 @@ from datetime import datetime, timedelta
 
 from models.errors import Conflict
 from models.sla import tracking as clocks
-from models.tickets.aggregate import Case
+from models.tickets.aggregate import TicketAggregate
 from models.tickets.assign import is_at_work
 from models.tickets.tables import Ticket
 
 
-def delete(case: Case) -> None:
+def delete(ticket: TicketAggregate) -> None:
     """Its clocks end and its workflow with them."""
-    if is_at_work(case.ticket) and case.ticket.assignee_id is not None:
-        case.freed_team_id = case.ticket.team_id
-    case.ticket.deleted_at = case.turn_at  # the very instant at which the clocks end, by which a restoration knows them
-    clocks.deleted(case)
-    case.record("ticket.deleted")
+    if is_at_work(ticket.row) and ticket.row.assignee_id is not None:
+        ticket.freed_team_id = ticket.row.team_id
+    ticket.row.deleted_at = ticket.turn_at  # the very instant at which the clocks end, by which a restoration knows them
+    clocks.deleted(ticket)
+    ticket.record("ticket.deleted")
 
 
-def restore(case: Case) -> None:
+def restore(ticket: TicketAggregate) -> None:
     """Back as it was: the clocks go on; while it was deleted none ran. What was to follow follows later by that time."""
-    deleted_at = case.ticket.deleted_at
+    deleted_at = ticket.row.deleted_at
     if deleted_at is None:
         raise Conflict("not_deleted", "The ticket is not deleted.")
-    case.ticket.deleted_at = None
-    case.record("ticket.restored")
-    clocks.restored(case, deleted_at)
-    _postpone(case.ticket, deleted_at, case.turn_at)
+    ticket.row.deleted_at = None
+    ticket.record("ticket.restored")
+    clocks.restored(ticket, deleted_at)
+    _postpone(ticket.row, deleted_at, ticket.turn_at)
 
 
 def _postpone(ticket: Ticket, deleted_at: datetime, at: datetime) -> None:

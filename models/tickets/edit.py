@@ -7,63 +7,61 @@ from pydantic.alias_generators import to_camel
 
 from models.errors import Conflict, Invalid
 from models.sla import tracking as clocks
+from models.sla.pinned import SlaConfiguration
 from models.sla.recalculate import versions
 from models.sla.rulebook import Pin, pin, pin_of, rulebook, traits_of
-from models.sla.rules import Rules
-from models.tickets.aggregate import Case
+from models.tickets.aggregate import TicketAggregate
 from models.tickets.assign import assign_automatically
 from models.tickets.lifecycle import Status
 
 _DECIDE_SLA = {"priority", "category", "tags", "organizer_id"}
 
 
-async def edit(case: Case, changes: dict[str, Any]) -> None:
+async def edit(ticket: TicketAggregate, changes: dict[str, Any]) -> None:
     """Set the columns of ``changes`` that differ.
 
     Raises:
         Conflict: the ticket is closed. Invalid: the merchant has no such category.
     """
-    ticket = case.ticket
-    if ticket.status is Status.CLOSED:
+    row = ticket.row
+    if row.status is Status.CLOSED:
         raise Conflict("ticket_is_closed", "The ticket is closed.")
-    differing = {name: value for name, value in changes.items() if not _same(getattr(ticket, name), value)}
+    differing = {name: value for name, value in changes.items() if not _same(getattr(row, name), value)}
     if not differing:
         return
-    before, pinned = {name: getattr(ticket, name) for name in (*differing, "team_id")}, pin_of(ticket)
+    before, pinned = {name: getattr(row, name) for name in (*differing, "team_id")}, pin_of(row)
     if "category" in differing:
-        await _move_category(case, differing["category"])
-    ticket.sqlmodel_update(differing)
+        await _change_category(ticket, differing["category"])
+    row.sqlmodel_update(differing)
     deciding = sorted(_DECIDE_SLA & differing.keys())
-    rules = await _choose_rules(case) if deciding else case.rules
+    configuration = await _choose_configuration(ticket) if deciding else ticket.configuration
     edited = {
-        to_camel(name): [_plain(old), _plain(getattr(ticket, name))]
-        for name, old in before.items()
-        if not _same(getattr(ticket, name), old)
+        to_camel(name): [_plain(old), _plain(getattr(row, name))] for name, old in before.items() if not _same(getattr(row, name), old)
     }
-    case.record("ticket.edited", **edited, **versions(pinned, pin_of(ticket)))
+    ticket.record("ticket.edited", **edited, **versions(pinned, pin_of(row)))
     if deciding:
-        clocks.retimed(case, rules, ", ".join(deciding))
-    if "category" in differing and ticket.is_queued:
-        await assign_automatically(case)
+        clocks.retimed(ticket, configuration, ", ".join(deciding))
+    if "category" in differing and row.is_queued:
+        await assign_automatically(ticket)
 
 
-async def _move_category(case: Case, category: str | None) -> None:
+async def _change_category(ticket: TicketAggregate, category: str | None) -> None:
     """A ticket that nobody has goes to the category's team; one that somebody has stays with him."""
-    book = await rulebook(case.session)
+    book = await rulebook(ticket.session)
     if category not in book.categories:
         raise Invalid("unknown_category", "There is no such category.", "/category")
-    if case.ticket.assignee_id is None:
-        case.ticket.team_id = book.categories[category]
+    if ticket.row.assignee_id is None:
+        ticket.row.team_id = book.categories[category]
 
 
-async def _choose_rules(case: Case) -> Rules:
+async def _choose_configuration(ticket: TicketAggregate) -> SlaConfiguration:
     """The same policy keeps the version that the ticket was opened under; another one is taken as it is now."""
-    book = await rulebook(case.session)
-    chosen, current = book.choose(traits_of(case.ticket)), pin_of(case.ticket)
+    book = await rulebook(ticket.session)
+    chosen, current = book.choose(traits_of(ticket.row)), pin_of(ticket.row)
     if _policy(chosen) == _policy(current):
-        return case.rules
-    pin(case.ticket, chosen)
-    return book.rules(chosen)
+        return ticket.configuration
+    pin(ticket.row, chosen)
+    return book.configuration(chosen)
 
 
 def _policy(chosen: Pin | None) -> int | None:

@@ -28,7 +28,7 @@ class Channel(StrEnum):
     CHAT = "chat"
 
 
-class Move(StrEnum):
+class Transition(StrEnum):
     """A verb that people say, and the state that it leads to."""
 
     PENDING = "pending"
@@ -48,19 +48,19 @@ ALLOWED: Mapping[Status, frozenset[Status]] = {
     Status.CLOSED: frozenset(),
 }
 
-TARGET: Mapping[Move, Status] = {
-    Move.PENDING: Status.PENDING,
-    Move.HOLD: Status.ON_HOLD,
-    Move.RESUME: Status.OPEN,
-    Move.RESOLVE: Status.RESOLVED,
-    Move.REOPEN: Status.OPEN,
-    Move.CLOSE: Status.CLOSED,
+TARGET: Mapping[Transition, Status] = {
+    Transition.PENDING: Status.PENDING,
+    Transition.HOLD: Status.ON_HOLD,
+    Transition.RESUME: Status.OPEN,
+    Transition.RESOLVE: Status.RESOLVED,
+    Transition.REOPEN: Status.OPEN,
+    Transition.CLOSE: Status.CLOSED,
 }
 
 # Both lead to open; each is said of other states, so that a client that mixes them up learns it.
-_SOURCES: Mapping[Move, frozenset[Status]] = {
-    Move.RESUME: frozenset({Status.PENDING, Status.ON_HOLD}),
-    Move.REOPEN: frozenset({Status.RESOLVED}),
+_SOURCES: Mapping[Transition, frozenset[Status]] = {
+    Transition.RESUME: frozenset({Status.PENDING, Status.ON_HOLD}),
+    Transition.REOPEN: frozenset({Status.RESOLVED}),
 }
 
 UNFINISHED = frozenset({Status.NEW, Status.OPEN, Status.PENDING, Status.ON_HOLD})
@@ -69,13 +69,13 @@ UNFINISHED = frozenset({Status.NEW, Status.OPEN, Status.PENDING, Status.ON_HOLD}
 REOPENED_BY_REPORTER = frozenset({Status.PENDING, Status.ON_HOLD, Status.RESOLVED})
 
 
-def is_allowed(move: Move, current: Status) -> bool:
-    return TARGET[move] in ALLOWED[current] and current in _SOURCES.get(move, frozenset(Status))
+def is_allowed(transition: Transition, current: Status) -> bool:
+    return TARGET[transition] in ALLOWED[current] and current in _SOURCES.get(transition, frozenset(Status))
 
 
 def may_snooze(current: Status) -> bool:
     """A snooze is a hold with an end: what is held already only gets, or moves, the end."""
-    return current is Status.ON_HOLD or is_allowed(Move.HOLD, current)
+    return current is Status.ON_HOLD or is_allowed(Transition.HOLD, current)
 
 
 def allowed_from(current: Status) -> list[Status]:
@@ -83,6 +83,6 @@ def allowed_from(current: Status) -> list[Status]:
     return [status for status in Status if status in ALLOWED[current]]
 
 
-def move_to(wanted: Status, current: Status) -> Move | None:
+def transition_to(wanted: Status, current: Status) -> Transition | None:
     """The verb that leads from ``current`` to ``wanted``, if there is one."""
-    return next((move for move, status in TARGET.items() if status is wanted and is_allowed(move, current)), None)
+    return next((transition for transition, status in TARGET.items() if status is wanted and is_allowed(transition, current)), None)

@@ -2,26 +2,26 @@
 
 from models.errors import Conflict, Invalid
 from models.surveys.survey import cancel_survey
-from models.tickets.aggregate import Case, id_text
+from models.tickets.aggregate import TicketAggregate, id_text
 from models.tickets.lifecycle import Status
 from models.tickets.tables import Ticket
 from models.tickets.transitions import end
 
 
-async def merge(source: Case, target: Case) -> None:
+async def merge(source: TicketAggregate, target: TicketAggregate) -> None:
     """``source`` ends and points to ``target``; what was said stays where it was said. Both cases are locked: see ``changing_both``.
 
     Raises:
         Invalid: they are the same. Conflict: one of them is at its end already.
     """
-    if source.ticket.id == target.ticket.id:
+    if source.row.id == target.row.id:
         raise Invalid("same_ticket", "A ticket can't be merged into itself.", "/intoTicketId")
-    _require_life(source.ticket, "ticket")
-    _require_life(target.ticket, "target")
-    source.ticket.merged_into_id = target.ticket.id
-    end(source, "merged", "ticket.merged", intoTicketId=id_text(target.ticket.id))
+    _require_life(source.row, "ticket")
+    _require_life(target.row, "target")
+    source.row.merged_into_id = target.row.id
+    end(source, "merged", "ticket.merged", intoTicketId=id_text(target.row.id))
     await cancel_survey(source)
-    target.record("ticket.merged_from", fromTicketId=id_text(source.ticket.id))
+    target.record("ticket.merged_from", fromTicketId=id_text(source.row.id))
 
 
 def _require_life(ticket: Ticket, which: str) -> None:

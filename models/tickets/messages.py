@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from models.payload import Message
+from models.payload import Payload
 from models.sla.clock import ClockStatus
 from models.sla.deadlines import Deadline
 from models.tickets.lifecycle import Priority, Status
@@ -12,10 +12,10 @@ ADOPT = "adopt"
 TASK_QUEUE = "tickets"
 ASSIGN = "ticket.assign"
 ENRICH = "ticket.enrich"
-MEET_DEADLINES = "ticket.meet_deadlines"
+RUN_DUE_DEADLINES = "ticket.run_due_deadlines"
 
 
-class TicketRef(Message):
+class TicketRef(Payload):
     merchant_id: int
     ticket_id: int
 
@@ -42,7 +42,7 @@ class TicketFacts(TicketRef):
     request_id: str | None = None
 
 
-class TicketLife(Message):
+class TicketLife(Payload):
     """The one state of a ticket's workflow: what it starts with and what it continues as new with."""
 
     facts: TicketFacts

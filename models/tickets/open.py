@@ -8,13 +8,13 @@ from models.audit import Change
 from models.db.session import TenantSession
 from models.errors import Invalid
 from models.notifications.kinds import NotificationKind
-from models.notifications.notify import reporter, tell
+from models.notifications.notify import notify, reporter
 from models.people.tables import Reporter
 from models.sla import tracking as clocks
 from models.sla.rulebook import Rulebook, pin, rulebook_and_number, traits_of
-from models.tickets.aggregate import Case
+from models.tickets.aggregate import TicketAggregate
 from models.tickets.lifecycle import Channel, Priority, Status
-from models.tickets.repository import settle
+from models.tickets.repository import save
 from models.tickets.tables import Ticket
 from models.value import Value
 
@@ -72,14 +72,14 @@ async def _open(session: TenantSession, new: NewTicket, opened_for: Reporter, ch
     return ticket
 
 
-async def _promise(session: TenantSession, ticket: Ticket, book: Rulebook, change: Change) -> None:
+async def _promise(session: TenantSession, row: Ticket, book: Rulebook, change: Change) -> None:
     """The clocks start, and the reporter learns that his ticket has arrived."""
-    chosen = book.choose(traits_of(ticket))
-    pin(ticket, chosen)
-    case = Case(session, ticket, book.rules(chosen), change)
-    cause = case.record("ticket.opened", status=[None, ticket.status], priority=ticket.priority, category=ticket.category)
-    clocks.open_clocks(case)
+    chosen = book.choose(traits_of(row))
+    pin(row, chosen)
+    ticket = TicketAggregate(session, row, book.configuration(chosen), change)
+    cause = ticket.record("ticket.opened", status=[None, row.status], priority=row.priority, category=row.category)
+    clocks.open_clocks(ticket)
     if change.by.is_reporter:
-        tell(case, NotificationKind.TICKET_RECEIVED, cause, await reporter(case))
-    session.insert(ticket)
-    await settle(case)
+        notify(ticket, NotificationKind.TICKET_RECEIVED, cause, await reporter(ticket))
+    session.insert(row)
+    await save(ticket)

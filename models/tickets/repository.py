@@ -15,9 +15,9 @@ from models.db.session import TenantSession, locked
 from models.errors import NotFound
 from models.notifications.notify import tell_what_no_rung_told
 from models.outbox import post as outbox
-from models.sla.rulebook import rules_of
+from models.sla.rulebook import configuration_of
 from models.sla.tables import Escalation, SlaClock
-from models.tickets.aggregate import Case
+from models.tickets.aggregate import TicketAggregate
 from models.tickets.assign import assign_automatically, hold_team, working
 from models.tickets.messages import TicketFacts
 from models.tickets.tables import Ticket
@@ -38,59 +38,61 @@ _ESCALATIONS = _rows_of(Escalation).order_by(col(Escalation.id))
 
 
 @asynccontextmanager
-async def changing(session: TenantSession, tickets: Select[Ticket], change: Change) -> AsyncIterator[Case]:
+async def changing(session: TenantSession, tickets: Select[Ticket], change: Change) -> AsyncIterator[TicketAggregate]:
     """Lock the one ticket that ``tickets`` selects and write at the end what was changed; its workflow is told through the outbox.
 
     Raises:
         NotFound: ``tickets`` selects nothing.
     """
-    case = await lock(session, tickets, change)
-    yield case
-    await settle(case)
+    ticket = await lock(session, tickets, change)
+    yield ticket
+    await save(ticket)
 
 
 @asynccontextmanager
-async def changing_both(session: TenantSession, tickets: Select[Ticket], ids: tuple[int, int], change: Change) -> AsyncIterator[list[Case]]:
+async def changing_both(
+    session: TenantSession, tickets: Select[Ticket], ids: tuple[int, int], change: Change
+) -> AsyncIterator[list[TicketAggregate]]:
     """The same for two of ``tickets`` at once, given in the order of ``ids`` and written together.
 
     Raises:
         NotFound: ``tickets`` does not select both.
     """
-    cases = {case.ticket.id: case for case in await lock_all(session, tickets.where(col(Ticket.id).in_(ids)), change)}
-    if cases.keys() != set(ids):
+    locked_tickets = {ticket.row.id: ticket for ticket in await lock_all(session, tickets.where(col(Ticket.id).in_(ids)), change)}
+    if locked_tickets.keys() != set(ids):
         raise NotFound
-    yield [cases[ticket_id] for ticket_id in ids]
-    await settle(*cases.values())
+    yield [locked_tickets[ticket_id] for ticket_id in ids]
+    await save(*locked_tickets.values())
 
 
-async def settle(*cases: Case) -> None:
+async def save(*tickets: TicketAggregate) -> None:
     """Write the cases; where the facts changed, the ticket's workflow hears of it through the outbox."""
-    for case in cases:
-        _post_news(case)
-    await _write(*cases)
+    for ticket in tickets:
+        _post_facts(ticket)
+    await _write(*tickets)
 
 
-def _post_news(case: Case) -> None:
-    facts = case.summarise()
-    if case.has_news:
-        outbox.post_facts(case.session, facts, case.change)
+def _post_facts(ticket: TicketAggregate) -> None:
+    facts = ticket.summarise()
+    if ticket.has_news:
+        outbox.post_facts(ticket.session, facts, ticket.change)
 
 
-async def answer(case: Case) -> TicketFacts:
+async def answer(ticket: TicketAggregate) -> TicketFacts:
     """Write the case for its own workflow, which asked for the change and takes the facts as the answer: no signal is owed."""
-    facts = case.summarise()
-    await _write(case)
+    facts = ticket.summarise()
+    await _write(ticket)
     return facts
 
 
-async def _write(*cases: Case) -> None:
+async def _write(*tickets: TicketAggregate) -> None:
     """All of them first: who picks up what waits may find one of these tickets, for its lock is our own, and opens its case anew."""
-    for case in cases:
-        await tell_what_no_rung_told(case)
-    await cases[0].session.write()
-    for case in cases:
-        if case.freed_team_id is not None:
-            await pick_up_waiting(case.session, case.freed_team_id, case.change)
+    for ticket in tickets:
+        await tell_what_no_rung_told(ticket)
+    await tickets[0].session.write()
+    for ticket in tickets:
+        if ticket.freed_team_id is not None:
+            await pick_up_waiting(ticket.session, ticket.freed_team_id, ticket.change)
 
 
 async def pick_up_waiting(session: TenantSession, team_id: int, change: Change) -> None:
@@ -99,12 +101,12 @@ async def pick_up_waiting(session: TenantSession, team_id: int, change: Change) 
     A ticket that is being changed right now is skipped: the next who has room, or the reconciliation, finds it again.
     """
     await hold_team(session, team_id)
-    for ticket in await _waiting(session, team_id):
+    for row in await _waiting(session, team_id):
         await session.reserve_ids()
-        case = await _case(session, ticket, change.model_copy(update={"by": SYSTEM}))
-        if await assign_automatically(case) is None:
+        ticket = await _case(session, row, change.model_copy(update={"by": SYSTEM}))
+        if await assign_automatically(ticket) is None:
             return
-        await settle(case)
+        await save(ticket)
 
 
 async def _waiting(session: TenantSession, team_id: int) -> Sequence[Ticket]:
@@ -113,32 +115,32 @@ async def _waiting(session: TenantSession, team_id: int) -> Sequence[Ticket]:
     return (await session.execute(locked(first, skip_locked=True))).scalars().all()
 
 
-async def lock(session: TenantSession, tickets: Select[Ticket], change: Change) -> Case:
+async def lock(session: TenantSession, tickets: Select[Ticket], change: Change) -> TicketAggregate:
     ticket = (await session.execute(locked(tickets, of=Ticket))).scalar_one_or_none()
     if ticket is None:
         raise NotFound
     return await _case(session, ticket, change)
 
 
-async def lock_all(session: TenantSession, tickets: Select[Ticket], change: Change) -> list[Case]:
+async def lock_all(session: TenantSession, tickets: Select[Ticket], change: Change) -> list[TicketAggregate]:
     """Several tickets, in the order of their ids: of two who lock some of the same, neither waits in a circle."""
     in_order = locked(tickets.order_by(col(Ticket.id)), of=Ticket)
     return await cases_of(session, list((await session.execute(in_order)).scalars()), change)
 
 
-async def cases_of(session: TenantSession, tickets: Sequence[Ticket], change: Change) -> list[Case]:
+async def cases_of(session: TenantSession, tickets: Sequence[Ticket], change: Change) -> list[TicketAggregate]:
     """Their clocks and escalations are read for all of them at once."""
     clocks = await _newest_clocks(session, tickets)
-    escalations = await _escalations(session, [ticket for ticket in tickets if ticket.escalation_level])
-    cases = []
-    for ticket in tickets:
-        case = Case(session, ticket, await rules_of(session, ticket), change)
-        case.adopt(clocks[ticket.id], escalations[ticket.id])
-        cases.append(case)
-    return cases
+    escalations = await _escalations(session, [row for row in tickets if row.escalation_level])
+    locked_tickets = []
+    for row in tickets:
+        ticket = TicketAggregate(session, row, await configuration_of(session, row), change)
+        ticket.adopt(clocks[row.id], escalations[row.id])
+        locked_tickets.append(ticket)
+    return locked_tickets
 
 
-async def _case(session: TenantSession, ticket: Ticket, change: Change) -> Case:
+async def _case(session: TenantSession, ticket: Ticket, change: Change) -> TicketAggregate:
     return (await cases_of(session, [ticket], change))[0]
 
 

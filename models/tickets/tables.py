@@ -21,7 +21,7 @@ SEARCH = Column("search", TSVECTOR, Computed("to_tsvector('simple', subject || '
 
 class Ticket(Row, table=True):
     """``version`` is the ETag; ``facts_version`` is the last version that the workflow has to know of; ``is_queued`` says that
-    the ticket waits for whoever of its team has room; ``asked_at`` is when the reporter wrote what nobody has answered yet."""
+    the ticket waits for whoever of its team has room; ``waiting_since`` is when the reporter wrote what nobody has answered yet."""
 
     __table_args__ = (
         UniqueConstraint("merchant_id", "number"),
@@ -40,9 +40,13 @@ class Ticket(Row, table=True):
             "team_id",
             postgresql_where=sql(f"is_queued AND {_AT_WORK}"),
         ),
-        Index("ix_ticket_wake", "wake_at", postgresql_where=sql("wake_at IS NOT NULL")),
+        Index("ix_ticket_next_deadline", "next_deadline_at", postgresql_where=sql("next_deadline_at IS NOT NULL")),
         SEARCH,
-        {"info": {"together": {"version", "updated_at", "event_sequence", "facts_version", "wake_at", "sla_status", "next_due_at"}}},
+        {
+            "info": {
+                "together": {"version", "updated_at", "event_sequence", "facts_version", "next_deadline_at", "sla_status", "next_due_at"}
+            }
+        },
     )
     __mapper_args__: ClassVar[dict[str, Any]] = {"exclude_properties": [SEARCH.name]}
 
@@ -67,7 +71,7 @@ class Ticket(Row, table=True):
     escalation_level: int = 0
     sla_status: ClockStatus | None = choice(ClockStatus, nullable=True)
     next_due_at: datetime | None = instant(nullable=True)
-    wake_at: datetime | None = instant(nullable=True)
+    next_deadline_at: datetime | None = instant(nullable=True)
     snoozed_until: datetime | None = instant(nullable=True)
     resolution_cycle: int = 0
     survey_at: datetime | None = instant(nullable=True)
@@ -78,7 +82,7 @@ class Ticket(Row, table=True):
     created_at: datetime = instant()
     updated_at: datetime = instant()
     first_responded_at: datetime | None = instant(nullable=True)
-    asked_at: datetime | None = instant(nullable=True)
+    waiting_since: datetime | None = instant(nullable=True)
     resolved_at: datetime | None = instant(nullable=True)
     closed_at: datetime | None = instant(nullable=True)
     deleted_at: datetime | None = instant(nullable=True)
@@ -94,18 +98,18 @@ class Ticket(Row, table=True):
     )
 
 
-class MessageKind(StrEnum):
+class CommentKind(StrEnum):
     REPLY = "reply"
     NOTE = "note"
 
 
-class Message(Row, table=True):
+class Comment(Row, table=True):
     """A public reply or an internal note."""
 
-    __table_args__ = (of_ticket(), Index("ix_message_ticket", "merchant_id", "ticket_id", "created_at", "id"))
+    __table_args__ = (of_ticket(), Index("ix_comment_ticket", "merchant_id", "ticket_id", "created_at", "id"))
 
     ticket_id: int = big()
-    kind: MessageKind = choice(MessageKind)
+    kind: CommentKind = choice(CommentKind)
     author_kind: str = text()
     author_id: int | None = big(nullable=True)
     author_name: str = text()

@@ -155,7 +155,7 @@ ROUTES = _routes()
 WITH_IDS = [route for route in ROUTES if "{" in route.path]
 
 
-async def rules_of(merchant: Merchant) -> dict[str, str]:
+async def configuration_of(merchant: Merchant) -> dict[str, str]:
     """The ids of a rule of each kind, and a version that they all have."""
     paths = {"calendar_id": "/calendars", "policy_id": "/sla-policies", "ladder_id": "/escalation-ladders"}
     ids = {name: (await merchant.lars.get(path)).json()["data"][0]["id"] for name, path in paths.items()}

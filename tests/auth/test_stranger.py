@@ -7,7 +7,7 @@ import pytest
 
 from deploy.local.identity import Wanted
 from models.people.roles import Role
-from tests.auth.table_of_routes import PUBLIC, ROLES, ROUTES, WITH_IDS, Route, name_of, rules_of
+from tests.auth.table_of_routes import PUBLIC, ROLES, ROUTES, WITH_IDS, Route, configuration_of, name_of
 from tests.support.desk import BASE, Desk, Merchant
 from tests.system.jobs import over
 
@@ -33,13 +33,13 @@ def test_every_route_has_its_line_in_the_table(desk: Desk) -> None:
 @each_route
 async def test_every_role_gets_from_every_route_what_it_may(route: Route, resting: Merchant) -> None:
     seen: dict[str, int] = {}
-    rules = await rules_of(resting)
+    configuration = await configuration_of(resting)
     for name, role in ROLES.items():
         if not seen or (route.method != "GET" and seen[[*seen][-1]] < 300):  # what was refused changed nothing
             ticket = await resting.open(category="general")
             await route.prepare(resting, ticket["id"])
         ids = {"ticket_id": ticket["id"], "agent_id": resting.agents["ana"], "merchant_id": resting.id}
-        answer = await route.call(resting.client(name, role), **ids, **rules)
+        answer = await route.call(resting.client(name, role), **ids, **configuration)
         seen[name] = answer.status_code
         if answer.status_code == 202:  # of the same work there is one job at a time
             await over(resting.desk, resting, answer.json()["id"])
@@ -52,7 +52,7 @@ async def scene(whole_desk: Desk) -> Scene:
     acme, globex = await whole_desk.merchant("acme"), await whole_desk.merchant("globex")
     ticket = await acme.open(category="general")
     theirs = {"ticket_id": ticket["id"], "agent_id": str(acme.agents["ana"]), "merchant_id": str(acme.id)}
-    return Scene(acme, globex, theirs | await rules_of(acme))
+    return Scene(acme, globex, theirs | await configuration_of(acme))
 
 
 @each_route_with_an_id

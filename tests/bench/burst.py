@@ -31,7 +31,7 @@ async def measure_burst(system: System, cast: Cast, pool: asyncpg.Pool, bare: Ba
         await until_none(pool, _WAITING)
     left = await pool.fetchval(_WAITING)
     taken_in = time.perf_counter() - began
-    letters = await last_letter(pool)
+    letters = await last_notification(pool)
     told, after = time.perf_counter() - began, system.cpu_seconds()
     rows = [
         Row(RATE, number / opened, bare.transactions, f"{number} in {opened:.1f} s"),
@@ -57,7 +57,7 @@ async def until_quiet(pool: asyncpg.Pool) -> None:
         await until_none(pool, _UNSENT)
 
 
-async def last_letter(pool: asyncpg.Pool, *, seconds: float = _PATIENCE) -> str:
+async def last_notification(pool: asyncpg.Pool, *, seconds: float = _PATIENCE) -> str:
     """Wait until all letters were sent; what to say of it if they were not."""
     with contextlib.suppress(TimeoutError):
         await until_none(pool, _UNSENT, seconds=seconds)

@@ -109,7 +109,7 @@ def _copies(columns: list[str]) -> str:
         INSERT INTO ticket ({", ".join(columns)})
         SELECT {", ".join(f"copy.{column}" for column in columns)}
         FROM ticket AS first, generate_series(1, $2::int) AS n, jsonb_populate_record(NULL::ticket, to_jsonb(first) || jsonb_build_object(
-            'id', first.id + n, 'number', 1000000 + n, 'status', 'open', 'wake_at', NULL,
+            'id', first.id + n, 'number', 1000000 + n, 'status', 'open', 'next_deadline_at', NULL,
             'priority', (ARRAY['low', 'normal', 'high', 'urgent'])[1 + n % 4],
             'created_at', first.created_at - n * interval '1 minute', 'updated_at', first.created_at - n * interval '30 seconds')) AS copy
         WHERE first.id = $1::bigint

@@ -159,7 +159,7 @@ async def _tell_batch(database: Database, after: int) -> int:
     async with database.reading(CROWD.merchant_id) as session:
         cases = await lock_all(session, tickets, Change(by=SYSTEM, at=datetime.now(UTC)))
         for case in cases:
-            case.ticket.facts_version += 1
+            case.row.facts_version += 1
             outbox.post_facts(session, case.facts(), case.change)
         await session.write()
-    return cases[-1].ticket.id if cases else 0
+    return cases[-1].row.id if cases else 0

@@ -31,7 +31,8 @@ _BY_METRIC, _BY_ALL = (Dimension.METRIC,), tuple(Dimension)
 
 # 60 agents in 8 teams. Three in ten cycles are breached; one in ten of those still runs, as do one in twenty of the others.
 _FILL = """
-    INSERT INTO merchant (id, slug, name, rules_version, survey_after_seconds, auto_close_after_seconds, reopen_within_seconds, created_at)
+    INSERT INTO merchant
+        (id, slug, name, rulebook_version, survey_after_seconds, auto_close_after_seconds, reopen_within_seconds, created_at)
     VALUES ({merchant}, 'many', 'Many', 1, 1, 1, 1, now());
     INSERT INTO reporter (merchant_id, id, name) VALUES ({merchant}, 1, 'Rita');
     INSERT INTO team (merchant_id, id, name) SELECT {merchant}, n, 'Team ' || n FROM generate_series(1, 8) AS n;
@@ -50,7 +51,7 @@ _FILL = """
     JOIN agent ON agent.merchant_id = {merchant} AND agent.id = 1 + n % 60;
 
     INSERT INTO slaclock (merchant_id, ticket_id, metric, cycle, target, spent, warned_fraction, is_withdrawn, started_at, breached_at,
-        stopped_at, decided_at, decided_priority, decided_team_id, decided_agent_id, decided_organizer_id, used_seconds)
+        stopped_at, attributed_at, attributed_priority, attributed_team_id, attributed_agent_id, attributed_organizer_id, used_seconds)
     SELECT merchant_id, id, metric, 1, interval '14 hours', make_interval(secs => used), 0.75, false, created_at, breached_at,
         stopped_at,
         coalesce(breached_at, stopped_at), priority, team_id, assignee_id, organizer_id, CASE WHEN stopped_at IS NOT NULL THEN used END

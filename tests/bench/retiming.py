@@ -21,18 +21,18 @@ async def measure_retiming(cast: Cast, pool: asyncpg.Pool, client: Client, *, nu
     """Four a second, each from the sending of the request to the end of the workflow's task that took the signal."""
     tickets = [(await open_one(cast, place)).id for place in range(number)]
     await until_quiet(pool)
-    asked_at = {ticket: await _prioritise(cast, ticket) for ticket in tickets}
+    waiting_since = {ticket: await _prioritise(cast, ticket) for ticket in tickets}
     await until_quiet(pool)
-    milliseconds = [(await _took_signal(client, ticket) - at) * 1000 for ticket, at in asked_at.items()]
+    milliseconds = [(await _took_signal(client, ticket) - at) * 1000 for ticket, at in waiting_since.items()]
     return [Row(RETIMED, p99(milliseconds), also=f"p50 {p50(milliseconds):.0f} ms")]
 
 
 async def _prioritise(cast: Cast, ticket_id: str) -> float:
     await asyncio.sleep(_APART)
     version = (await cast.ask(cast.get(ticket_id), 200)).json()["version"]
-    asked_at = time.time()
+    waiting_since = time.time()
     await cast.ask(cast.prioritise(ticket_id, version, "urgent"), 200)
-    return asked_at
+    return waiting_since
 
 
 async def _took_signal(client: Client, ticket_id: str) -> float:

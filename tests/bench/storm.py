@@ -11,7 +11,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from models.tickets.messages import TicketFacts
 from tests.bench.bare_crowd import LONG_ENOUGH, MARGIN, BareCrowd, measure_bare_crowd
-from tests.bench.burst import last_letter, until_none, until_quiet
+from tests.bench.burst import last_notification, until_none, until_quiet
 from tests.bench.cast import Cast
 from tests.bench.crowd import APART, CROWD, Crowd, assemble_crowd
 from tests.bench.system import System
@@ -69,7 +69,7 @@ async def _storm(pool: asyncpg.Pool, client: Client, crowd: Crowd, bare: BareCro
     await until_none(pool, _taken(crowd, "first_response", 1), seconds=_PATIENCE)
     last = await pool.fetchval(_LAST, CROWD.merchant_id, "first_response")
     storm = last - due_at
-    letters = f"{await last_letter(pool, seconds=_PATIENCE)} after {time.time() - due_at:.1f} s"
+    letters = f"{await last_notification(pool, seconds=_PATIENCE)} after {time.time() - due_at:.1f} s"
     scale = ALL / crowd.number
     also = f"of {crowd.number:,}, scaled: done after {told.done:.1f} s, known after {told.known:.1f} s, bare {bare.signals:.1f} s"
     return told, [
@@ -114,7 +114,7 @@ async def _outage(system: System, pool: asyncpg.Pool, client: Client, crowd: Cro
     instants = [datetime.fromtimestamp(due_at, UTC) + timedelta(seconds=isolated) for isolated in (-APART, 0, APART)]
     right = await pool.fetchval(_LADDERS, CROWD.merchant_id, instants)
     drain = last - launched_at
-    letters = f"{await last_letter(pool, seconds=_PATIENCE)} after {time.time() - launched_at:.1f} s"
+    letters = f"{await last_notification(pool, seconds=_PATIENCE)} after {time.time() - launched_at:.1f} s"
     also = f"{crowd.number:,} in {drain:.1f} s, of which {ready:.1f} s until the worker was there; bare {bare:.1f} s; {letters}{in_time}"
     return [Row(OUTAGE, drain / bare, also=also), Row(WRONG, crowd.number - right)]
 

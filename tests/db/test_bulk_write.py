@@ -87,23 +87,27 @@ async def test_a_clock_keeps_its_durations_to_the_microsecond(desk: Desk, acme: 
     async with desk.database.writing(acme.id) as session:
         clock = (await session.execute(locked(clocks))).scalar_one()
         clock.target, clock.spent, clock.warned_fraction, clock.is_withdrawn = two_years, two_years / 7, 0.1, True
-        clock.reached, clock.decided_priority = {"1": LONG_AGO.isoformat()}, Priority.URGENT
+        clock.reached, clock.attributed_priority = {"1": LONG_AGO.isoformat()}, Priority.URGENT
         await session.write()
     async with desk.database.reading(acme.id) as session:
         clock = (await session.execute(clocks)).scalar_one()
         assert (clock.target, clock.spent, clock.warned_fraction, clock.is_withdrawn) == (two_years, two_years / 7, 0.1, True)
-        assert (clock.reached, clock.decided_priority) == ({"1": LONG_AGO.isoformat()}, Priority.URGENT)
+        assert (clock.reached, clock.attributed_priority) == ({"1": LONG_AGO.isoformat()}, Priority.URGENT)
         seconds = await session.execute(clocks.with_only_columns(sa.func.extract("epoch", col(SlaClock.target))))
         assert float(seconds.scalar_one()) == two_years.total_seconds()
 
 
 async def test_the_same_change_is_the_same_statement_whatever_its_order(desk: Desk, acme: Merchant) -> None:
     seen = set()
-    for names in (("organizer_id", "asked_at", "version"), ("asked_at", "organizer_id"), ("updated_at", "organizer_id", "asked_at")):
+    for names in (
+        ("organizer_id", "waiting_since", "version"),
+        ("waiting_since", "organizer_id"),
+        ("updated_at", "organizer_id", "waiting_since"),
+    ):
         opened = await acme.open(category="general")
         async with desk.database.writing(acme.id) as session:
             ticket = await session.get_one(Ticket, (acme.id, int(opened["id"])))
-            ticket.sqlmodel_update({name: LONG_AGO if name.endswith("_at") else 7 for name in names})
+            ticket.sqlmodel_update({name: LONG_AGO if name.endswith(("_at", "_since")) else 7 for name in names})
             sent = await statements(session)
             await session.write()
             seen.update(sent)
@@ -113,8 +117,8 @@ async def test_the_same_change_is_the_same_statement_whatever_its_order(desk: De
 
 async def test_one_and_true_are_two_values(desk: Desk, acme: Merchant) -> None:
     opened = await acme.open(category="general", customFields={"till": True})
-    answer = await acme.ana.patch(f"/tickets/{opened['id']}", json={"customFields": {"till": 1}}, headers={"If-Match": "*"})
-    assert answer.status_code == 200
+    response = await acme.ana.patch(f"/tickets/{opened['id']}", json={"customFields": {"till": 1}}, headers={"If-Match": "*"})
+    assert response.status_code == 200
     seen = (await acme.get(opened["id"]))["customFields"]
     assert (seen, type(seen["till"])) == ({"till": 1}, int)
 

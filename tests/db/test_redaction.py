@@ -83,7 +83,7 @@ async def test_the_log_of_a_failed_request_tells_no_value(fail: Way, desk: Desk,
     app.get("/broken")(broken)
     with capture_logs() as lines:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://desk.test") as client:
-            answer = await client.get("/broken")
+            response = await client.get("/broken")
     written = [format_exc_info(None, "error", dict(line)) for line in lines]
-    assert (answer.status_code, SECRET in answer.text, SECRET in str(written)) == (500, False, False)
+    assert (response.status_code, SECRET in response.text, SECRET in str(written)) == (500, False, False)
     assert any("Traceback" in str(line) for line in written)

@@ -26,13 +26,13 @@ def _body(**fields: Any) -> dict[str, Any]:
     return {"subject": "s", "description": "d", "category": "general"} | fields
 
 
-def _is_problem(answer: httpx.Response, *statuses: int) -> dict[str, Any]:
-    assert answer.status_code in (statuses or (400, 404, 413, 415, 422)), answer.text
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    problem = dict(answer.json())
+def _is_problem(response: httpx.Response, *statuses: int) -> dict[str, Any]:
+    assert response.status_code in (statuses or (400, 404, 413, 415, 422)), response.text
+    assert response.headers["Content-Type"] == "application/problem+json"
+    problem = dict(response.json())
     assert problem.keys() >= {"type", "title", "status", "detail", "instance", "code", "requestId"}
-    assert problem["requestId"] == answer.headers["X-Request-Id"]
-    assert not any(word in answer.text for word in ("Traceback", "sqlalchemy", "asyncpg", "SELECT", "psycopg"))
+    assert problem["requestId"] == response.headers["X-Request-Id"]
+    assert not any(word in response.text for word in ("Traceback", "sqlalchemy", "asyncpg", "SELECT", "psycopg"))
     return problem
 
 
@@ -67,9 +67,9 @@ async def test_what_is_no_plain_json_is_refused_by_name(content: bytes, code: st
 @pytest.mark.parametrize("number", ["1e400", "-1e999", "1" * 4000, "1" * 5000, "1e-400", "123456789012345678901234567890", "0.1e1"])
 async def test_odd_numbers_are_stored_or_refused(number: str, shop: Merchant) -> None:
     content = f'{{"subject":"s","description":"d","customFields":{{"x":{number}}}}}'
-    answer = await shop.rita.post("/tickets", content=content, headers=JSON)
-    if answer.status_code != 201:
-        _is_problem(answer, 422)
+    response = await shop.rita.post("/tickets", content=content, headers=JSON)
+    if response.status_code != 201:
+        _is_problem(response, 422)
 
 
 @pytest.mark.parametrize("content", [b"[]", b"null", b"1", b'"x"', b"true"])
@@ -146,9 +146,9 @@ async def test_what_the_server_owns_can_not_be_sent(name: str, shop: Merchant) -
         await shop.ana.post(f"{path}/notes", json={"body": "b"} | field),
         await shop.ana.post(f"{path}/hold", json=field),
     ]
-    for answer in answers:
-        assert _is_problem(answer, 422)["errors"] == [
-            {"pointer": f"/{name}", "code": "extra_forbidden", "detail": answer.json()["errors"][0]["detail"]}
+    for response in answers:
+        assert _is_problem(response, 422)["errors"] == [
+            {"pointer": f"/{name}", "code": "extra_forbidden", "detail": response.json()["errors"][0]["detail"]}
         ]
 
 
@@ -202,10 +202,10 @@ TOO_MUCH: list[tuple[str, Any]] = [
 
 @pytest.mark.parametrize(("name", "value"), TOO_MUCH, ids=[f"{name}={str(value)[:30]!a}" for name, value in TOO_MUCH])
 async def test_a_field_has_its_bounds_and_is_named(name: str, value: Any, shop: Merchant) -> None:
-    answer = await shop.ana.post("/tickets", json=_body(**{name: value}))
-    problem = _is_problem(answer, 413 if len(str(value)) > edge.MAX_BODY else 422)
+    response = await shop.ana.post("/tickets", json=_body(**{name: value}))
+    problem = _is_problem(response, 413 if len(str(value)) > edge.MAX_BODY else 422)
     assert problem["errors"][0]["pointer"].startswith(f"/{name}")
-    assert len(answer.content) < 5000
+    assert len(response.content) < 5000
 
 
 @pytest.mark.parametrize(
@@ -220,18 +220,18 @@ async def test_harmless_text_comes_back_letter_by_letter(text: str, shop: Mercha
 
 @pytest.mark.parametrize("given", ["a", "A-b_c.9", "x" * 128])
 async def test_a_request_id_comes_back(given: str, shop: Merchant) -> None:
-    for answer in (
+    for response in (
         await shop.rita.get("/me", headers={"X-Request-Id": given}),
         await shop.rita.get("/nope", headers={"X-Request-Id": given}),
     ):
-        assert answer.headers["X-Request-Id"] == given
+        assert response.headers["X-Request-Id"] == given
 
 
 @pytest.mark.parametrize("given", ["", "x" * 129, "a b", "a;b", "é".encode("latin-1"), "{{7*7}}"])
 async def test_a_strange_request_id_is_replaced(given: str, shop: Merchant) -> None:
-    answer = await shop.rita.get("/me", headers={"X-Request-Id": given})
-    assert answer.headers["X-Request-Id"] != given
-    assert len(answer.headers["X-Request-Id"]) >= 16
+    response = await shop.rita.get("/me", headers={"X-Request-Id": given})
+    assert response.headers["X-Request-Id"] != given
+    assert len(response.headers["X-Request-Id"]) >= 16
 
 
 @pytest.mark.parametrize(

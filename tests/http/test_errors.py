@@ -9,14 +9,14 @@ from api import errors
 from api.errors import ApiError
 from api.http import problems
 from models import errors as operations
-from models.errors import Conflict, IllegalMove, Invalid, NotFound, Refused
+from models.errors import Conflict, IllegalTransition, Invalid, NotFound, Refused
 from models.tickets.lifecycle import Status
 from tests.support.desk import Merchant
 
 _Error = TypeVar("_Error", bound=Exception)
 EXAMPLES: dict[type[Refused], tuple[Refused, int, str]] = {
     NotFound: (NotFound(), 404, "not_found"),
-    IllegalMove: (IllegalMove(Status.CLOSED, "hold", []), 409, "illegal_move"),
+    IllegalTransition: (IllegalTransition(Status.CLOSED, "hold", []), 409, "illegal_move"),
     Conflict: (Conflict("already_assigned", "Taken."), 409, "already_assigned"),
     Invalid: (Invalid("unknown_agent", "None.", "/agentId"), 422, "invalid_request"),
 }
@@ -34,8 +34,8 @@ def test_every_refusal_has_an_example_here() -> None:
 
 @pytest.mark.parametrize(("refusal", "status", "code"), EXAMPLES.values(), ids=[kind.__name__ for kind in EXAMPLES])
 def test_every_refusal_has_a_status_and_a_code(refusal: Refused, status: int, code: str) -> None:
-    answer = problems.translate(refusal)
-    assert (answer.status, answer.code, answer.detail) == (status, code, refusal.detail)
+    response = problems.translate(refusal)
+    assert (response.status, response.code, response.detail) == (status, code, refusal.detail)
 
 
 @pytest.mark.parametrize("error", list(_leaves(ApiError)), ids=lambda error: error.__name__)
@@ -69,7 +69,7 @@ def test_the_tree_on_top_of_the_file_names_every_error(module: object) -> None:
     ],
 )
 async def test_what_the_framework_refuses_looks_the_same(method: str, path: str, status: int, code: str, acme: Merchant) -> None:
-    answer = await acme.ana.request(method, path)
-    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
-    assert answer.json().keys() >= {"type", "title", "status", "detail", "instance", "code", "requestId"}
-    assert (answer.json()["code"], answer.json()["type"]) == (code, f"urn:helpdesk:problem:{code}")
+    response = await acme.ana.request(method, path)
+    assert (response.status_code, response.headers["Content-Type"]) == (status, "application/problem+json")
+    assert response.json().keys() >= {"type", "title", "status", "detail", "instance", "code", "requestId"}
+    assert (response.json()["code"], response.json()["type"]) == (code, f"urn:helpdesk:problem:{code}")

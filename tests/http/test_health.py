@@ -30,8 +30,8 @@ class Probed:
         return await self.now()
 
     async def now(self) -> tuple[int, Any]:
-        answer = await self._client.get("/readyz")
-        return answer.status_code, answer.json()["database"]
+        response = await self._client.get("/readyz")
+        return response.status_code, response.json()["database"]
 
 
 @pytest.fixture

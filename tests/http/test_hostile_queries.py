@@ -69,11 +69,11 @@ async def shop(whole_desk: Desk) -> Merchant:
 async def test_no_value_of_a_parameter_breaks_the_list(name: str, shop: Merchant) -> None:
     for value in HOSTILE:
         for path in ("/tickets", "/tickets/count"):
-            answer = await shop.adam.get(f"{path}?{name}={value}")
-            assert answer.status_code in {200, 422}, (name, value, answer.text)
-            if answer.status_code == 422:
-                assert answer.headers["Content-Type"] == "application/problem+json"
-                assert answer.json()["errors"][0]["pointer"].startswith("/query/"), (name, value)
+            response = await shop.adam.get(f"{path}?{name}={value}")
+            assert response.status_code in {200, 422}, (name, value, response.text)
+            if response.status_code == 422:
+                assert response.headers["Content-Type"] == "application/problem+json"
+                assert response.json()["errors"][0]["pointer"].startswith("/query/"), (name, value)
 
 
 @pytest.mark.parametrize("name", ["limit", "after"])
@@ -81,24 +81,24 @@ async def test_no_value_of_a_parameter_breaks_the_list(name: str, shop: Merchant
 async def test_no_value_breaks_the_other_lists(path: str, name: str, shop: Merchant) -> None:
     ticket = (await shop.adam.get("/tickets")).json()["data"][0]
     for value in HOSTILE:
-        answer = await shop.adam.get(f"{path.format(ticket['id'])}?{name}={value}")
-        assert answer.status_code in {200, 422}, (name, value, answer.text)
+        response = await shop.adam.get(f"{path.format(ticket['id'])}?{name}={value}")
+        assert response.status_code in {200, 422}, (name, value, response.text)
 
 
 @pytest.mark.parametrize(
     "query", ["nope=1", "status=open&merchantId=1", "offset=5", "status[]=open", "&&&=", "a=b=c", ";", "status=open;priority=low"]
 )
 async def test_a_parameter_that_does_not_exist_is_refused(query: str, shop: Merchant) -> None:
-    answer = await shop.adam.get(f"/tickets?{query}")
-    assert answer.status_code == 422, answer.text
+    response = await shop.adam.get(f"/tickets?{query}")
+    assert response.status_code == 422, response.text
 
 
 @pytest.mark.parametrize("until", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "never", 1e400, -1, True])
 async def test_an_absurd_end_of_an_absence_is_no_fault_of_ours(until: Any, shop: Merchant) -> None:
     content = json.dumps({"state": "away", "until": until})
     path = f"/agents/{shop.agents['ana']}/availability"
-    answer = await shop.ana.put(path, content=content, headers={"Content-Type": "application/json"})
-    assert answer.status_code in {200, 422}, answer.text
+    response = await shop.ana.put(path, content=content, headers={"Content-Type": "application/json"})
+    assert response.status_code in {200, 422}, response.text
 
 
 TEXT = st.text(max_size=20) | st.sampled_from(["general", "urgent", "new", "7", "\0", "\ud800", "a\r\nb"])
@@ -122,8 +122,8 @@ async def asked(shop: Merchant) -> list[tuple[str, Any, int]]:
     await asyncio.to_thread(_draw, drawn)
     answers = []
     for kind, content in drawn:
-        answer = await (_list(shop, content) if kind == "list" else _open(shop, content))
-        answers.append((kind, content, answer.status_code))
+        response = await (_list(shop, content) if kind == "list" else _open(shop, content))
+        answers.append((kind, content, response.status_code))
     return answers
 
 

@@ -30,32 +30,32 @@ async def test_the_same_key_gives_the_same_answer(resting: Merchant) -> None:
 
 async def test_fifty_at_once_open_one_ticket(resting: Merchant) -> None:
     answers = await asyncio.gather(*(_open(resting.rita, "k-50") for _ in range(50)))
-    opened = {answer.json()["id"] for answer in answers if answer.status_code == 201}
-    waiting = {answer.json()["code"] for answer in answers if answer.status_code != 201}
+    opened = {response.json()["id"] for response in answers if response.status_code == 201}
+    waiting = {response.json()["code"] for response in answers if response.status_code != 201}
     assert (len(opened), await _count(resting)) == (1, 1)
     assert waiting <= {"idempotency_in_progress"}
-    assert {answer.headers.get("Retry-After") for answer in answers if answer.status_code == 409} <= {"1"}
+    assert {response.headers.get("Retry-After") for response in answers if response.status_code == 409} <= {"1"}
 
 
 @pytest.mark.parametrize("other", [{"subject": "Another till"}, {"tags": ["x"]}])
 async def test_the_same_key_for_another_body_is_refused(other: dict[str, Any], resting: Merchant) -> None:
     await _open(resting.rita, "k-2")
-    answer = await _open(resting.rita, "k-2", **other)
-    assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+    response = await _open(resting.rita, "k-2", **other)
+    assert (response.status_code, response.json()["code"]) == (422, "idempotency_key_reused")
     assert await _count(resting) == 1
 
 
 async def test_a_key_is_the_callers_own(resting: Merchant, globex: Merchant) -> None:
     clients = (resting.rita, resting.ana, globex.rita)
     answers = [await _open(client, "k-3") for client in clients]
-    assert len({answer.json()["id"] for answer in answers}) == len(clients)
+    assert len({response.json()["id"] for response in answers}) == len(clients)
     assert (await _count(resting), await _count(globex)) == (2, 1)
 
 
 async def test_a_key_is_good_for_one_route(ticket: dict[str, Any], resting: Merchant) -> None:
     path = f"/tickets/{ticket['id']}"
     verbs = [await resting.ana.post(f"{path}/{verb}", headers={"Idempotency-Key": "k-4"}) for verb in ("hold", "resume", "hold")]
-    assert [answer.json()["status"] for answer in verbs] == ["on_hold", "open", "on_hold"]
+    assert [response.json()["status"] for response in verbs] == ["on_hold", "open", "on_hold"]
     assert verbs[2].headers["Idempotent-Replayed"] == "true"
     assert (await resting.get(ticket["id"]))["status"] == "open"
 
@@ -82,8 +82,8 @@ async def test_after_a_day_a_key_is_forgotten(desk: Desk, resting: Merchant) -> 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\tb", "a\x7fb"])
 async def test_a_key_has_1_to_255_printable_characters(key: str, acme: Merchant) -> None:
-    answer = await _open(acme.rita, key)
-    assert (answer.status_code, answer.json()["code"]) == (400, "idempotency_key_invalid")
+    response = await _open(acme.rita, key)
+    assert (response.status_code, response.json()["code"]) == (400, "idempotency_key_invalid")
 
 
 @pytest.mark.parametrize("key", ["x" * 255, "'; drop table ticket; --", "é".encode("latin-1")])

@@ -44,8 +44,8 @@ async def test_what_nobody_foresaw_has_its_id_and_its_line_of_log(desk: Desk) ->
     app = _broken(desk)
     with capture_logs() as lines:
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://desk.test") as client:
-            answer = await client.get("/broken", headers={"X-Request-Id": "mine"})
-    assert (answer.status_code, answer.headers["X-Request-Id"], answer.json()["requestId"]) == (500, "mine", "mine")
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert "division" not in answer.text
+            response = await client.get("/broken", headers={"X-Request-Id": "mine"})
+    assert (response.status_code, response.headers["X-Request-Id"], response.json()["requestId"]) == (500, "mine", "mine")
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert "division" not in response.text
     assert [(line["status"], line["route"]) for line in lines if line["event"] == "request"] == [(500, "/broken")]

@@ -81,7 +81,7 @@ async def test_a_problem_has_the_fields_that_are_announced(ticket: dict[str, Any
     path, schema = f"/tickets/{ticket['id']}", document()["components"]["schemas"][Problem.__name__]
     stale = await resting.ana.patch(path, json={}, headers={"If-Match": '"0"'})
     answers = [stale, await resting.ana.post("/tickets", json={}), await resting.ana.post(f"{path}/reopen")]
-    seen = [answer.json().keys() for answer in answers]
+    seen = [response.json().keys() for response in answers]
     assert all(set(schema["required"]) <= keys for keys in seen)
     assert set().union(*seen) == schema["properties"].keys()
 
@@ -95,5 +95,5 @@ async def test_an_answer_has_the_fields_that_are_announced(ticket: dict[str, Any
 
 
 async def test_the_docs_are_there_for_a_person(desk: Desk) -> None:
-    answer = await desk.client_with(None, base="").get("/docs")
-    assert (answer.status_code, "swagger" in answer.text) == (200, True)
+    response = await desk.client_with(None, base="").get("/docs")
+    assert (response.status_code, "swagger" in response.text) == (200, True)

@@ -86,7 +86,7 @@ async def test_of_eight_who_begin_the_same_work_at_once_one_does(path: str, quie
     acme = await desk.merchant()
     path = path.format(await id_of(acme, "/calendars"))
     answers = await asyncio.gather(*(acme.adam.post(path) for _ in range(8)))
-    assert sorted(answer.status_code for answer in answers) == [202] + [409] * 7
+    assert sorted(response.status_code for response in answers) == [202] + [409] * 7
     assert len(await rows(desk, acme, Job)) == 1
 
 
@@ -114,7 +114,7 @@ async def test_one_that_can_not_be_healed_holds_up_no_other(quiet: tuple[Isolate
     told = {row.key for row in await rows(desk, acme, Outbox)}
     assert f"ticket-{tickets[1]['id']}" in told
     assert f"ticket-{tickets[0]['id']}" not in told
-    script = f"UPDATE ticket SET wake_at = NULL WHERE id = {tickets[0]['id']}"  # noqa: S608 - the tests after this one have no such ticket
+    script = f"UPDATE ticket SET next_deadline_at = NULL WHERE id = {tickets[0]['id']}"  # noqa: S608 - the tests after this one have no such ticket
     await asyncio.to_thread(isolated.postgres.psql, script, isolated.database)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from models.notifications.tables import Notification
 from models.sla.escalate import escalate_by_hand
-from models.sla.tables import RuleKind
+from models.sla.tables import ConfigurationKind
 from models.tickets.assign import assign_by_hand
 from models.tickets.comments import reply
 from tests.support.auditor import _rows_agree, rows
@@ -25,17 +25,17 @@ async def held(quiet: tuple[Isolated, Desk], *rungs: dict[str, Any], owner: str 
     """Ana's ticket under a ladder of these rungs."""
     _, desk = quiet
     acme = await desk.merchant()
-    await redefine(desk, acme, RuleKind.LADDER, rungs=list(rungs))
-    ticket = await opened(desk, acme)
+    await redefine(desk, acme, ConfigurationKind.LADDER, rungs=list(rungs))
+    row = await opened(desk, acme)
     if owner:
-        async with ticket.at(NOON) as case:
-            await assign_by_hand(case, acme.agents[owner])
-    return ticket
+        async with row.at(NOON) as ticket:
+            await assign_by_hand(ticket, acme.agents[owner])
+    return row
 
 
-async def answered(frozen: FrozenTicket) -> FrozenTicket:
-    async with frozen.at(NOON + SECOND, frozen.ana) as case:
-        await reply(case, "We look into it.")
+async def agent_replied(frozen: FrozenTicket) -> FrozenTicket:
+    async with frozen.at(NOON + SECOND, frozen.ana) as ticket:
+        await reply(ticket, "We look into it.")
     return frozen
 
 
@@ -53,7 +53,7 @@ async def answered(frozen: FrozenTicket) -> FrozenTicket:
     ids=["no rung", "warned and escalated", "breached", "told others", "told nobody else", "after an outage", "of a metric that is met"],
 )
 async def test_who_is_told(quiet: tuple[Isolated, Desk], rungs: list[Any], second: float, letters: list[str]) -> None:
-    ticket = await answered(await held(quiet, *rungs))
+    ticket = await agent_replied(await held(quiet, *rungs))
     await ticket.due(NOON + second * SECOND)
     assert [f"{kind} {name}" for kind, name in await ticket.letters()] == letters
     await _rows_agree(ticket.desk, ticket.merchant)
@@ -61,7 +61,7 @@ async def test_who_is_told(quiet: tuple[Isolated, Desk], rungs: list[Any], secon
 
 @pytest.mark.parametrize("notify", ["assignee", "senior", ""])
 async def test_a_rung_that_would_tell_nobody_tells_the_lead(quiet: tuple[Isolated, Desk], notify: str) -> None:
-    ticket = await answered(await held(quiet, rung(1, notify), owner=None))
+    ticket = await agent_replied(await held(quiet, rung(1, notify), owner=None))
     await ticket.due(NOON + 10 * SECOND)
     told = {name for _, name in await ticket.letters()}
     assert told == ({"Sina", "Lars"} if notify == "senior" else {"Lars"})
@@ -76,19 +76,17 @@ async def test_a_superseded_rung_leaves_the_breach_of_its_metric_to_be_told(quie
 
 
 async def test_the_reporter_learns_no_reason_and_no_name(quiet: tuple[Isolated, Desk]) -> None:
-    ticket = await held(quiet, rung(1, "reporter lead", reassign="senior"))
-    async with ticket.at(NOON + SECOND, ticket.ana) as case:
-        await escalate_by_hand(case, "The customer is a pest", 1)
-    letters = {
-        letter.recipient_name: letter for letter in await rows(ticket.desk, ticket.merchant, Notification) if letter.kind == "escalated"
-    }
+    row = await held(quiet, rung(1, "reporter lead", reassign="senior"))
+    async with row.at(NOON + SECOND, row.ana) as ticket:
+        await escalate_by_hand(ticket, "The customer is a pest", 1)
+    letters = {letter.recipient_name: letter for letter in await rows(row.desk, row.merchant, Notification) if letter.kind == "escalated"}
     assert letters.keys() == {"Ana", "Sina", "Lars", "Rita"}
     assert letters["Rita"].context == {"level": 1, "metric": "resolution", "dueAt": DUE, "actorName": None}
     assert letters["Lars"].context["reason"] == "The customer is a pest"
 
 
 async def test_a_letter_says_when_the_metric_is_due_and_not_the_rung(quiet: tuple[Isolated, Desk]) -> None:
-    ticket = await answered(await held(quiet, rung(0.75, "lead")))
+    ticket = await agent_replied(await held(quiet, rung(0.75, "lead")))
     await ticket.due(NOON + 7.5 * SECOND)
     escalated = [letter for letter in await rows(ticket.desk, ticket.merchant, Notification) if letter.kind == "escalated"]
     assert {letter.context["dueAt"] for letter in escalated} == {DUE}

@@ -86,22 +86,22 @@ class Noted(Precedence):
 
     def __init__(self) -> None:
         super().__init__()
-        self.asked: list[str] = []
+        self.reporter_commented: list[str] = []
 
     def _stir(self) -> None:
-        self.asked.append("ticket")
+        self.reporter_commented.append("ticket")
 
     async def give_way(self) -> None:
-        self.asked.append("letter")
+        self.reporter_commented.append("letter")
 
 
 async def test_the_work_on_a_ticket_is_announced_and_a_letter_asks(desk: Desk, acme: Merchant) -> None:
     ticket, shared = await acme.opened_and_assigned(category="general"), Noted()
     tickets = TicketActivities(desk.database, desk.relay, shared)
-    await ActivityEnvironment().run(tickets.meet_deadlines, At(merchant_id=acme.id, ticket_id=int(ticket["id"]), at=NOON))
-    assert shared.asked == ["ticket", "ticket"]
+    await ActivityEnvironment().run(tickets.run_due, At(merchant_id=acme.id, ticket_id=int(ticket["id"]), at=NOON))
+    assert shared.reporter_commented == ["ticket", "ticket"]
     nowhere = SmtpServer(host="127.0.0.1", port=9, security=MailSecurity.NONE, timeout=1)
     letters = DeliveryActivities(desk.database, nowhere, shared, sender="a@desk.test", public_url="http://desk.test", signing_key="k" * 32)
     with pytest.raises(Exception, match="notification"):
         await ActivityEnvironment().run(letters.deliver, DeliveryRef(merchant_id=acme.id, notification_id=1))
-    assert shared.asked == ["ticket", "ticket", "letter"]
+    assert shared.reporter_commented == ["ticket", "ticket", "letter"]

@@ -25,9 +25,9 @@ async def test_of_two_operators_who_replay_a_dead_letter_one_sends_it(desk: Desk
 
     answers = await asyncio.gather(*(client.post(f"/notifications/{letter}/replay") for client in (acme.lars, acme.adam)))
 
-    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    assert sorted(response.status_code for response in answers) == [200, 409]
     dead = lambda: acme.lars.get("/notifications?status=sent")  # noqa: E731 - one look
-    await desk.until(dead, lambda answer: letter in [n["id"] for n in answer.json()["data"]])
+    await desk.until(dead, lambda response: letter in [n["id"] for n in response.json()["data"]])
     copies = [mail for mail in desk.letters() if f"notification-{letter}@" in mail.message_id]
     assert len(copies) == 2
 

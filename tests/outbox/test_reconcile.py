@@ -131,8 +131,8 @@ async def test_a_letter_whose_tries_go_on_is_not_lost(quiet: tuple[Isolated, Des
     await lose(isolated, acme)
 
 
-async def deliveries_that_run(desk: Desk, letter_id: int) -> list[str]:
+async def deliveries_that_run(desk: Desk, notification_id: int) -> list[str]:
     """The workflows that were started for a letter which travelled first in its bag."""
-    prefix = f"delivery-{letter_id}-"
+    prefix = f"delivery-{notification_id}-"
     found = desk.client.list_workflows(f'WorkflowId STARTS_WITH "{prefix}" AND ExecutionStatus = "Running"')
     return [each.id async for each in found]

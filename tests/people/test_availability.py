@@ -34,9 +34,9 @@ async def _capacity(desk: Desk, merchant: Merchant, capacity: int) -> None:
 
 async def test_an_agent_says_it_of_himself(acme: Merchant) -> None:
     until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
-    answer = await _say(acme, "ana", state="away", until=until)
-    assert (answer.status_code, answer.json()["availability"], answer.json()["awayUntil"][:19]) == (200, "away", until[:19])
-    assert (await acme.lars.get(f"/agents/{acme.agents['ana']}")).json() == answer.json()
+    response = await _say(acme, "ana", state="away", until=until)
+    assert (response.status_code, response.json()["availability"], response.json()["awayUntil"][:19]) == (200, "away", until[:19])
+    assert (await acme.lars.get(f"/agents/{acme.agents['ana']}")).json() == response.json()
 
 
 async def test_a_lead_says_it_of_anybody_an_agent_does_not(acme: Merchant) -> None:
@@ -49,8 +49,8 @@ async def test_a_lead_says_it_of_anybody_an_agent_does_not(acme: Merchant) -> No
     [{}, {"state": "busy"}, {"state": "available", "until": "2030-01-01T00:00:00Z"}, {"state": "away", "until": "2030-01-01T00:00:00"}],
 )
 async def test_what_is_no_availability_is_refused(body: dict[str, Any], acme: Merchant) -> None:
-    answer = await acme.ana.put(f"/agents/{acme.agents['ana']}/availability", json=body)
-    assert answer.status_code == 422
+    response = await acme.ana.put(f"/agents/{acme.agents['ana']}/availability", json=body)
+    assert response.status_code == 422
 
 
 async def test_who_comes_back_picks_up_what_waits_the_most_urgent_first(desk: Desk, resting: Merchant) -> None:

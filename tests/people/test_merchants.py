@@ -40,8 +40,8 @@ async def test_a_window_is_at_most_a_year(name: str, acme: Merchant) -> None:
         assert (await acme.adam.patch(path(acme), json={name: seconds})).json()[name] == seconds
     wrong: list[Any] = [-1, YEAR + 1, None, "60", 1.5, True, [], 10**30]
     for value in wrong:
-        answer = await acme.adam.patch(path(acme), json={name: value})
-        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, f"/{name}"), value
+        response = await acme.adam.patch(path(acme), json={name: value})
+        assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, f"/{name}"), value
 
 
 @pytest.mark.parametrize(
@@ -80,16 +80,16 @@ async def test_a_change_applies_to_what_is_resolved_from_then_on(ticket: dict[st
     await resting.adam.patch(path(resting), json={"reopenWithinSeconds": 0})
     await resting.ana.post(f"/tickets/{after}/resolve")
     answers = [await resting.rita.post(f"/tickets/{each}/reopen") for each in (before, after)]
-    assert [answer.status_code for answer in answers] == [200, 409]
+    assert [response.status_code for response in answers] == [200, 409]
     assert answers[1].json()["code"] == "reopen_window_over"
 
 
 async def test_later_than_the_window_a_reply_opens_a_follow_up(ticket: dict[str, Any], resting: Merchant) -> None:
     await resting.adam.patch(path(resting), json={"reopenWithinSeconds": 0})
     await resting.ana.post(f"/tickets/{ticket['id']}/resolve")
-    answer = await resting.rita.post(f"/tickets/{ticket['id']}/messages", json={"body": "Again!"})
-    follow_up = await resting.get(answer.json()["ticketId"])
-    assert (answer.status_code, follow_up["followUpOfId"], follow_up["description"]) == (201, ticket["id"], "Again!")
+    response = await resting.rita.post(f"/tickets/{ticket['id']}/messages", json={"body": "Again!"})
+    follow_up = await resting.get(response.json()["ticketId"])
+    assert (response.status_code, follow_up["followUpOfId"], follow_up["description"]) == (201, ticket["id"], "Again!")
     assert (await resting.get(ticket["id"]))["status"] == "resolved"
 
 

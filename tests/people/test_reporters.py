@@ -17,9 +17,9 @@ MINE = {"subject": "mine", "description": "d"}
 
 async def _opened_for_rob(merchant: Merchant, by: httpx.AsyncClient | None = None, **reporter: Any) -> dict[str, Any]:
     body = {"subject": "s", "description": "d", "category": "general", "reporter": ROB | reporter}
-    answer = await (by or merchant.ana).post("/tickets", json=body)
-    assert answer.status_code == 201, answer.text
-    return dict(answer.json())
+    response = await (by or merchant.ana).post("/tickets", json=body)
+    assert response.status_code == 201, response.text
+    return dict(response.json())
 
 
 def _rob(merchant: Merchant, sub: str = "rob", **claims: Any) -> httpx.AsyncClient:
@@ -32,8 +32,8 @@ async def _robs(desk: Desk, merchant: Merchant) -> list[tuple[str | None, str]]:
 
 async def test_the_first_thing_he_does_may_be_to_look_at_it(resting: Merchant) -> None:
     ticket = await _opened_for_rob(resting)
-    answer = await _rob(resting).get(f"/tickets/{ticket['id']}")
-    assert (answer.status_code, answer.json()["subject"]) == (200, "s")
+    response = await _rob(resting).get(f"/tickets/{ticket['id']}")
+    assert (response.status_code, response.json()["subject"]) == (200, "s")
 
 
 async def test_the_first_thing_he_does_may_be_to_list_his_tickets(resting: Merchant) -> None:
@@ -44,8 +44,8 @@ async def test_the_first_thing_he_does_may_be_to_list_his_tickets(resting: Merch
 
 async def test_the_first_thing_he_does_may_be_to_reply(desk: Desk, resting: Merchant) -> None:
     ticket = await _opened_for_rob(resting)
-    answer = await _rob(resting).post(f"/tickets/{ticket['id']}/messages", json={"body": "Still broken."})
-    assert (answer.status_code, answer.json()["author"]["id"]) == (201, ticket["reporter"]["id"])
+    response = await _rob(resting).post(f"/tickets/{ticket['id']}/messages", json={"body": "Still broken."})
+    assert (response.status_code, response.json()["author"]["id"]) == (201, ticket["reporter"]["id"])
     assert await _robs(desk, resting) == [(f"rob-{resting.id}", "Rob")]
 
 
@@ -90,7 +90,7 @@ async def test_of_all_that_he_does_first_at_once_nothing_fails_and_nothing_is_lo
     rob = _rob(resting)
     reply = rob.post(f"/tickets/{ticket['id']}/messages", json={"body": "x"})
     answers = await asyncio.gather(*(rob.post("/tickets", json=MINE) for _ in range(6)), reply)
-    assert {answer.status_code for answer in answers} == {201}
+    assert {response.status_code for response in answers} == {201}
     assert await _robs(desk, resting) == [(f"rob-{resting.id}", "Rob")]
     assert len((await rob.get("/tickets")).json()["data"]) == 7
 

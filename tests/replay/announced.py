@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 import models
-from models.payload import Message
+from models.payload import Payload
 from models.sla.deadlines import Deadline
 
 FILE = Path(__file__).with_name("fields.json")
@@ -29,7 +29,7 @@ def present() -> dict[str, list[str]]:
     for module in pkgutil.walk_packages(models.__path__, "models."):
         if module.name.endswith(".messages"):
             importlib.import_module(module.name)
-    classes: list[type[BaseModel]] = [*_descendants(Message), *CARRIED]
+    classes: list[type[BaseModel]] = [*_descendants(Payload), *CARRIED]
     return {each.__name__: fields_of(each) for each in classes}
 
 
@@ -53,7 +53,7 @@ def _needed(before: Fields, now: Fields, name: str) -> list[str]:
     return [field for field in now[name] if field not in before[name] and " = " not in field]
 
 
-def _descendants(parent: type[Message]) -> Iterator[type[Message]]:
+def _descendants(parent: type[Payload]) -> Iterator[type[Payload]]:
     for child in parent.__subclasses__():
         if child.__module__.startswith("models."):
             yield child

@@ -14,7 +14,7 @@ from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.workflow import NondeterminismError
 
 from models.tickets.messages import WORKFLOW, TicketLife
-from workflows.job import RecalculationWorkflow
+from workflows.job import JobWorkflow
 from workflows.notification import DeliveryWorkflow
 from workflows.reconciliation import ReconciliationWorkflow
 from workflows.runner import WATCHED
@@ -47,7 +47,7 @@ def recorded(file: Path) -> WorkflowHistory:
 @each_history
 async def test_the_history_replays(file: Path) -> None:
     replayer = Replayer(
-        workflows=[TicketWorkflow, DeliveryWorkflow, RecalculationWorkflow, ReconciliationWorkflow],
+        workflows=[TicketWorkflow, DeliveryWorkflow, JobWorkflow, ReconciliationWorkflow],
         workflow_runner=WATCHED,
         data_converter=pydantic_data_converter,
     )

@@ -22,9 +22,9 @@ from tests.support.isolated import Isolated
 CYCLES = 600
 FIELDS = {
     Dimension.METRIC: ("metric", "metric"),
-    Dimension.PRIORITY: ("priority", "decided_priority"),
-    Dimension.TEAM: ("team_id", "decided_team_id"),
-    Dimension.AGENT: ("agent_id", "decided_agent_id"),
+    Dimension.PRIORITY: ("priority", "attributed_priority"),
+    Dimension.TEAM: ("team_id", "attributed_team_id"),
+    Dimension.AGENT: ("agent_id", "attributed_agent_id"),
 }
 GROUPINGS = list(chain.from_iterable(combinations(Dimension, size) for size in range(len(Dimension) + 1)))
 NARROWED: list[dict[str, Any]] = [
@@ -66,10 +66,10 @@ def _random_cycle(random: Random) -> dict[str, Any]:
         "breached_at": breached_at,
         "stopped_at": stopped_at,
         "cancelled_at": None if stopped_at else random.choice((None, NOON + timedelta(hours=20))),
-        "decided_priority": random.choice(list(Priority)),
-        "decided_team_id": random.choice((1, 2, None)),
-        "decided_agent_id": random.choice((11, 12, 13, None)),
-        "decided_organizer_id": random.choice((77, 78, None)),
+        "attributed_priority": random.choice(list(Priority)),
+        "attributed_team_id": random.choice((1, 2, None)),
+        "attributed_agent_id": random.choice((11, 12, 13, None)),
+        "attributed_organizer_id": random.choice((77, 78, None)),
         "used_seconds": used if stopped_at else None,
     }
 
@@ -116,7 +116,7 @@ def _is_within(question: Question, at: datetime | None) -> bool:
 
 def _is_asked_for(cycle: SlaClock, question: Question) -> bool:
     wanted = question.model_dump(include={"metric", "priority", "team_id", "agent_id", "organizer_id"})
-    named = {"metric": cycle.metric} | {name: getattr(cycle, f"decided_{name}") for name in wanted if name != "metric"}
+    named = {"metric": cycle.metric} | {name: getattr(cycle, f"attributed_{name}") for name in wanted if name != "metric"}
     fence = question.allowed_organizer_ids
-    is_allowed = fence is None or cycle.decided_organizer_id in fence
+    is_allowed = fence is None or cycle.attributed_organizer_id in fence
     return is_allowed and all(not values or named[name] in values for name, values in wanted.items())

@@ -15,9 +15,9 @@ from tests.support.desk import Desk, Merchant
 
 
 async def _queue(merchant: Merchant, name: str = "Support", by: Any = None) -> dict[str, Any]:
-    answer = await (by or merchant.lars).get("/reports/queues")
-    assert answer.status_code == 200, answer.text
-    return dict(next(queue for queue in answer.json()["data"] if queue["name"] == name))
+    response = await (by or merchant.lars).get("/reports/queues")
+    assert response.status_code == 200, response.text
+    return dict(next(queue for queue in response.json()["data"] if queue["name"] == name))
 
 
 async def _set(desk: Desk, merchant: Merchant, table: Any, ids: list[int], **values: Any) -> None:

@@ -50,7 +50,7 @@ async def _reopened(noon: FrozenDesk) -> str:
 
 
 async def _handful(noon: FrozenDesk) -> None:
-    await noon.promise_a_new_cycle()
+    await noon.configure_a_new_cycle()
     for each in (_met, _breached_and_stopped, _breached_and_running, _reopened):
         await each(noon)
     await noon.at(1, noon.acme.ana, await noon.open("ana"), "close")
@@ -135,8 +135,8 @@ async def test_a_breach_stays_when_its_ticket_is_closed_or_deleted(noon: FrozenD
     for method in ("POST", "DELETE"):
         ticket = await noon.open("ana")
         noon.now = NOON + timedelta(seconds=12)
-        answer = await noon.acme.lars.request(method, f"/tickets/{ticket}" + ("/close" if method == "POST" else ""))
-        assert answer.is_success
+        response = await noon.acme.lars.request(method, f"/tickets/{ticket}" + ("/close" if method == "POST" else ""))
+        assert response.is_success
     assert await noon.report(metric="resolution") == [{"metric": "resolution"} | _figures(0, 2, None, None)]
 
 
@@ -186,21 +186,21 @@ BAD = {
 
 @pytest.mark.parametrize(("query", "pointer"), BAD.items())
 async def test_what_can_not_be_reported_is_refused_by_name(query: str, pointer: str, noon: FrozenDesk) -> None:
-    answer = await noon.acme.lars.get(f"/reports/sla?{query}")
-    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
+    response = await noon.acme.lars.get(f"/reports/sla?{query}")
+    assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, pointer)
 
 
 @pytest.mark.parametrize("ends", [("2025-03-01T11:59:59Z", "2026-03-02T12:00:08.1Z"), ("1970-01-01T00:00:00Z", "9999-12-31T23:59:59Z")])
 async def test_no_range_is_too_long(ends: tuple[str, str], noon: FrozenDesk) -> None:
     await _met(noon)
-    answer = await noon.acme.lars.get(
+    response = await noon.acme.lars.get(
         "/reports/sla", params={"from": ends[0], "to": ends[1], "groupBy": "team,team", "metric": "resolution"}
     )
-    assert [row["met"] for row in answer.json()["data"]] == [1], answer.text
+    assert [row["met"] for row in response.json()["data"]] == [1], response.text
 
 
 @pytest.mark.parametrize("name", sorted(field.alias or name for name, field in SlaQuery.model_fields.items()))
 async def test_no_value_of_a_parameter_breaks_the_report(name: str, noon: FrozenDesk) -> None:
     for value in HOSTILE:
-        answer = await noon.acme.lars.get(f"/reports/sla?{name}={value}")
-        assert answer.status_code in {200, 422}, (name, value, answer.text)
+        response = await noon.acme.lars.get(f"/reports/sla?{name}={value}")
+        assert response.status_code in {200, 422}, (name, value, response.text)

@@ -38,13 +38,13 @@ async def id_of(merchant: Merchant, path: str) -> str:
 
 
 async def published(merchant: Merchant, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    answer = await merchant.adam.post(path, json=body)
-    assert answer.status_code == 201, answer.text
-    return dict(answer.json())
+    response = await merchant.adam.post(path, json=body)
+    assert response.status_code == 201, response.text
+    return dict(response.json())
 
 
-def refused(answer: httpx.Response, pointer: str, code: str | None = None) -> bool:
-    assert answer.status_code == 422, answer.text
-    errors = answer.json()["errors"]
+def refused(response: httpx.Response, pointer: str, code: str | None = None) -> bool:
+    assert response.status_code == 422, response.text
+    errors = response.json()["errors"]
     assert pointer in [error["pointer"] for error in errors], errors
     return code is None or code in [error["code"] for error in errors]

@@ -1,7 +1,7 @@
 """The SLA rules a second time, as naively as possible, from DESIGN.md and API.md: open time is counted second by second (seconds that
 can't differ from the one before together), and after each it is asked what is due. Instants are whole seconds since 1970."""
 
-from tests.sla.plain_sla import Cycle, Cycles, PlainRules, TakenRung
+from tests.sla.plain_sla import Cycle, Cycles, PlainConfiguration, TakenRung
 
 FIRST, NEXT, RESOLUTION = METRICS = ("first_response", "next_response", "resolution")
 OVER = ("resolved", "closed")
@@ -10,25 +10,33 @@ OVER = ("resolved", "closed")
 class NaiveSla:
     """What happens at an instant happens before what is due at it. In an outage time passes and nothing is warned of or escalated."""
 
-    def __init__(self, at: int, rules: PlainRules, priority: str) -> None:
-        self.now, self.rules, self.priority, self.status = at, rules, priority, "new"
+    def __init__(self, at: int, configuration: PlainConfiguration, priority: str) -> None:
+        self.now, self.configuration, self.priority, self.status = at, configuration, priority, "new"
         self.cycles = Cycles()
         self.rungs: list[TakenRung] = []
         self.warnings: list[tuple[str, int, float, int]] = []
         self.withdrawn: set[str] = set()
-        self.is_down = self.is_answered = self.is_asked = False
+        self.is_down = self.has_response = self.awaits_reply = False
         self.wakes_at: int | None = None
         self.begin_what_is_promised()
 
     def walk(self, until: int) -> None:
         while self.now < until:
             if self.wakes_at is not None and self.wakes_at <= self.now:
-                self.enter("open")
+                self.set_status("open")
             self.look()
-            step = min(until, self.wakes_at or until, self.rules.open_time.until(self.now)) - self.now
-            if self.rules.open_time.is_open(self.now):
+            step = min(until, self.wakes_at or until, self.configuration.open_time.until(self.now)) - self.now
+            if self.configuration.open_time.is_open(self.now):
                 step = min(
-                    [step, *(amount - c.used for c in self.cycles.running() for amount in self.rules.amounts(c.target) if amount > c.used)]
+                    [
+                        step,
+                        *(
+                            amount - c.used
+                            for c in self.cycles.running()
+                            for amount in self.configuration.amounts(c.target)
+                            if amount > c.used
+                        ),
+                    ]
                 )
                 for cycle in self.cycles.running():
                     cycle.used += step
@@ -38,7 +46,7 @@ class NaiveSla:
         for cycle in self.cycles.running():
             if cycle.used >= cycle.target and cycle.breached is None:
                 cycle.breached = self.now
-            for rung in self.rules.rungs:
+            for rung in self.configuration.rungs:
                 if rung.metric == cycle.metric and cycle.used >= rung.after(cycle.target):
                     cycle.reached.setdefault(rung.level, self.now)
         if not self.is_down:
@@ -47,7 +55,7 @@ class NaiveSla:
 
     def warn(self) -> None:
         for cycle in self.cycles.running():
-            for fraction in sorted(self.rules.fractions):
+            for fraction in sorted(self.configuration.fractions):
                 if not cycle.breached and fraction > cycle.warned and cycle.used >= round(cycle.target * fraction):
                     cycle.warned = fraction
                     self.warnings.append((cycle.metric, cycle.number, fraction, self.now))
@@ -61,45 +69,45 @@ class NaiveSla:
         for place, (level, at, metric, number) in enumerate(due, 1):
             self.rungs.append(TakenRung(metric, number, level, at, self.now, is_superseded=place < len(due)))
 
-    def enter(self, status: str) -> None:
+    def set_status(self, status: str) -> None:
         """Resolving is also the end of every wait for an answer."""
         self.status, self.wakes_at = status, None
         if status == "resolved":
-            self.is_answered, self.is_asked = True, False
+            self.has_response, self.awaits_reply = True, False
             self.end("stopped", RESOLUTION)
         if status in OVER:
             self.end("cancelled", *METRICS)
             self.withdrawn.clear()
         self.run_or_stand_still()
 
-    def answer(self) -> None:
-        self.is_answered, self.is_asked = True, False
+    def reply(self) -> None:
+        self.has_response, self.awaits_reply = True, False
         self.withdrawn -= {FIRST, NEXT}
         self.end("stopped", FIRST, NEXT)
 
-    def ask(self) -> None:
-        self.is_asked = True
+    def reporter_comments(self) -> None:
+        self.awaits_reply = True
         self.begin_what_is_promised(NEXT)
 
     def reopen(self) -> None:
         self.status, self.wakes_at = "open", None
-        last, target = self.cycles.last(RESOLUTION), self.rules.target(self.priority, RESOLUTION)
-        is_restart = self.rules.on_reopen == "restart"
-        if last is None or last.cancelled or self.rules.on_reopen == "new_cycle" or (is_restart and last.breached):
+        last, target = self.cycles.last(RESOLUTION), self.configuration.target(self.priority, RESOLUTION)
+        is_restart = self.configuration.on_reopen == "restart"
+        if last is None or last.cancelled or self.configuration.on_reopen == "new_cycle" or (is_restart and last.breached):
             self.begin_what_is_promised(RESOLUTION)
         elif target is not None:
             last.stopped, last.due, last.used, last.is_cared_for = None, None, 0 if is_restart else last.used, False
             self.aim(last, target)
         self.run_or_stand_still()
 
-    def retime(self, rules: PlainRules, priority: str) -> None:
-        before, self.rules, self.priority = self.rules, rules, priority
+    def retime(self, configuration: PlainConfiguration, priority: str) -> None:
+        before, self.configuration, self.priority = self.configuration, configuration, priority
         for cycle in self.cycles.live():
-            target = rules.target(priority, cycle.metric)
+            target = configuration.target(priority, cycle.metric)
             if target is None:
                 self.end("cancelled", cycle.metric)
                 self.withdrawn.add(cycle.metric)
-            elif rules != before or target != cycle.target:
+            elif configuration != before or target != cycle.target:
                 self.aim(cycle, target)
                 if cycle.runs:
                     self.start(cycle)
@@ -108,16 +116,16 @@ class NaiveSla:
 
     def aim(self, cycle: Cycle, target: int) -> None:
         """A warning that is not reached any more will be given again, a rung be due again."""
-        given = [f for f in self.rules.fractions if f <= cycle.warned and cycle.used >= round(target * f)]
+        given = [f for f in self.configuration.fractions if f <= cycle.warned and cycle.used >= round(target * f)]
         cycle.target, cycle.warned = target, max(given, default=0)
-        still = [r.level for r in self.rules.rungs if r.metric == cycle.metric and cycle.used >= r.after(target)]
+        still = [r.level for r in self.configuration.rungs if r.metric == cycle.metric and cycle.used >= r.after(target)]
         cycle.reached = {level: at for level, at in cycle.reached.items() if level in still}
 
     def begin_what_is_promised(self, *metrics: str) -> None:
         live = [cycle.metric for cycle in self.cycles.live()]
-        is_owed = {FIRST: not self.is_answered, NEXT: self.is_asked and FIRST not in live, RESOLUTION: True}
+        is_owed = {FIRST: not self.has_response, NEXT: self.awaits_reply and FIRST not in live, RESOLUTION: True}
         for metric in metrics or METRICS:
-            target, last = self.rules.target(self.priority, metric), self.cycles.last(metric)
+            target, last = self.configuration.target(self.priority, metric), self.cycles.last(metric)
             if target is None or not is_owed[metric] or metric in live or self.status in OVER:
                 continue
             if last and metric in self.withdrawn:
@@ -131,7 +139,7 @@ class NaiveSla:
 
     def run_or_stand_still(self) -> None:
         for cycle in self.cycles.live():
-            runs = self.status not in OVER and self.status not in self.rules.pause_on[cycle.metric]
+            runs = self.status not in OVER and self.status not in self.configuration.pause_on[cycle.metric]
             if runs and not cycle.runs:
                 self.start(cycle)
             elif cycle.runs and not runs:
@@ -139,7 +147,7 @@ class NaiveSla:
 
     def start(self, cycle: Cycle) -> None:
         cycle.runs, cycle.started = True, cycle.started or self.now
-        cycle.due = self.rules.open_time.due(self.now, max(cycle.target - cycle.used, 0))
+        cycle.due = self.configuration.open_time.due(self.now, max(cycle.target - cycle.used, 0))
 
     def end(self, how: str, *metrics: str) -> None:
         for cycle in [cycle for cycle in self.cycles.live() if cycle.metric in metrics]:

@@ -9,7 +9,7 @@ class NaiveTicket(NaiveSla):
     was_to_wake_at: int | None
 
     def snooze(self, until: int) -> None:
-        self.enter("on_hold")
+        self.set_status("on_hold")
         self.wakes_at = until
 
     def delete(self) -> None:
@@ -25,7 +25,7 @@ class NaiveTicket(NaiveSla):
 
     def escalate_by_hand(self, level: int) -> None:
         """The ladder's rung of that level, the resolution's first, else the default one: it counts while its clock is to be met."""
-        metrics = [rung.metric for rung in self.rules.rungs if rung.level == level]
+        metrics = [rung.metric for rung in self.configuration.rungs if rung.level == level]
         last = self.cycles.last(RESOLUTION if RESOLUTION in metrics else next(iter(metrics), RESOLUTION))
         if last and last in self.cycles.live():
             self.rungs.append(TakenRung(last.metric, last.number, level, None, self.now, is_superseded=False))

@@ -16,7 +16,7 @@ class PlainRung(NamedTuple):
         return target + self.offset if self.fraction is None else round(target * self.fraction)
 
 
-class PlainRules(NamedTuple):
+class PlainConfiguration(NamedTuple):
     """`targets` by priority and metric, in open seconds. A ticket that no policy is for has no target at all."""
 
     open_time: OpenTime

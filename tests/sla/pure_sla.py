@@ -5,11 +5,11 @@ from datetime import datetime
 
 from models.sla.calendar import Calendar
 from models.sla.clock import Clock, settle, used
-from models.sla.clocks import Breach, Clocks, Standing, Turn
-from models.sla.deadlines import Deadline, DeadlineKind, Promises, deadlines_of, due
+from models.sla.clocks import Breach, ClockChange, Clocks, TicketState
+from models.sla.deadlines import Deadline, DeadlineInputs, DeadlineKind, deadlines_of, due
 from models.sla.ladder import DEFAULT_LADDER
+from models.sla.pinned import SlaConfiguration
 from models.sla.policy import Metric
-from models.sla.rules import Rules
 from models.tickets.lifecycle import UNFINISHED, Priority, Status
 from tests.sla.sla_histories import instant
 
@@ -27,23 +27,23 @@ class Escalation:
 class PureSla:
     """The deeds of :class:`tests.sla.naive_sla.NaiveSla`, done by the engine."""
 
-    def __init__(self, at: int, rules: Rules, priority: str) -> None:
+    def __init__(self, at: int, configuration: SlaConfiguration, priority: str) -> None:
         self.at, self.status, self.priority = instant(at), Status.NEW, Priority(priority)
-        self.is_down = self.is_answered = self.is_asked = False
+        self.is_down = self.has_response = self.awaits_reply = False
         self.level = 0
         self.snoozed_until: datetime | None = None
         self.deleted_at: datetime | None = None
-        self.clocks = Clocks((), rules)
+        self.clocks = Clocks((), configuration)
         self.escalations: list[Escalation] = []
         self.warnings: list[tuple[Metric, int, float, datetime]] = []
-        self.ledger: list[tuple[datetime, Turn, Calendar | None]] = []
+        self.ledger: list[tuple[datetime, ClockChange, Calendar | None]] = []
         self.breaches: list[Clock] = []
         self.clocks.opened(self.now)
         self._keep_notes()
 
     @property
-    def now(self) -> Standing:
-        return Standing(self.at, self.status, self.priority, is_answered=self.is_answered, is_asked=self.is_asked)
+    def now(self) -> TicketState:
+        return TicketState(self.at, self.status, self.priority, has_response=self.has_response, awaits_reply=self.awaits_reply)
 
     def walk(self, until: int) -> None:
         """What is due before ``until`` is acted on; what is due at it comes after what happens at it."""
@@ -56,26 +56,26 @@ class PureSla:
             self._act(due(self._woken(found), self.at))
         self.at = instant(until)
 
-    def enter(self, status: str) -> None:
+    def set_status(self, status: str) -> None:
         """As models.tickets.transitions."""
         self.status, self.snoozed_until = Status(status), None
         if self.status is Status.RESOLVED:
-            self.is_answered, self.is_asked = True, False
+            self.has_response, self.awaits_reply = True, False
             self.clocks.resolved(self.now)
         elif self.status is Status.CLOSED:
             self.clocks.cancelled(self.now, "closed")
         else:
-            self.clocks.followed(self.now, status)
+            self.clocks.status_changed(self.now, status)
         self._keep_notes()
 
-    def answer(self) -> None:
-        self.is_answered, self.is_asked = True, False
-        self.clocks.answered(self.now)
+    def reply(self) -> None:
+        self.has_response, self.awaits_reply = True, False
+        self.clocks.agent_replied(self.now)
         self._keep_notes()
 
-    def ask(self) -> None:
-        self.is_asked = True
-        self.clocks.asked(self.now)
+    def reporter_comments(self) -> None:
+        self.awaits_reply = True
+        self.clocks.reporter_commented(self.now)
         self._keep_notes()
 
     def reopen(self) -> None:
@@ -86,15 +86,15 @@ class PureSla:
         self.level = 0 if before and after and after.cycle > before.cycle else self.level
         self._keep_notes()
 
-    def retime(self, rules: Rules, priority: str) -> None:
+    def retime(self, configuration: SlaConfiguration, priority: str) -> None:
         self.priority = Priority(priority)
-        self.clocks.retimed(self.now, rules, "edited")
+        self.clocks.retimed(self.now, configuration, "edited")
         self._keep_notes()
 
     def snooze(self, until: int) -> None:
         """As models.tickets.snooze."""
         self.status, self.snoozed_until = Status.ON_HOLD, instant(until)
-        self.clocks.followed(self.now, "snoozed")
+        self.clocks.status_changed(self.now, "snoozed")
         self._keep_notes()
 
     @property
@@ -116,7 +116,8 @@ class PureSla:
     def escalate_by_hand(self, level: int) -> None:
         """As models.sla.escalate."""
         own = sorted(
-            self.clocks.rules.ladder.rungs if self.clocks.rules.ladder else (), key=lambda rung: rung.metric is not Metric.RESOLUTION
+            self.clocks.configuration.ladder.rungs if self.clocks.configuration.ladder else (),
+            key=lambda rung: rung.metric is not Metric.RESOLUTION,
         )
         clock = self.clocks.latest(next(rung.metric for rung in (*own, *DEFAULT_LADDER.rungs) if rung.level == level))
         self.level = level
@@ -133,18 +134,18 @@ class PureSla:
 
     def looked_at(self) -> list[tuple[Clock, float]]:
         """Each clock with the seconds used, as one sees it who looks now: a breach that nobody acted on yet is one."""
-        calendar = self.clocks.rules.calendar
+        calendar = self.clocks.configuration.calendar
         seen = [settle(clock, self.at) for clock in self.clocks.by_key.values()]
         return [(clock, (used(clock, self.at, calendar) if calendar else clock.spent).total_seconds()) for clock in seen]
 
-    def _promises(self) -> Promises:
+    def _promises(self) -> DeadlineInputs:
         """As models.tickets.aggregate."""
-        rules = self.clocks.rules
-        return Promises(
+        configuration = self.clocks.configuration
+        return DeadlineInputs(
             clocks=tuple(self.clocks.by_key.values()),
-            calendar=rules.calendar,
-            ladder=rules.ladder,
-            warn_at_fractions=rules.policy.warn_at_fractions if rules.policy else (),
+            calendar=configuration.calendar,
+            ladder=configuration.ladder,
+            warn_at_fractions=configuration.policy.warn_at_fractions if configuration.policy else (),
             taken=frozenset((e.metric, e.cycle, e.level) for e in self.escalations),
             survey_at=None,
             auto_close_at=None,
@@ -157,7 +158,7 @@ class PureSla:
         if until is None or until > self.at:
             return found
         self.status, self.snoozed_until = Status.OPEN, None
-        self.clocks.followed(self.now._replace(at=until), "woken")
+        self.clocks.status_changed(self.now._replace(at=until), "woken")
         self._keep_notes(until)
         return deadlines_of(self._promises())
 
@@ -180,11 +181,11 @@ class PureSla:
         self._keep_notes()
 
     def _keep_notes(self, at: datetime | None = None) -> None:
-        for note in self.clocks.take_notes():
+        for note in self.clocks.take_events():
             if isinstance(note, Breach):
                 self.breaches.append(note.clock)
             else:
-                self.ledger.append((at or self.at, note, self.clocks.rules.calendar))
+                self.ledger.append((at or self.at, note, self.clocks.configuration.calendar))
 
 
 def _level(deadline: Deadline) -> int:

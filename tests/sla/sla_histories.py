@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from models.sla.calendar import Calendar
 from models.sla.ladder import Ladder, Rung
+from models.sla.pinned import SlaConfiguration
 from models.sla.policy import Metric, OnReopen, PauseOn, SlaPolicy, Targets
-from models.sla.rules import Rules
 from models.tickets.lifecycle import Priority
 from tests.sla.calendar_shapes import BERLIN, SHAPES, WORKDAYS, closed, only, shape
 from tests.sla.naive_calendar import NaiveCalendar
 from tests.sla.open_time import OpenTime
-from tests.sla.plain_sla import PlainRules, PlainRung
+from tests.sla.plain_sla import PlainConfiguration, PlainRung
 
 DAY = 86_400
 WINDOWS = (datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 10, 12, tzinfo=UTC))
@@ -77,20 +77,20 @@ def open_time_of(name: str, first: datetime, parts: int = 1) -> OpenTime:
     return OpenTime(NaiveCalendar(CALENDARS[name]), first, WINDOW_DAYS, parts)
 
 
-def plain_rules(version: Version, open_time: OpenTime) -> PlainRules:
+def plain_configuration(version: Version, open_time: OpenTime) -> PlainConfiguration:
     policy = version.policy
     if policy is None:
-        return PlainRules(open_time, {}, dict.fromkeys(METRICS, ()))
+        return PlainConfiguration(open_time, {}, dict.fromkeys(METRICS, ()))
     targets = {priority: dict(zip(METRICS, row, strict=True)) for priority, row in zip(PRIORITIES, policy.targets, strict=True)}
     pauses = dict(zip(METRICS, policy.pause_on, strict=True))
-    return PlainRules(open_time, targets, pauses, policy.fractions, policy.on_reopen, version.ladder)
+    return PlainConfiguration(open_time, targets, pauses, policy.fractions, policy.on_reopen, version.ladder)
 
 
-def rules(version: Version) -> Rules:
+def configuration(version: Version) -> SlaConfiguration:
     """The same for the engine."""
     if version.policy is None:
-        return Rules()
-    return Rules(policy_of(version.policy), calendar_of(version.calendar), ladder_of(version.ladder))
+        return SlaConfiguration()
+    return SlaConfiguration(policy_of(version.policy), calendar_of(version.calendar), ladder_of(version.ladder))
 
 
 def policy_of(plain: PlainPolicy, **more: Any) -> SlaPolicy:

@@ -6,10 +6,10 @@ from typing import Any
 from models.sla.clock import Clock
 from models.sla.clocks import Kind
 from models.sla.policy import Metric
-from models.tickets.lifecycle import REOPENED_BY_REPORTER, TARGET, UNFINISHED, Move, Status, is_allowed, may_snooze
+from models.tickets.lifecycle import REOPENED_BY_REPORTER, TARGET, UNFINISHED, Status, Transition, is_allowed, may_snooze
 from tests.sla.naive_ticket import NaiveTicket
 from tests.sla.pure_sla import PureSla
-from tests.sla.sla_histories import DAY, PRIORITIES, WINDOWS, Deed, History, instant, open_time_of, plain_rules, rules
+from tests.sla.sla_histories import DAY, PRIORITIES, WINDOWS, Deed, History, configuration, instant, open_time_of, plain_configuration
 
 AFTERWARDS = 10 * DAY
 ENDING = {"outage": ("down", "up"), "delete": ("delete", "restore")}
@@ -31,9 +31,9 @@ class Play:
     def __init__(self, history: History) -> None:
         self.history, self.version = history, 0
         opened = int(WINDOWS[history.window].timestamp()) + history.opened_after
-        self.rules = [rules(version) for version in history.versions]
-        self.plain = [plain_rules(v, open_time_of(v.calendar, WINDOWS[history.window])) for v in history.versions]
-        self.engine = PureSla(opened, self.rules[0], PRIORITIES[history.priority])
+        self.configuration = [configuration(version) for version in history.versions]
+        self.plain = [plain_configuration(v, open_time_of(v.calendar, WINDOWS[history.window])) for v in history.versions]
+        self.engine = PureSla(opened, self.configuration[0], PRIORITIES[history.priority])
         self.naive = NaiveTicket(opened, self.plain[0], PRIORITIES[history.priority])
         self.opened = opened
         self.statuses: set[str] = set()
@@ -73,31 +73,31 @@ class Play:
 
     def on_an_open_ticket(self, deed: Deed, status: Status) -> None:
         if deed.kind == "reply":
-            self.both("answer")
+            self.both("reply")
         if deed.kind in ("reply", "assign") and status is Status.NEW:
-            self.both("enter", "open")
+            self.both("set_status", "open")
         if deed.kind == "message":
             if status in REOPENED_BY_REPORTER:
-                self.move(Move.REOPEN if status is Status.RESOLVED else Move.RESUME)
-            self.both("ask")
+                self.move(Transition.REOPEN if status is Status.RESOLVED else Transition.RESUME)
+            self.both("reporter_comments")
         if deed.kind == "move":
-            possible = [move for move in Move if move is not Move.CLOSE and is_allowed(move, status)]
+            possible = [move for move in Transition if move is not Transition.CLOSE and is_allowed(move, status)]
             self.move(possible[deed.which % len(possible)])
-        if deed.kind in set(Move):
-            self.move(Move(deed.kind))
+        if deed.kind in set(Transition):
+            self.move(Transition(deed.kind))
         if deed.kind in ("priority", "rules"):
             self.edit(deed)
 
-    def move(self, move: Move) -> None:
-        if move is Move.REOPEN:
+    def move(self, move: Transition) -> None:
+        if move is Transition.REOPEN:
             self.both("reopen")
         else:
-            self.both("enter", TARGET[move].value)
+            self.both("set_status", TARGET[move].value)
 
     def edit(self, deed: Deed) -> None:
         self.version = deed.which % 4 if deed.kind == "rules" else self.version
         priority = PRIORITIES[deed.which % 4] if deed.kind == "priority" else self.engine.priority
-        self.engine.retime(self.rules[self.version], priority)
+        self.engine.retime(self.configuration[self.version], priority)
         self.naive.retime(self.plain[self.version], priority)
 
     def both(self, verb: str, *args: Any) -> None:
@@ -166,7 +166,7 @@ def ledger_sums_up(play: Play) -> None:
 
 
 def open_seconds(play: Play, calendar: object, start: Any, end: Any) -> int:
-    name = next(v.calendar for v, r in zip(play.history.versions, play.rules, strict=True) if r.calendar is calendar)
+    name = next(v.calendar for v, r in zip(play.history.versions, play.configuration, strict=True) if r.calendar is calendar)
     return open_time_of(name, WINDOWS[play.history.window]).seconds(seconds(start) or 0, seconds(end) or 0)
 
 

@@ -8,10 +8,10 @@ import pytest
 from models.errors import Conflict
 from models.sla.clock import ClockStatus
 from models.sla.escalate import acknowledge
-from models.sla.tables import RuleKind
+from models.sla.tables import ConfigurationKind
 from models.tickets.comments import reply
-from models.tickets.lifecycle import Move
-from models.tickets.transitions import move
+from models.tickets.lifecycle import Transition
+from models.tickets.transitions import transition
 from tests.support.auditor import _rows_agree
 from tests.support.desk import Desk
 from tests.support.frozen import NOON, SECOND, FrozenTicket, opened, redefine
@@ -28,16 +28,16 @@ async def both(quiet: tuple[Isolated, Desk]) -> FrozenTicket:
     _, desk = quiet
     acme = await desk.merchant()
     rungs = [rung("first_response", 1, 1), rung("resolution", 1, 0.3), rung("resolution", 2, 1)]
-    await redefine(desk, acme, RuleKind.LADDER, rungs=rungs)
+    await redefine(desk, acme, ConfigurationKind.LADDER, rungs=rungs)
     return await opened(desk, acme)
 
 
 async def test_a_rung_of_a_promise_that_was_met_is_passed_over(both: FrozenTicket) -> None:
     for second in (3, 5):
         await both.due(NOON + second * SECOND)
-    async with both.at(NOON + 6 * SECOND, both.ana) as case:
-        await reply(case, "We are on our way.")
-        assert acknowledge(case, None).metric == "resolution"
+    async with both.at(NOON + 6 * SECOND, both.ana) as ticket:
+        await reply(ticket, "We are on our way.")
+        assert acknowledge(ticket, None).metric == "resolution"
     await both.due(NOON + 12 * SECOND)
     assert [(e.metric, e.level, e.acknowledged_at) for e in await both.rungs()] == [
         ("resolution", 1, NOON + 6 * SECOND),
@@ -46,33 +46,33 @@ async def test_a_rung_of_a_promise_that_was_met_is_passed_over(both: FrozenTicke
     await _rows_agree(both.desk, both.merchant)
 
 
-@pytest.mark.parametrize("end", [Move.RESOLVE, Move.CLOSE])
-async def test_on_a_finished_ticket_there_is_nothing_to_acknowledge(both: FrozenTicket, end: Move) -> None:
+@pytest.mark.parametrize("end", [Transition.RESOLVE, Transition.CLOSE])
+async def test_on_a_finished_ticket_there_is_nothing_to_acknowledge(both: FrozenTicket, end: Transition) -> None:
     await both.due(NOON + 3 * SECOND)
-    async with both.at(NOON + 4 * SECOND, both.ana) as case:
-        await move(case, end)
+    async with both.at(NOON + 4 * SECOND, both.ana) as ticket:
+        await transition(ticket, end)
     with pytest.raises(Conflict, match="reopen it first"):
-        async with both.at(NOON + 5 * SECOND, both.ana) as case:
-            acknowledge(case, None)
+        async with both.at(NOON + 5 * SECOND, both.ana) as ticket:
+            acknowledge(ticket, None)
 
 
 async def test_a_reopened_ticket_escalates_again_until_somebody_acknowledges_again(both: FrozenTicket) -> None:
     await both.due(NOON + 3 * SECOND)
-    async with both.at(NOON + 4 * SECOND, both.ana) as case:
-        await reply(case, "Done.")
-        acknowledge(case, None)
-        await move(case, Move.RESOLVE)
-        await move(case, Move.REOPEN)
-        assert "escalate resolution/1/2" in [f"{deadline.kind} {deadline.key}" for deadline in case.deadlines()]
-    async with both.at(NOON + 5 * SECOND, both.ana) as case:
-        assert acknowledge(case, None).acknowledged_at == NOON + 5 * SECOND
-        assert {deadline.kind for deadline in case.deadlines()} == {"warn", "breach"}
+    async with both.at(NOON + 4 * SECOND, both.ana) as ticket:
+        await reply(ticket, "Done.")
+        acknowledge(ticket, None)
+        await transition(ticket, Transition.RESOLVE)
+        await transition(ticket, Transition.REOPEN)
+        assert "escalate resolution/1/2" in [f"{deadline.kind} {deadline.key}" for deadline in ticket.deadlines()]
+    async with both.at(NOON + 5 * SECOND, both.ana) as ticket:
+        assert acknowledge(ticket, None).acknowledged_at == NOON + 5 * SECOND
+        assert {deadline.kind for deadline in ticket.deadlines()} == {"warn", "breach"}
 
 
 async def test_a_rung_that_was_due_before_a_pause_is_taken_with_its_true_instant(frozen: FrozenTicket) -> None:
     """The engine was down; the instants survive in the row of the clock."""
-    async with frozen.at(NOON + 11 * SECOND, frozen.ana) as case:
-        await move(case, Move.PENDING)
+    async with frozen.at(NOON + 11 * SECOND, frozen.ana) as ticket:
+        await transition(ticket, Transition.PENDING)
     await frozen.due(NOON + timedelta(hours=1))
     resolution = await frozen.clock()
     assert (resolution.status, resolution.spent, resolution.due_at) == (ClockStatus.BREACHED, 11 * SECOND, None)

@@ -23,9 +23,9 @@ async def shop(whole_desk: Desk) -> Merchant:
 
 
 async def _previewed(merchant: Merchant, **body: Any) -> Any:
-    answer = await merchant.ana.post(PREVIEW, json={"calendar": calendar(), "start": MONDAY} | body)
-    assert answer.status_code == 200, answer.text
-    return answer.json()
+    response = await merchant.ana.post(PREVIEW, json={"calendar": calendar(), "start": MONDAY} | body)
+    assert response.status_code == 200, response.text
+    return response.json()
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,10 @@ async def test_between_two_instants_lies_an_amount(end: str, seconds: int, shop:
 
 async def test_a_calendar_that_exists_is_tried_in_its_current_version(acme: Merchant) -> None:
     made = await published(acme, "/calendars", calendar())
-    asked = {"calendarId": made["id"], "start": MONDAY, "seconds": 60}
-    assert (await acme.ana.post(PREVIEW, json=asked)).json() == {"dueAt": "2026-03-02T08:01:00Z"}
+    reporter_commented = {"calendarId": made["id"], "start": MONDAY, "seconds": 60}
+    assert (await acme.ana.post(PREVIEW, json=reporter_commented)).json() == {"dueAt": "2026-03-02T08:01:00Z"}
     await published(acme, f"/calendars/{made['id']}/versions", calendar(holidays=[{"date": "2026-03-02", "name": "Closed"}]))
-    assert (await acme.ana.post(PREVIEW, json=asked)).json() == {"dueAt": "2026-03-03T08:01:00Z"}
+    assert (await acme.ana.post(PREVIEW, json=reporter_commented)).json() == {"dueAt": "2026-03-03T08:01:00Z"}
 
 
 async def test_a_preview_publishes_nothing(shop: Merchant) -> None:
@@ -73,9 +73,9 @@ async def test_a_preview_publishes_nothing(shop: Merchant) -> None:
 
 
 async def test_a_calendar_of_another_merchant_can_not_be_tried(shop: Merchant, globex: Merchant) -> None:
-    theirs, asked = await id_of(globex, "/calendars"), {"start": MONDAY, "seconds": 60}
-    answers = [await shop.adam.post(PREVIEW, json=asked | {"calendarId": id_}) for id_ in (theirs, "9")]
-    assert all(refused(answer, "/calendarId", "unknown_calendar") for answer in answers)
+    theirs, reporter_commented = await id_of(globex, "/calendars"), {"start": MONDAY, "seconds": 60}
+    answers = [await shop.adam.post(PREVIEW, json=reporter_commented | {"calendarId": id_}) for id_ in (theirs, "9")]
+    assert all(refused(response, "/calendarId", "unknown_calendar") for response in answers)
     assert answers[0].json()["errors"] == answers[1].json()["errors"]
 
 
@@ -126,10 +126,10 @@ async def test_others_are_answered_while_a_calendar_is_laid_out(shop: Merchant, 
         return advance(*args, **more)
 
     monkeypatch.setattr(calendar_preview, "advance", laborious)
-    asked = asyncio.create_task(_previewed(shop, seconds=60))
+    reporter_commented = asyncio.create_task(_previewed(shop, seconds=60))
     assert (await shop.ana.get("/me")).status_code == 200
     others_were_answered.set()
-    assert await asked == {"dueAt": "2026-03-02T08:01:00Z"}
+    assert await reporter_commented == {"dueAt": "2026-03-02T08:01:00Z"}
 
 
 def test_the_most_laborious_calendar_takes_a_moment() -> None:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from deploy.local.seed import ALWAYS, OFFICE
 from models.sla import clock as policy
 from models.sla.calendar import Calendar
-from models.sla.clock import Clock, ClockStatus, Goal
+from models.sla.clock import Clock, ClockStatus, TargetPlan
 from models.sla.policy import Metric
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)  # a Monday, 13:00 in Berlin
@@ -74,19 +74,19 @@ def test_a_warning_makes_it_imminent_and_only_grows() -> None:
 
 
 def test_a_nearer_target_that_was_spent_already_is_due_at_once() -> None:
-    retimed = policy.retime(RUNNING, NOON + 4 * HOUR, Goal(2 * HOUR, WARNINGS), was=ALWAYS, calendar=ALWAYS)
+    retimed = policy.retime(RUNNING, NOON + 4 * HOUR, TargetPlan(2 * HOUR, WARNINGS), was=ALWAYS, calendar=ALWAYS)
     assert (retimed.spent, retimed.due_at) == (4 * HOUR, NOON + 4 * HOUR)
 
 
 def test_a_farther_target_takes_a_warning_back() -> None:
     warned = policy.warn(RUNNING, 0.75)
-    retimed = policy.retime(warned, NOON + 8 * HOUR, Goal(20 * HOUR, WARNINGS), was=ALWAYS, calendar=ALWAYS)
+    retimed = policy.retime(warned, NOON + 8 * HOUR, TargetPlan(20 * HOUR, WARNINGS), was=ALWAYS, calendar=ALWAYS)
     assert (retimed.status, retimed.due_at) == (ClockStatus.RUNNING, NOON + 20 * HOUR)
 
 
 def test_retiming_a_paused_clock_leaves_it_paused() -> None:
     paused = policy.pause(RUNNING, NOON + HOUR, ALWAYS)
-    retimed = policy.retime(paused, NOON + 2 * HOUR, Goal(5 * HOUR, WARNINGS), was=ALWAYS, calendar=ALWAYS)
+    retimed = policy.retime(paused, NOON + 2 * HOUR, TargetPlan(5 * HOUR, WARNINGS), was=ALWAYS, calendar=ALWAYS)
     assert (retimed.status, retimed.spent, retimed.target) == (ClockStatus.PAUSED, HOUR, 5 * HOUR)
 
 

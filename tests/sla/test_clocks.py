@@ -16,7 +16,7 @@ from tests.sla.sla_histories import PRIORITIES, WINDOWS, Deed, History, PlainPol
 from tests.sla.sla_proof import Play, ledger_sums_up, of_engine, of_naive
 
 HOUR = 3600
-RULES = list(csv.DictReader((Path(__file__).parent / "golden" / "sla_by_hand.csv").read_text().splitlines()))
+CONFIGURATIONS = list(csv.DictReader((Path(__file__).parent / "golden" / "sla_by_hand.csv").read_text().splitlines()))
 NORMAL = (2 * HOUR, 4 * HOUR, 10 * HOUR)
 VERSIONS = ("promised", "none", "farther", "still")
 
@@ -48,17 +48,19 @@ def opening(at: str | None) -> tuple[int, int]:
     return window, int((opened - WINDOWS[window]).total_seconds())
 
 
-@pytest.mark.parametrize("rule", RULES, ids=[rule["rule"] for rule in RULES])
-def test_the_rule(rule: dict[str, str]) -> None:
-    window, after = opening(rule["opened"])
-    play = Play(History(window, after, PRIORITIES.index("normal"), versions(rule["on_reopen"], rule["calendar"] or "always"), ()))
-    for hours, what in steps(rule["history"]):
+@pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=[configuration["rule"] for configuration in CONFIGURATIONS])
+def test_the_rule(configuration: dict[str, str]) -> None:
+    window, after = opening(configuration["opened"])
+    play = Play(
+        History(window, after, PRIORITIES.index("normal"), versions(configuration["on_reopen"], configuration["calendar"] or "always"), ())
+    )
+    for hours, what in steps(configuration["history"]):
         at = play.opened + int(hours * HOUR)
         play.engine.walk(at)
         play.naive.walk(at)
         play.do(what)
     engine, naive = list(of_engine(play.engine, play.plain[0].open_time.end)), list(of_naive(play.naive))
-    assert said(play, engine) == (rule["clocks"], rule["rungs"])
+    assert said(play, engine) == (configuration["clocks"], configuration["rungs"])
     assert engine == naive, "also in what was warned of"
     ledger_sums_up(play)
 

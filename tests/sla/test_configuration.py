@@ -19,9 +19,9 @@ each_kind = pytest.mark.parametrize("path", PATHS)
 @each_kind
 async def test_a_rule_is_published_and_read_again(path: str, acme: Merchant) -> None:
     body = await definition(acme, path)
-    answer = await acme.adam.post(path, json=body)
-    made = answer.json()
-    assert (answer.status_code, answer.headers["ETag"], answer.headers["Location"]) == (201, '"1"', f"{BASE}{path}/{made['id']}")
+    response = await acme.adam.post(path, json=body)
+    made = response.json()
+    assert (response.status_code, response.headers["ETag"], response.headers["Location"]) == (201, '"1"', f"{BASE}{path}/{made['id']}")
     assert (made["version"], made["createdBy"]) == (1, {"kind": "staff", "id": None, "name": "Adam"})
     again = await acme.ana.get(f"{path}/{made['id']}")
     assert (again.json(), again.headers["ETag"]) == (made, '"1"')
@@ -36,10 +36,10 @@ async def test_what_was_said_is_what_is_shown(path: str, acme: Merchant) -> None
 @each_kind
 async def test_the_next_version_is_a_whole_new_definition(path: str, acme: Merchant) -> None:
     first = await published(acme, path, await definition(acme, path))
-    answer = await acme.adam.post(f"{path}/{first['id']}/versions", json=await definition(acme, path, name="Second"))
-    second = answer.json()
-    assert (answer.status_code, answer.headers["ETag"], second["version"]) == (201, '"2"', 2)
-    assert answer.headers["Location"] == f"{BASE}{path}/{first['id']}/versions/2"
+    response = await acme.adam.post(f"{path}/{first['id']}/versions", json=await definition(acme, path, name="Second"))
+    second = response.json()
+    assert (response.status_code, response.headers["ETag"], second["version"]) == (201, '"2"', 2)
+    assert response.headers["Location"] == f"{BASE}{path}/{first['id']}/versions/2"
     assert (await acme.ana.get(f"{path}/{first['id']}")).json() == second
     assert (await acme.ana.get(f"{path}/{first['id']}/versions")).json()["data"] == [second, first]
     assert [(await acme.ana.get(f"{path}/{first['id']}/versions/{n}")).json() for n in (1, 2)] == [first, second]
@@ -120,17 +120,17 @@ async def test_who_saw_an_older_version_is_told_the_current_one(path: str, acme:
 @each_kind
 async def test_twenty_publishers_at_once_leave_no_gap(path: str, desk: Desk, acme: Merchant) -> None:
     made, body = await published(acme, path, await definition(acme, path)), await definition(acme, path)
-    before = await _rules_version(desk, acme)
+    before = await _rulebook_version(desk, acme)
     answers = await asyncio.gather(*(acme.adam.post(f"{path}/{made['id']}/versions", json=body) for _ in range(20)))
-    assert sorted(answer.json()["version"] for answer in answers) == list(range(2, 22))
-    assert await _rules_version(desk, acme) == before + 20
+    assert sorted(response.json()["version"] for response in answers) == list(range(2, 22))
+    assert await _rulebook_version(desk, acme) == before + 20
 
 
 async def test_of_publishers_who_saw_the_same_version_one_wins(acme: Merchant) -> None:
     made = await published(acme, "/calendars", calendar())
     path, seen = f"/calendars/{made['id']}/versions", {"If-Match": '"1"'}
     answers = await asyncio.gather(*(acme.adam.post(path, json=calendar(), headers=seen) for _ in range(8)))
-    assert sorted(answer.status_code for answer in answers) == [201] + [412] * 7
+    assert sorted(response.status_code for response in answers) == [201] + [412] * 7
 
 
 @each_kind
@@ -138,17 +138,17 @@ async def test_a_key_publishes_once(path: str, desk: Desk, acme: Merchant) -> No
     body, key = await definition(acme, path), {"Idempotency-Key": "k"}
     made, again = [await acme.adam.post(path, json=body, headers=key) for _ in range(2)]
     assert (again.content, again.headers["Location"], again.headers["ETag"]) == (made.content, made.headers["Location"], '"1"')
-    versions, before = f"{path}/{made.json()['id']}/versions", await _rules_version(desk, acme)
+    versions, before = f"{path}/{made.json()['id']}/versions", await _rulebook_version(desk, acme)
     for _ in range(3):
         assert (await acme.adam.post(versions, json=body, headers=key)).json()["version"] == 2
-    assert await _rules_version(desk, acme) == before + 1
+    assert await _rulebook_version(desk, acme) == before + 1
 
 
 async def test_what_is_refused_changes_nothing(desk: Desk, acme: Merchant) -> None:
-    before = await _rules_version(desk, acme)
+    before = await _rulebook_version(desk, acme)
     await acme.adam.post("/sla-policies", json=await policy(acme, calendarId="9"))
     await acme.adam.post("/calendars/9/versions", json=calendar())
-    assert await _rules_version(desk, acme) == before
+    assert await _rulebook_version(desk, acme) == before
 
 
 async def test_new_tickets_are_opened_under_the_newest_policy(acme: Merchant) -> None:
@@ -208,37 +208,37 @@ async def test_a_policy_of_the_same_position_as_an_older_one_comes_after_it(acme
 @pytest.mark.parametrize("path", PATHS)
 async def test_a_rule_of_another_kind_is_not_found(path: str, acme: Merchant) -> None:
     for other in set(PATHS) - {path}:
-        rule_id, body = await id_of(acme, other), await definition(acme, path)
-        answers = [await acme.adam.get(f"{path}/{rule_id}{part}") for part in ("", "/versions", "/versions/1")]
-        answers += [await acme.adam.post(f"{path}/{rule_id}/versions", json=body)]
-        assert [answer.status_code for answer in answers] == [404] * 4
+        configuration_id, body = await id_of(acme, other), await definition(acme, path)
+        answers = [await acme.adam.get(f"{path}/{configuration_id}{part}") for part in ("", "/versions", "/versions/1")]
+        answers += [await acme.adam.post(f"{path}/{configuration_id}/versions", json=body)]
+        assert [response.status_code for response in answers] == [404] * 4
 
 
 @pytest.mark.parametrize("version", ["0", "2", "-1", "x", "1.0", "2147483648", "9" * 30, "٣", "1%00"])
 async def test_a_version_that_is_none_is_not_found(version: str, acme: Merchant) -> None:
-    rule_id = await id_of(acme, "/calendars")
-    assert (await acme.ana.get(f"/calendars/{rule_id}/versions/{version}")).status_code == 404
+    configuration_id = await id_of(acme, "/calendars")
+    assert (await acme.ana.get(f"/calendars/{configuration_id}/versions/{version}")).status_code == 404
 
 
 @each_kind
 async def test_there_is_an_end_to_the_number_of_rules(path: str, acme: Merchant, monkeypatch: pytest.MonkeyPatch) -> None:
     count = len((await acme.ana.get(path)).json()["data"])
-    monkeypatch.setattr(publish, "MAX_RULES", count + 1)
+    monkeypatch.setattr(publish, "MAX_CONFIGURATIONS", count + 1)
     body = await definition(acme, path)
     answers = await asyncio.gather(*(acme.adam.post(path, json=body) for _ in range(4)))
-    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
-    assert {answer.json().get("code") for answer in answers} == {None, "too_many_rules"}
+    assert sorted(response.status_code for response in answers) == [201, 409, 409, 409]
+    assert {response.json().get("code") for response in answers} == {None, "too_many_rules"}
 
 
 @each_kind
 async def test_there_is_an_end_to_the_number_of_versions(path: str, acme: Merchant, monkeypatch: pytest.MonkeyPatch) -> None:
     made = await published(acme, path, await definition(acme, path))
-    rules = (await acme.ana.get(path)).json()["data"]
-    monkeypatch.setattr(publish, "MAX_VERSIONS", sum(rule["version"] for rule in rules) + 1)
+    configuration = (await acme.ana.get(path)).json()["data"]
+    monkeypatch.setattr(publish, "MAX_VERSIONS", sum(configuration["version"] for configuration in configuration) + 1)
     body = await definition(acme, path)
     answers = await asyncio.gather(*(acme.adam.post(f"{path}/{made['id']}/versions", json=body) for _ in range(4)))
-    assert sorted(answer.status_code for answer in answers) == [201, 409, 409, 409]
-    assert {answer.json().get("code") for answer in answers} == {None, "too_many_versions"}
+    assert sorted(response.status_code for response in answers) == [201, 409, 409, 409]
+    assert {response.json().get("code") for response in answers} == {None, "too_many_versions"}
 
 
 async def _opened(merchant: Merchant) -> dict[str, Any]:
@@ -259,6 +259,6 @@ def _holds(seen: Any, said: Any) -> bool:
     return bool(seen == said)
 
 
-async def _rules_version(desk: Desk, merchant: Merchant) -> int:
+async def _rulebook_version(desk: Desk, merchant: Merchant) -> int:
     async with desk.database.reading(merchant.id) as session:
-        return int((await session.execute(sa.select(col(MerchantRow.rules_version)))).scalar_one())
+        return int((await session.execute(sa.select(col(MerchantRow.rulebook_version)))).scalar_one())

@@ -6,7 +6,7 @@ import pytest
 from deploy.local.seed import ALWAYS
 from models.sla import clock as policy
 from models.sla.clock import Clock
-from models.sla.deadlines import DeadlineKind, Promises, deadlines_of, due
+from models.sla.deadlines import DeadlineInputs, DeadlineKind, deadlines_of, due
 from models.sla.ladder import DEFAULT_LADDER
 from models.sla.policy import Metric
 
@@ -26,7 +26,7 @@ AFTER_A_PAUSE = [
 
 def promised(**more: Any) -> list[str]:
     """What is promised, with the hours after noon at which it is due."""
-    promises = Promises(
+    promises = DeadlineInputs(
         **{
             "clocks": (CLOCK,),
             "calendar": ALWAYS,
@@ -124,8 +124,8 @@ def test_nobody_is_warned_of_what_is_breached_already() -> None:
     assert [f"{d.kind} {d.key}" for d in due(found, NOON + 100 * HOUR)] == ["warn first_response/1/0.5", "breach resolution/1"]
 
 
-def _warned_half_way(*clocks: Clock) -> Promises:
-    return Promises(
+def _warned_half_way(*clocks: Clock) -> DeadlineInputs:
+    return DeadlineInputs(
         clocks=clocks,
         calendar=ALWAYS,
         ladder=None,

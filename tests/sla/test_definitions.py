@@ -137,7 +137,7 @@ async def test_a_policy_can_not_name_what_is_another_merchants(field: str, path:
     theirs = await policy(shop, **{field: await id_of(globex, path)})
     nobodys = await policy(shop, **{field: "9"})
     answers = [await shop.adam.post("/sla-policies", json=body) for body in (theirs, nobodys)]
-    assert all(refused(answer, f"/{field}", f"unknown_{path[1:-1].removeprefix('escalation-')}") for answer in answers)
+    assert all(refused(response, f"/{field}", f"unknown_{path[1:-1].removeprefix('escalation-')}") for response in answers)
     assert answers[0].json()["errors"] == answers[1].json()["errors"]
 
 
@@ -237,8 +237,8 @@ HOSTILE = [b"", b"[]", b"null", b"1", b'"x"', b"{}", b'{"name":"a\\u0000b"}', b'
 @pytest.mark.parametrize("content", HOSTILE, ids=[content[:20].decode() for content in HOSTILE])
 @pytest.mark.parametrize("path", [*PATHS, "/calendars/9/versions", "/calendars/preview", "/sla-policies/preview"])
 async def test_what_is_no_definition_is_refused(path: str, content: bytes, shop: Merchant) -> None:
-    answer = await shop.adam.post(path, content=content, headers={"Content-Type": "application/json"})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
+    response = await shop.adam.post(path, content=content, headers={"Content-Type": "application/json"})
+    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
 
 
 JUNK: list[Any] = [None, True, -1, 10**400, 1e308, "", "\u202e", "x" * 10_000, [], [[]], {}, {"a": {"b": 1}}, ["x"] * 600, "{{7*7}}"]
@@ -249,12 +249,12 @@ JUNK: list[Any] = [None, True, -1, 10**400, 1e308, "", "\u202e", "x" * 10_000, [
 async def test_junk_in_any_place_is_taken_or_refused(path: str, junk: Any, shop: Merchant) -> None:
     body = await definition(shop, path)
     for name in [*body, "holidays", "holidayCountry", "holidaySubdivision", "match", "pauseOn", "warnAtFractions", "surveyAfterSeconds"]:
-        answer = await shop.adam.post(path, json=body | {name: junk})
-        assert answer.status_code in (201, 409, 422), (name, answer.text)
+        response = await shop.adam.post(path, json=body | {name: junk})
+        assert response.status_code in (201, 409, 422), (name, response.text)
 
 
 @pytest.mark.parametrize("path", PATHS)
 async def test_who_may_not_publish_learns_nothing_of_his_mistakes(path: str, shop: Merchant) -> None:
     for client in (shop.rita, shop.ana, shop.lars):
         answers = [await client.post(path, json={"name": 7}), await client.post(f"{path}/9/versions", json={"name": 7})]
-        assert [answer.status_code for answer in answers] == [403, 403]
+        assert [response.status_code for response in answers] == [403, 403]

@@ -18,9 +18,9 @@ each_kind = pytest.mark.parametrize("path", PATHS)
 
 @each_kind
 async def test_a_sample_is_told_what_a_ticket_gets_now(path: str, acme: Merchant) -> None:
-    rule_id, ticket = await id_of(acme, path), await acme.open(category="general", priority="high", tags=["till"])
+    configuration_id, ticket = await id_of(acme, path), await acme.open(category="general", priority="high", tags=["till"])
     sample = {"category": "general", "priority": "high", "tags": ["till"], "createdAt": ticket["createdAt"]}
-    told = await foretold(acme, f"{path}/{rule_id}", sample)
+    told = await forecast(acme, f"{path}/{configuration_id}", sample)
     cycles = (await acme.get(ticket["id"], "/sla"))["data"]
     promised = {each["metric"]: (each["targetSeconds"], each["dueAt"]) for each in told["promised"]}
     assert {cycle["metric"]: (cycle["targetSeconds"], cycle["dueAt"]) for cycle in cycles}.items() <= promised.items()
@@ -33,7 +33,7 @@ async def test_a_sample_is_held_to_the_proposed_version_of_a_policy(acme: Mercha
         f"/sla-policies/{made['id']}",
         await policy(acme, calendarId=await _office(acme), targets=_resolution(4 * HOUR), ladderId=None),
     )
-    told = await foretold(acme, path, SAMPLE, body)
+    told = await forecast(acme, path, SAMPLE, body)
     assert (told["policy"]["id"], told["policy"]["version"], told["createdAt"]) == (made["id"], 2, MONDAY)
     assert told["promised"] == [
         {
@@ -44,13 +44,13 @@ async def test_a_sample_is_held_to_the_proposed_version_of_a_policy(acme: Mercha
             "rungs": [],
         }
     ]
-    assert (await foretold(acme, path, SAMPLE))["policy"]["id"] != made["id"]
+    assert (await forecast(acme, path, SAMPLE))["policy"]["id"] != made["id"]
 
 
 async def test_a_proposed_calendar_moves_what_is_due(acme: Merchant) -> None:
     office = await _office(acme)
     await published(acme, "/sla-policies", await policy(acme, calendarId=office, targets=_resolution(10 * HOUR)))
-    seen = [await foretold(acme, f"/calendars/{office}", SAMPLE, body) for body in (None, calendar(timeZone="UTC", weekly=ALWAYS))]
+    seen = [await forecast(acme, f"/calendars/{office}", SAMPLE, body) for body in (None, calendar(timeZone="UTC", weekly=ALWAYS))]
     assert [told["policy"]["calendarVersion"] for told in seen] == [1, 2]
     assert [told["promised"][0]["dueAt"] for told in seen] == ["2026-03-03T10:00:00Z", "2026-03-02T18:00:00Z"]
 
@@ -58,20 +58,20 @@ async def test_a_proposed_calendar_moves_what_is_due(acme: Merchant) -> None:
 async def test_a_proposed_ladder_moves_its_rungs(acme: Merchant) -> None:
     made, always = await published(acme, "/escalation-ladders", ladder()), await published(acme, "/calendars", calendar(weekly=ALWAYS))
     await published(acme, "/sla-policies", await policy(acme, calendarId=always["id"], ladderId=made["id"]))
-    told = await foretold(acme, f"/escalation-ladders/{made['id']}", SAMPLE, ladder(rungs=[{"level": 3, "atFraction": 2}]))
+    told = await forecast(acme, f"/escalation-ladders/{made['id']}", SAMPLE, ladder(rungs=[{"level": 3, "atFraction": 2}]))
     assert told["promised"][0]["rungs"] == [{"level": 3, "dueAt": "2026-03-02T10:00:00Z"}]
     assert (told["policy"]["ladderId"], told["policy"]["ladderVersion"]) == (made["id"], 2)
 
 
 async def test_a_policy_that_is_not_there_yet_takes_a_sample_by_its_position(acme: Merchant) -> None:
     made = await published(acme, "/sla-policies", await policy(acme, position=1))
-    seen = [await foretold(acme, "/sla-policies", SAMPLE, await policy(acme, position=position)) for position in (0, 1)]
+    seen = [await forecast(acme, "/sla-policies", SAMPLE, await policy(acme, position=position)) for position in (0, 1)]
     assert [told["policy"]["id"] for told in seen] == [None, made["id"]]
 
 
 async def test_a_clock_that_would_not_run_in_a_new_ticket_has_no_due_instant(acme: Merchant) -> None:
     body = await policy(acme, pauseOn={"resolution": ["new"]})
-    (promised,) = (await foretold(acme, "/sla-policies", SAMPLE, body))["promised"]
+    (promised,) = (await forecast(acme, "/sla-policies", SAMPLE, body))["promised"]
     assert (promised["targetSeconds"], promised["dueAt"], promised["warningsAt"], promised["rungs"]) == (HOUR, None, [], [])
 
 
@@ -79,7 +79,7 @@ async def test_a_sample_that_no_policy_is_for_is_promised_nothing(acme: Merchant
     for each in (await acme.lars.get("/sla-policies")).json()["data"]:
         nobodys = {name: value for name, value in each.items() if name not in ("id", "version", "createdAt", "createdBy")}
         await published(acme, f"/sla-policies/{each['id']}/versions", nobodys | {"match": {"tags": ["nobody"]}})
-    told = await foretold(acme, f"/sla-policies/{each['id']}", {})
+    told = await forecast(acme, f"/sla-policies/{each['id']}", {})
     assert (told["policy"], told["promised"]) == (None, [])
 
 
@@ -96,7 +96,7 @@ async def test_who_read_the_rules_first_may_fail_and_they_are_still_there(acme: 
     made = await published(acme, "/sla-policies", await policy(acme))
     refused_first = await acme.rita.post("/tickets", json={"subject": "The till", "description": "It is stuck.", "category": "nope"})
     assert refused_first.status_code == 422
-    assert (await foretold(acme, f"/sla-policies/{made['id']}", SAMPLE, await policy(acme)))["policy"]["version"] == 2
+    assert (await forecast(acme, f"/sla-policies/{made['id']}", SAMPLE, await policy(acme)))["policy"]["version"] == 2
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
@@ -137,7 +137,9 @@ async def test_what_can_not_be_tried_is_refused(body: dict[str, Any], pointer: s
         ({"teamId": "9"}, ""),
     ],
 )
-async def test_a_filter_narrows_down_which_tickets_are_tried(asked: dict[str, Any], found: str, desk: Desk, resting: Merchant) -> None:
+async def test_a_filter_narrows_down_which_tickets_are_tried(
+    reporter_commented: dict[str, Any], found: str, desk: Desk, resting: Merchant
+) -> None:
     made = await policy_of_billing(resting, HOUR, match={})
     tickets = [
         await resting.open(category="billing"),
@@ -146,11 +148,11 @@ async def test_a_filter_narrows_down_which_tickets_are_tried(asked: dict[str, An
     ]
     await resting.lars.post(f"/tickets/{tickets[1]['id']}/pending")
     desk.clock.ahead += TWO_HOURS
-    body = {"filter": asked, "definition": proposal(made, HOUR) | {"pauseOn": {"resolution": []}}}
+    body = {"filter": reporter_commented, "definition": proposal(made, HOUR) | {"pauseOn": {"resolution": []}}}
     job = await over(desk, resting, await begun(resting, f"/sla-policies/{made['id']}/preview", body))
     assert (job["total"], job["done"], job["changed"]) == (len(found),) * 3
-    assert job["request"]["filter"].keys() == asked.keys()
-    assert job["request"]["filter"].get("organizerId") == asked.get("organizerId")
+    assert job["request"]["filter"].keys() == reporter_commented.keys()
+    assert job["request"]["filter"].get("organizerId") == reporter_commented.get("organizerId")
 
 
 async def test_a_filter_by_team_finds_its_tickets(desk: Desk, resting: Merchant) -> None:
@@ -174,11 +176,11 @@ async def test_a_dry_run_of_a_new_policy_counts_what_it_would_take(position: int
     assert (await resting.get(late["id"], "/sla"))["data"][0]["policyId"] == older["id"]
 
 
-async def foretold(merchant: Merchant, path: str, sample: dict[str, Any], proposed: dict[str, Any] | None = None) -> dict[str, Any]:
+async def forecast(merchant: Merchant, path: str, sample: dict[str, Any], proposed: dict[str, Any] | None = None) -> dict[str, Any]:
     body = {"ticketSample": sample} | ({"definition": proposed} if proposed else {})
-    answer = await merchant.adam.post(f"{path}/preview", json=body)
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
+    response = await merchant.adam.post(f"{path}/preview", json=body)
+    assert response.status_code == 200, response.text
+    return dict(response.json())
 
 
 async def _office(merchant: Merchant) -> str:

@@ -15,9 +15,9 @@ from models.sla.policy import Metric
 from models.sla.tables import EscalationOutcome
 from models.tickets.comments import needs_follow_up, reply
 from models.tickets.edit import edit
-from models.tickets.lifecycle import Move, Priority, Status
+from models.tickets.lifecycle import Priority, Status, Transition
 from models.tickets.tables import Event
-from models.tickets.transitions import move
+from models.tickets.transitions import transition
 from tests.support.auditor import rows
 from tests.support.frozen import FIRST_RESPONSE, NOON, RESOLUTION, SECOND, FrozenTicket
 
@@ -32,10 +32,10 @@ A_WEEK = timedelta(days=7)
 )
 async def test_a_reply_around_the_deadline(frozen: FrozenTicket, late: timedelta, status: ClockStatus) -> None:
     """The engine has not woken yet: the breach is recorded by the reply itself, as of when it became true."""
-    async with frozen.at(NOON + FIRST_RESPONSE + late, frozen.ana) as case:
-        await reply(case, "We are on our way.")
-    async with frozen.at(NOON + timedelta(seconds=6)) as case:
-        clock = case.clocks.latest(Metric.FIRST_RESPONSE)
+    async with frozen.at(NOON + FIRST_RESPONSE + late, frozen.ana) as ticket:
+        await reply(ticket, "We are on our way.")
+    async with frozen.at(NOON + timedelta(seconds=6)) as ticket:
+        clock = ticket.clocks.latest(Metric.FIRST_RESPONSE)
     assert clock is not None
     assert clock.status is status
     assert clock.breached_at == (NOON + FIRST_RESPONSE if status is ClockStatus.BREACHED else None)
@@ -64,27 +64,27 @@ async def test_of_three_rungs_that_are_due_at_once_only_the_highest_is_taken(fro
 
 
 async def test_a_pause_over_the_deadline_moves_it_by_its_length(frozen: FrozenTicket) -> None:
-    async with frozen.at(NOON + timedelta(seconds=4), frozen.ana) as case:
-        await reply(case, "Which till?")
-        await move(case, Move.PENDING)
+    async with frozen.at(NOON + timedelta(seconds=4), frozen.ana) as ticket:
+        await reply(ticket, "Which till?")
+        await transition(ticket, Transition.PENDING)
     await frozen.due(NOON + timedelta(days=3))
-    async with frozen.at(NOON + timedelta(days=5), frozen.ana) as case:
-        await move(case, Move.RESUME)
+    async with frozen.at(NOON + timedelta(days=5), frozen.ana) as ticket:
+        await transition(ticket, Transition.RESUME)
     resolution = await frozen.clock()
     assert (resolution.status, resolution.due_at) == (ClockStatus.RUNNING, NOON + timedelta(days=5, seconds=6))
     assert await frozen.ladder() == []
 
 
 async def test_a_pause_after_the_deadline_takes_no_breach_back(frozen: FrozenTicket) -> None:
-    async with frozen.at(NOON + timedelta(seconds=11), frozen.ana) as case:
-        await move(case, Move.PENDING)
+    async with frozen.at(NOON + timedelta(seconds=11), frozen.ana) as ticket:
+        await transition(ticket, Transition.PENDING)
     resolution = await frozen.clock()
     assert (resolution.status, resolution.breached_at) == (ClockStatus.BREACHED, NOON + RESOLUTION)
 
 
 async def test_another_priority_of_another_policy_keeps_what_was_spent(frozen: FrozenTicket) -> None:
-    async with frozen.at(NOON + timedelta(seconds=2), frozen.ana) as case:
-        await edit(case, {"category": "general", "priority": Priority.URGENT})
+    async with frozen.at(NOON + timedelta(seconds=2), frozen.ana) as ticket:
+        await edit(ticket, {"category": "general", "priority": Priority.URGENT})
     resolution = await frozen.clock()
     assert (resolution.target, resolution.spent) == (timedelta(hours=4), timedelta(seconds=2))
     assert resolution.due_at == NOON + timedelta(hours=4)
@@ -92,26 +92,26 @@ async def test_another_priority_of_another_policy_keeps_what_was_spent(frozen: F
 
 @pytest.mark.parametrize(("late", "is_open"), [(timedelta(), True), (TICK, False)], ids=["exactly at", "just after"])
 async def test_the_window_for_reopening_includes_its_end(frozen: FrozenTicket, late: timedelta, is_open: bool) -> None:  # noqa: FBT001 - a table
-    async with frozen.at(NOON, frozen.ana) as case:
-        await move(case, Move.RESOLVE)
-    async with frozen.at(NOON + A_WEEK + late, frozen.rita) as case:
-        assert needs_follow_up(case) is not is_open
+    async with frozen.at(NOON, frozen.ana) as ticket:
+        await transition(ticket, Transition.RESOLVE)
+    async with frozen.at(NOON + A_WEEK + late, frozen.rita) as ticket:
+        assert needs_follow_up(ticket) is not is_open
         with nullcontext() if is_open else pytest.raises(Conflict, match="too long ago"):
-            await move(case, Move.REOPEN)
-    async with frozen.at(NOON + A_WEEK + late, frozen.ana) as case:
-        assert not needs_follow_up(case)
-        assert case.ticket.status is (Status.OPEN if is_open else Status.RESOLVED)
+            await transition(ticket, Transition.REOPEN)
+    async with frozen.at(NOON + A_WEEK + late, frozen.ana) as ticket:
+        assert not needs_follow_up(ticket)
+        assert ticket.row.status is (Status.OPEN if is_open else Status.RESOLVED)
 
 
 async def test_who_asks_in_vain_is_told_anew_what_is_due(frozen: FrozenTicket) -> None:
     """The engine goes by other instants than the rows: by those of an older time zone database, say. It takes newer facts only."""
-    async with frozen.at(NOON) as case:
-        known = case.facts()
+    async with frozen.at(NOON) as ticket:
+        known = ticket.facts()
     await frozen.due(NOON + SECOND)
-    async with frozen.at(NOON) as case:
-        told, row = case.facts(), case.ticket
+    async with frozen.at(NOON) as ticket:
+        told, row = ticket.facts(), ticket.row
         assert (told.deadlines, told.version > known.version) == (known.deadlines, True)
-        assert (row.wake_at, row.facts_version) == (known.deadlines[0].due_at, told.version)
+        assert (row.next_deadline_at, row.facts_version) == (known.deadlines[0].due_at, told.version)
 
 
 async def test_an_escalation_that_opens_a_new_ticket_says_so(frozen: FrozenTicket) -> None:
@@ -126,12 +126,12 @@ async def test_an_edit_says_where_it_moves_the_ticket_and_its_promises(frozen: F
         await session.flush()
         hardware = (await session.execute(sa.select(Team).where(col(Team.name) == "Hardware"))).scalar_one().id
         await session.execute(sa.update(Category).where(col(Category.name) == "general").values(team_id=hardware))
-        await session.execute(sa.update(MerchantRow).values(rules_version=MerchantRow.rules_version + 1))
-    async with frozen.at(NOON + SECOND, frozen.ana) as case:
-        old = case.ticket.team_id, case.ticket.policy_id
-        await edit(case, {"category": "general"})
-        new = case.ticket.team_id, case.ticket.policy_id
-    (event,) = [event for event in await rows(frozen.desk, frozen.merchant, Event) if event.kind == "frozen.edited"]
+        await session.execute(sa.update(MerchantRow).values(rulebook_version=MerchantRow.rulebook_version + 1))
+    async with frozen.at(NOON + SECOND, frozen.ana) as ticket:
+        old = ticket.row.team_id, ticket.row.policy_id
+        await edit(ticket, {"category": "general"})
+        new = ticket.row.team_id, ticket.row.policy_id
+    (event,) = [event for event in await rows(frozen.desk, frozen.merchant, Event) if event.kind == "ticket.edited"]
     assert event.changes["category"] == ["demo-fast", "general"]
     assert event.changes["teamId"] == [str(old[0]), str(new[0])]
     assert event.changes["policyId"] == [str(old[1]), str(new[1])]

@@ -6,22 +6,22 @@ from models.sla.clock import ClockStatus
 from models.tickets.comments import note
 from models.tickets.deletion import delete, restore
 from models.tickets.edit import edit
-from models.tickets.lifecycle import Move
+from models.tickets.lifecycle import Transition
 from models.tickets.tables import Event
-from models.tickets.transitions import move
+from models.tickets.transitions import transition
 from tests.support.auditor import rows
 from tests.support.frozen import NOON, RESOLUTION, FrozenTicket
 
 
 async def test_a_note_from_a_process_whose_clock_is_ahead_makes_nothing_due(frozen: FrozenTicket) -> None:
     ahead = NOON + timedelta(hours=2)
-    async with frozen.at(ahead, frozen.ana) as case:
-        await note(case, "Two hours ahead of everybody else.")
+    async with frozen.at(ahead, frozen.ana) as ticket:
+        await note(ticket, "Two hours ahead of everybody else.")
     await frozen.due(NOON + RESOLUTION * 0.75)
     assert [level for level, _ in await frozen.ladder()] == [1]
-    async with frozen.at(NOON + timedelta(seconds=8), frozen.ana) as case:
-        await edit(case, {"category": "general"})
-        await move(case, Move.PENDING)
+    async with frozen.at(NOON + timedelta(seconds=8), frozen.ana) as ticket:
+        await edit(ticket, {"category": "general"})
+        await transition(ticket, Transition.PENDING)
     resolution = await frozen.clock()
     assert (resolution.status, resolution.spent) == (ClockStatus.PAUSED, timedelta(seconds=8))
     assert resolution.breached_at is None
@@ -31,12 +31,12 @@ async def test_a_note_from_a_process_whose_clock_is_ahead_makes_nothing_due(froz
 
 async def test_clocks_that_a_process_ahead_has_turned_never_turn_before(frozen: FrozenTicket) -> None:
     ahead = NOON + timedelta(hours=2)
-    async with frozen.at(ahead, frozen.ana) as case:
-        await move(case, Move.PENDING)
-    async with frozen.at(NOON + timedelta(seconds=8), frozen.ana) as case:
-        await move(case, Move.RESUME)
-        delete(case)
-    async with frozen.at(NOON + timedelta(seconds=9), frozen.ana) as case:
-        restore(case)
+    async with frozen.at(ahead, frozen.ana) as ticket:
+        await transition(ticket, Transition.PENDING)
+    async with frozen.at(NOON + timedelta(seconds=8), frozen.ana) as ticket:
+        await transition(ticket, Transition.RESUME)
+        delete(ticket)
+    async with frozen.at(NOON + timedelta(seconds=9), frozen.ana) as ticket:
+        restore(ticket)
     resolution = await frozen.clock()
     assert (resolution.spent, resolution.running_since) == (timedelta(hours=2), ahead)

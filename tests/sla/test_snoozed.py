@@ -8,10 +8,10 @@ from models.sla.clock import ClockStatus
 from models.sla.policy import Metric
 from models.tickets.comments import reply
 from models.tickets.edit import edit
-from models.tickets.lifecycle import Move, Priority, Status
+from models.tickets.lifecycle import Priority, Status, Transition
 from models.tickets.snooze import snooze
 from models.tickets.tables import Event
-from models.tickets.transitions import move
+from models.tickets.transitions import transition
 from tests.support.auditor import rows
 from tests.support.frozen import NOON, SECOND, FrozenTicket
 
@@ -21,36 +21,36 @@ TICK = timedelta(microseconds=1)
 @pytest.mark.parametrize(("late", "status"), [(-TICK, Status.ON_HOLD), (timedelta(), Status.OPEN)], ids=["just before", "exactly at"])
 async def test_a_snooze_ends_at_its_instant_and_not_before(frozen: FrozenTicket, late: timedelta, status: Status) -> None:
     until = NOON + timedelta(days=1)
-    async with frozen.at(NOON + timedelta(seconds=4), frozen.ana) as case:
-        await reply(case, "The parts come tomorrow.")
-        snooze(case, until)
+    async with frozen.at(NOON + timedelta(seconds=4), frozen.ana) as ticket:
+        await reply(ticket, "The parts come tomorrow.")
+        snooze(ticket, until)
     await frozen.due(until + late)
-    async with frozen.at(until) as case:
-        assert case.ticket.status is status
-        clock = case.clocks.latest(Metric.RESOLUTION)
+    async with frozen.at(until) as ticket:
+        assert ticket.row.status is status
+        clock = ticket.clocks.latest(Metric.RESOLUTION)
     assert clock is not None
     assert clock.due_at == (until + timedelta(seconds=6) if status is Status.OPEN else None)
     assert await frozen.ladder() == []
 
 
 async def test_a_wake_that_comes_twice_or_too_late_wakes_once(frozen: FrozenTicket) -> None:
-    async with frozen.at(NOON, frozen.ana) as case:
-        snooze(case, NOON + TICK)
+    async with frozen.at(NOON, frozen.ana) as ticket:
+        snooze(ticket, NOON + TICK)
     for _ in range(2):
         await frozen.due(NOON + timedelta(seconds=1))
-    async with frozen.at(NOON + timedelta(seconds=2), frozen.ana) as case:
-        await move(case, Move.HOLD)
+    async with frozen.at(NOON + timedelta(seconds=2), frozen.ana) as ticket:
+        await transition(ticket, Transition.HOLD)
     await frozen.due(NOON + timedelta(seconds=3))
     kinds = [event.kind for event in await rows(frozen.desk, frozen.merchant, Event)]
-    assert kinds.count("frozen.woken") == 1
-    assert kinds[-1] == "frozen.held"
+    assert kinds.count("ticket.woken") == 1
+    assert kinds[-1] == "ticket.held"
 
 
 async def test_a_late_wake_moves_no_promise(frozen: FrozenTicket) -> None:
     until, late = NOON + timedelta(days=1), NOON + timedelta(days=1, hours=4)
-    async with frozen.at(NOON + 4 * SECOND, frozen.ana) as case:
-        await reply(case, "The parts come tomorrow.")
-        snooze(case, until)
+    async with frozen.at(NOON + 4 * SECOND, frozen.ana) as ticket:
+        await reply(ticket, "The parts come tomorrow.")
+        snooze(ticket, until)
     await frozen.due(late)
     resolution = await frozen.clock()
     assert (resolution.running_since, resolution.due_at) == (until, until + 6 * SECOND)
@@ -64,10 +64,10 @@ async def test_a_late_wake_moves_no_promise(frozen: FrozenTicket) -> None:
 
 async def test_a_late_wake_turns_no_clock_before_it_was_last_timed(frozen: FrozenTicket) -> None:
     until = NOON + timedelta(hours=1)
-    async with frozen.at(NOON + 4 * SECOND, frozen.ana) as case:
-        snooze(case, until)
-    async with frozen.at(until + timedelta(hours=1), frozen.ana) as case:
-        await edit(case, {"category": "general", "priority": Priority.URGENT})
+    async with frozen.at(NOON + 4 * SECOND, frozen.ana) as ticket:
+        snooze(ticket, until)
+    async with frozen.at(until + timedelta(hours=1), frozen.ana) as ticket:
+        await edit(ticket, {"category": "general", "priority": Priority.URGENT})
     await frozen.due(until + timedelta(hours=2))
     resolution = await frozen.clock(Metric.RESOLUTION)
     assert resolution.running_since == until + timedelta(hours=1)

@@ -45,8 +45,8 @@ async def long_story(desk: Desk, acme: Merchant) -> str:
 
 
 async def test_a_page_of_the_timeline_is_bounded_however_long_it_is(long_story: str, acme: Merchant) -> None:
-    answer = await acme.lars.get(f"/tickets/{long_story}/sla/timeline")
-    assert (len(answer.json()["data"]) <= 50, answer.json()["page"]["hasMore"], "next" in answer.links) == (True, True, True)
+    response = await acme.lars.get(f"/tickets/{long_story}/sla/timeline")
+    assert (len(response.json()["data"]) <= 50, response.json()["page"]["hasMore"], "next" in response.links) == (True, True, True)
     assert (await acme.lars.get(f"/tickets/{long_story}/sla/timeline?limit=101")).status_code == 422
 
 

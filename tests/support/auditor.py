@@ -87,7 +87,7 @@ async def _rows_agree(desk: Desk, merchant: Merchant) -> None:
     _one_letter_each(await rows(desk, merchant, Notification), {event.id for event in events})
     clocks = await rows(desk, merchant, SlaClock)
     _ledger_sums_up(clocks, await rows(desk, merchant, LedgerEntry), book)
-    _decided_once(clocks)
+    _attributed_once(clocks)
 
 
 def _merged_ones_rest(tickets: Sequence[Ticket], events: Sequence[Event], clocks: Sequence[SlaClock], surveys: Sequence[Survey]) -> None:
@@ -122,11 +122,11 @@ def _ledger_sums_up(clocks: Sequence[SlaClock], ledger: Sequence[LedgerEntry], b
             assert after.spent - before.spent in _possible(before, after, book), (before, after)
 
 
-def _decided_once(clocks: Sequence[SlaClock]) -> None:
+def _attributed_once(clocks: Sequence[SlaClock]) -> None:
     """What a report counts, it knows whose it is and how long it took."""
     for clock in clocks:
         at = clock.breached_at or clock.stopped_at
-        assert at is None or (clock.decided_at == at and clock.decided_priority is not None), clock
+        assert at is None or (clock.attributed_at == at and clock.attributed_priority is not None), clock
         assert clock.used_seconds == (int(clock.spent.total_seconds()) if clock.stopped_at else None), clock
 
 

@@ -104,24 +104,24 @@ class Merchant:
     async def open(self, **fields: Any) -> dict[str, Any]:
         """Open a ticket as Rita; the answer's body."""
         body = {"subject": "The till does not open", "description": "Since this morning.", "category": "demo-fast"} | fields
-        answer = await self.rita.post("/tickets", json=body)
-        assert answer.status_code == 201, answer.text
-        return dict(answer.json())
+        response = await self.rita.post("/tickets", json=body)
+        assert response.status_code == 201, response.text
+        return dict(response.json())
 
     async def get(self, ticket_id: str, part: str = "") -> Any:
         """What Lars, the lead, sees of a ticket."""
-        answer = await self.lars.get(f"/tickets/{ticket_id}{part}")
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        response = await self.lars.get(f"/tickets/{ticket_id}{part}")
+        assert response.status_code == 200, response.text
+        return response.json()
 
     async def pages(self, ticket_id: str, part: str, limit: int = 100) -> list[list[Any]]:
         """What Lars sees of a list about a ticket, by following its links."""
         found, link = [], f"{BASE}/tickets/{ticket_id}{part}?limit={limit}"
         while link:
-            answer = await self.lars.get(link.removeprefix(BASE))
-            assert answer.status_code == 200, answer.text
-            found.append(answer.json()["data"])
-            link = answer.links.get("next", {}).get("url", "")
+            response = await self.lars.get(link.removeprefix(BASE))
+            assert response.status_code == 200, response.text
+            found.append(response.json()["data"])
+            link = response.links.get("next", {}).get("url", "")
         return found
 
     async def whole(self, ticket_id: str, part: str) -> list[Any]:
@@ -203,9 +203,9 @@ class Desk:
         """Every mail that was caught, newest first."""
         return mail.received(self.mails, limit=100_000)
 
-    async def delivery_of(self, merchant: Merchant, letter_id: str) -> str:
+    async def delivery_of(self, merchant: Merchant, notification_id: str) -> str:
         """The id of the workflow that last tried to deliver a letter."""
-        attempts = sa.select(col(DeliveryAttempt.workflow_id)).where(col(DeliveryAttempt.notification_id) == int(letter_id))
+        attempts = sa.select(col(DeliveryAttempt.workflow_id)).where(col(DeliveryAttempt.notification_id) == int(notification_id))
         async with self.database.reading(merchant.id) as session:
             return (await session.execute(attempts.order_by(col(DeliveryAttempt.id).desc()).limit(1))).scalar_one()
 
@@ -260,8 +260,8 @@ def context_of(database: Database, keys: KeySet, relay: Relay) -> Context:
         database=database,
         keys=keys,
         verifier=TokenVerifier(keys, "https://identity.test", "helpdesk"),
-        wake_relay=relay.wake,
-        engine_answers=_always,
+        trigger_relay=relay.wake,
+        temporal_answers=_always,
         now=lambda: datetime.now(UTC),
         signing_key=SIGNING_KEY,
     )

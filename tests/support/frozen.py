@@ -15,9 +15,9 @@ from models.notifications.tables import Notification
 from models.people.directory import reporter_with_token
 from models.people.tables import Merchant as MerchantRow
 from models.sla.policy import Metric, OnReopen
-from models.sla.run_due import meet_deadlines
-from models.sla.tables import Escalation, EscalationOutcome, Rule, RuleKind
-from models.tickets.aggregate import Case
+from models.sla.run_due import run_due
+from models.sla.tables import ConfigurationKind, ConfigurationVersion, Escalation, EscalationOutcome
+from models.tickets.aggregate import TicketAggregate
 from models.tickets.open import NewTicket, open_ticket
 from models.tickets.repository import changing
 from models.tickets.tables import Ticket
@@ -38,23 +38,23 @@ class FrozenTicket:
         self.rita = Actor(kind=ActorKind.REPORTER, name="Rita")
 
     @asynccontextmanager
-    async def at(self, instant: datetime, by: Actor = SYSTEM) -> AsyncIterator[Case]:
+    async def at(self, instant: datetime, by: Actor = SYSTEM) -> AsyncIterator[TicketAggregate]:
         tickets = sa.select(Ticket).where(col(Ticket.id) == self.ticket_id)
         async with (
             self.desk.database.writing(self.merchant.id) as session,
-            changing(session, tickets, Change(by=by, at=instant)) as case,
+            changing(session, tickets, Change(by=by, at=instant)) as ticket,
         ):
-            yield case
+            yield ticket
 
     async def due(self, instant: datetime) -> None:
         """Temporal wakes the ticket at ``instant``."""
-        async with self.at(instant) as case:
-            await meet_deadlines(case)
+        async with self.at(instant) as ticket:
+            await run_due(ticket)
 
     async def clock(self, metric: Metric = Metric.RESOLUTION) -> Any:
         """The clock of its newest cycle."""
-        async with self.at(NOON) as case:
-            return case.clocks.latest(metric)
+        async with self.at(NOON) as ticket:
+            return ticket.clocks.latest(metric)
 
     async def rungs(self) -> list[Escalation]:
         return list(await rows(self.desk, self.merchant, Escalation))
@@ -78,13 +78,17 @@ async def opened(desk: Desk, merchant: Merchant | None = None) -> FrozenTicket:
     return FrozenTicket(desk, acme, ticket.id)
 
 
-async def redefine(desk: Desk, merchant: Merchant, kind: RuleKind, **changed: Any) -> None:
+async def redefine(desk: Desk, merchant: Merchant, kind: ConfigurationKind, **changed: Any) -> None:
     """Every rule of the kind gets a second version, with other values of some fields."""
     async with desk.database.writing(merchant.id) as session:
-        for rule in (await session.execute(sa.select(Rule).where(col(Rule.kind) == kind))).scalars().all():
-            definition = rule.definition | changed
-            session.add(Rule(**rule.model_dump(exclude={"version", "definition"}), version=2, definition=definition))
-        await session.execute(sa.update(MerchantRow).values(rules_version=MerchantRow.rules_version + 1))
+        for configuration in (
+            (await session.execute(sa.select(ConfigurationVersion).where(col(ConfigurationVersion.kind) == kind))).scalars().all()
+        ):
+            definition = configuration.definition | changed
+            session.add(
+                ConfigurationVersion(**configuration.model_dump(exclude={"version", "definition"}), version=2, definition=definition)
+            )
+        await session.execute(sa.update(MerchantRow).values(rulebook_version=MerchantRow.rulebook_version + 1))
 
 
 class FrozenDesk:
@@ -107,28 +111,28 @@ class FrozenDesk:
     async def at(self, second: int, client: httpx.AsyncClient, ticket_id: str, verb: str, **body: Any) -> None:
         """Somebody does something so many seconds after noon."""
         self.now = NOON + timedelta(seconds=second)
-        answer = await client.post(f"/tickets/{ticket_id}/{verb}", json=body)
-        assert answer.is_success, answer.text
+        response = await client.post(f"/tickets/{ticket_id}/{verb}", json=body)
+        assert response.is_success, response.text
 
     async def edit(self, second: int, ticket_id: str, **fields: Any) -> None:
         self.now = NOON + timedelta(seconds=second)
-        answer = await self.acme.lars.patch(f"/tickets/{ticket_id}", json=fields, headers={"If-Match": "*"})
-        assert answer.is_success, answer.text
+        response = await self.acme.lars.patch(f"/tickets/{ticket_id}", json=fields, headers={"If-Match": "*"})
+        assert response.is_success, response.text
 
     async def due(self, second: int, ticket_id: str) -> None:
         """Temporal wakes the ticket so many seconds after noon."""
         await FrozenTicket(self.desk, self.acme, int(ticket_id)).due(NOON + timedelta(seconds=second))
 
-    async def promise_a_new_cycle(self) -> None:
+    async def configure_a_new_cycle(self) -> None:
         """From now on a reopened ticket begins a new cycle."""
-        await redefine(self.desk, self.acme, RuleKind.POLICY, onReopen=OnReopen.NEW_CYCLE)
+        await redefine(self.desk, self.acme, ConfigurationKind.POLICY, onReopen=OnReopen.NEW_CYCLE)
 
     async def report(self, client: httpx.AsyncClient | None = None, first: int = 0, end: int = 3600, **query: str) -> list[dict[str, Any]]:
         """The rows of the report from ``first`` to ``end``, in seconds after noon."""
         ends = {"from": _text(first), "to": _text(end)}
-        answer = await (client or self.acme.lars).get("/reports/sla", params=ends | query)
-        assert answer.status_code == 200, answer.text
-        return list(answer.json()["data"])
+        response = await (client or self.acme.lars).get("/reports/sla", params=ends | query)
+        assert response.status_code == 200, response.text
+        return list(response.json()["data"])
 
 
 def _text(second: int) -> str:

@@ -39,9 +39,9 @@ async def _sent(desk: Desk, acme: Merchant, ticket_id: str) -> str:
 
 
 async def test_a_survey_is_answered_once(asked: Asked) -> None:
-    before, answer = await asked.client.get(asked.path), await asked.client.post(asked.path, json={"score": 4, "comment": "Good."})
+    before, response = await asked.client.get(asked.path), await asked.client.post(asked.path, json={"score": 4, "comment": "Good."})
     again, after = await asked.client.post(asked.path, json={"score": 1}), await asked.client.get(asked.path)
-    assert (before.json()["state"], answer.status_code, answer.json()["state"]) == ("open", 200, "answered")
+    assert (before.json()["state"], response.status_code, response.json()["state"]) == ("open", 200, "answered")
     assert (again.status_code, again.json()["code"]) == (409, "survey_answered")
     assert (after.json()["score"], after.json()["comment"]) == (4, "Good.")
 
@@ -64,16 +64,16 @@ async def test_an_answer_is_in_the_audit_without_its_comment(asked: Asked, acme:
 async def test_an_answer_has_a_score_from_1_to_5(asked: Asked) -> None:
     bodies: list[Any] = [{}, {"score": 0}, {"score": 6}, {"score": "x"}, {"score": 1, "by": "x"}, {"score": 1, "comment": "x" * 4001}, []]
     for body in bodies:
-        answer = await asked.client.post(asked.path, json=body)
-        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request"), body
+        response = await asked.client.post(asked.path, json=body)
+        assert (response.status_code, response.json()["code"]) == (422, "invalid_request"), body
     assert (await asked.client.get(asked.path)).json()["state"] == "open"
 
 
 async def test_a_browser_gets_a_page_and_posts_its_form(asked: Asked) -> None:
     page = await asked.client.get(asked.path, headers=HTML)
-    answer = await asked.client.post(asked.path, data={"score": "5", "comment": ""}, headers=HTML)
+    response = await asked.client.post(asked.path, data={"score": "5", "comment": ""}, headers=HTML)
     assert (page.headers["Content-Type"], "<form method=" in page.text) == ("text/html; charset=utf-8", True)
-    assert (answer.status_code, "Thank you" in answer.text, "<form" in answer.text) == (200, True, False)
+    assert (response.status_code, "Thank you" in response.text, "<form" in response.text) == (200, True, False)
     assert (await asked.client.get(asked.path)).json()["score"] == 5
 
 
@@ -100,9 +100,9 @@ async def _asked_of(desk: Desk, merchant: Merchant) -> str:
 @pytest.mark.parametrize("token", ["x", "1", "%00", "e30", "W10.AAAA", "x" * 501, "WzEsMV0.AAAAAAAAAAAAAAAAAAAAAAAAAAA"])
 async def test_a_guessed_link_leads_nowhere(token: str, desk: Desk) -> None:
     client = desk.client_with(None)
-    for answer in (await client.get(f"/surveys/{token}"), await client.post(f"/surveys/{token}", json={"score": 1})):
-        assert answer.status_code in {404, 422}
-        assert answer.headers["Content-Type"] == "application/problem+json"
+    for response in (await client.get(f"/surveys/{token}"), await client.post(f"/surveys/{token}", json={"score": 1})):
+        assert response.status_code in {404, 422}
+        assert response.headers["Content-Type"] == "application/problem+json"
 
 
 async def test_a_link_is_of_one_merchant_and_one_purpose(desk: Desk, asked: Asked, acme: Merchant, globex: Merchant) -> None:
@@ -122,16 +122,16 @@ async def test_a_changed_letter_breaks_the_link(asked: Asked) -> None:
 
 async def test_reopening_withdraws_the_survey(asked: Asked, acme: Merchant) -> None:
     await acme.rita.post(f"/tickets/{asked.ticket_id}/reopen")
-    answer = await asked.client.post(asked.path, json={"score": 1})
-    assert (answer.status_code, answer.json()["code"]) == (410, "survey_withdrawn")
+    response = await asked.client.post(asked.path, json={"score": 1})
+    assert (response.status_code, response.json()["code"]) == (410, "survey_withdrawn")
     assert (await asked.client.get(asked.path)).json()["state"] == "over"
     assert "This survey is over" in (await asked.client.get(asked.path, headers=HTML)).text
 
 
 async def test_after_its_time_a_survey_is_over(desk: Desk, asked: Asked) -> None:
     desk.clock.ahead += timedelta(days=31)
-    answer = await asked.client.post(asked.path, json={"score": 1})
-    assert (answer.status_code, answer.json()["code"]) == (410, "survey_expired")
+    response = await asked.client.post(asked.path, json={"score": 1})
+    assert (response.status_code, response.json()["code"]) == (410, "survey_expired")
 
 
 async def test_the_survey_of_a_deleted_ticket_is_gone(asked: Asked, acme: Merchant) -> None:
@@ -146,8 +146,8 @@ HOSTILE = (b'{"score":1,"comment":"\\u0000"}', b"score=1&comment=%00", b"\xff", 
 @pytest.mark.parametrize("kind", ["application/json", "text/plain", "application/x-www-form-urlencoded"])
 async def test_hostile_answers_are_refused_or_made_harmless(kind: str, asked: Asked) -> None:
     for content in HOSTILE:
-        answer = await asked.client.post(asked.path, content=content, headers={"Content-Type": kind})
-        assert answer.status_code in {200, 422}, (content, answer.text)
+        response = await asked.client.post(asked.path, content=content, headers={"Content-Type": kind})
+        assert response.status_code in {200, 422}, (content, response.text)
 
 
 async def test_the_letter_carries_the_link(desk: Desk, asked: Asked, acme: Merchant) -> None:
@@ -179,7 +179,7 @@ async def test_the_same_key_gives_the_same_answer(asked: Asked) -> None:
 async def test_the_same_key_is_not_good_for_another_answer(asked: Asked) -> None:
     key = {"Idempotency-Key": "s-2"}
     answers = [await asked.client.post(asked.path, json={"score": score}, headers=key) for score in (4, 5)]
-    assert [answer.status_code for answer in answers] == [200, 422]
+    assert [response.status_code for response in answers] == [200, 422]
     assert answers[1].json()["code"] == "idempotency_key_reused"
 
 
@@ -199,6 +199,6 @@ async def test_a_refused_answer_is_not_kept(asked: Asked, acme: Merchant) -> Non
 async def test_at_once_with_the_same_key_it_is_answered_once(asked: Asked, acme: Merchant) -> None:
     posts = (asked.client.post(asked.path, json={"score": 4}, headers={"Idempotency-Key": "s-5"}) for _ in range(10))
     answers = await asyncio.gather(*posts)
-    assert {answer.json().get("code", answer.json().get("score")) for answer in answers} <= {4, "idempotency_in_progress"}
+    assert {response.json().get("code", response.json().get("score")) for response in answers} <= {4, "idempotency_in_progress"}
     kinds = [event["kind"] for event in (await acme.get(asked.ticket_id, "/events"))["data"]]
     assert kinds.count("survey.answered") == 1

@@ -11,7 +11,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 
 import worker
 from models.platform.settings import Settings
-from models.tickets.messages import MEET_DEADLINES
+from models.tickets.messages import RUN_DUE_DEADLINES
 
 _workers_of = worker.workers_of
 
@@ -19,7 +19,7 @@ _workers_of = worker.workers_of
 class _Death(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
         result = await super().execute_activity(input)
-        if temporalio.activity.info().activity_type == MEET_DEADLINES:
+        if temporalio.activity.info().activity_type == RUN_DUE_DEADLINES:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 

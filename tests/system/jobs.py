@@ -13,9 +13,9 @@ async def policy_of_billing(acme: Merchant, resolution_seconds: int, **fields: A
     calendars = (await acme.lars.get("/calendars")).json()["data"]
     always = next(calendar["id"] for calendar in calendars if calendar["name"] == ALWAYS.name)
     body = {"name": "Ours", "match": {"categories": ["billing"]}, "calendarId": always} | targets(resolution_seconds) | fields
-    answer = await acme.adam.post("/sla-policies", json=body)
-    assert answer.status_code == 201, answer.text
-    return dict(answer.json())
+    response = await acme.adam.post("/sla-policies", json=body)
+    assert response.status_code == 201, response.text
+    return dict(response.json())
 
 
 def proposal(policy: dict[str, Any], resolution_seconds: int) -> dict[str, Any]:
@@ -30,16 +30,16 @@ def targets(resolution_seconds: int) -> dict[str, Any]:
 async def publish(acme: Merchant, policy: dict[str, Any], resolution_seconds: int) -> str:
     """The path on which the new version is brought to open tickets."""
     path = f"/sla-policies/{policy['id']}"
-    answer = await acme.adam.post(f"{path}/versions", json=proposal(policy, resolution_seconds))
-    assert answer.status_code == 201, answer.text
+    response = await acme.adam.post(f"{path}/versions", json=proposal(policy, resolution_seconds))
+    assert response.status_code == 201, response.text
     return f"{path}/recalculations"
 
 
 async def begun(acme: Merchant, path: str, body: dict[str, Any] | None = None) -> str:
-    answer = await acme.adam.post(path, json=body)
-    assert answer.status_code == 202, answer.text
-    assert answer.headers["Location"].endswith(answer.json()["id"])
-    return str(answer.json()["id"])
+    response = await acme.adam.post(path, json=body)
+    assert response.status_code == 202, response.text
+    assert response.headers["Location"].endswith(response.json()["id"])
+    return str(response.json()["id"])
 
 
 async def over(desk: Desk, acme: Merchant, job_id: str) -> dict[str, Any]:

@@ -13,11 +13,11 @@ from sqlmodel import col
 from models.db.session import TenantSession
 from models.people.tables import Agent, Category, Team
 from models.sla.policy import Match, SlaPolicy
-from models.sla.tables import Rule, RuleKind
-from models.tickets.lifecycle import UNFINISHED, Move, Status, is_allowed, may_snooze
+from models.sla.tables import ConfigurationKind, ConfigurationVersion
+from models.tickets.lifecycle import UNFINISHED, Status, Transition, is_allowed, may_snooze
 from models.tickets.messages import TicketFacts
 from models.value import Value
-from tests.sla.plain_sla import PlainRules
+from tests.sla.plain_sla import PlainConfiguration
 from tests.sla.sla_histories import (
     PRIORITIES,
     WINDOWS,
@@ -27,7 +27,7 @@ from tests.sla.sla_histories import (
     calendar_of,
     ladder_of,
     open_time_of,
-    plain_rules,
+    plain_configuration,
     policy_of,
 )
 from tests.support.auditor import facts_of
@@ -49,20 +49,20 @@ def window_of(history: History, now: datetime) -> datetime:
     return next(at for year in range(now.year, now.year + 2) if (at := first.replace(year=year)) > now)
 
 
-def plain_versions(history: History, first: datetime) -> list[PlainRules]:
+def plain_versions(history: History, first: datetime) -> list[PlainConfiguration]:
     """Each is another policy to the engine, also if two promise the same."""
     return [
-        _in_parts(plain_rules(version, open_time_of(version.calendar, first, PARTS)))._replace(name=category(number))
+        _in_parts(plain_configuration(version, open_time_of(version.calendar, first, PARTS)))._replace(name=category(number))
         for number, version in enumerate(history.versions)
     ]
 
 
-def _in_parts(rules: PlainRules) -> PlainRules:
-    targets = {priority: {m: t and t * PARTS for m, t in row.items()} for priority, row in rules.targets.items()}
-    return rules._replace(targets=targets, rungs=tuple(rung._replace(offset=rung.offset * PARTS) for rung in rules.rungs))
+def _in_parts(configuration: PlainConfiguration) -> PlainConfiguration:
+    targets = {priority: {m: t and t * PARTS for m, t in row.items()} for priority, row in configuration.targets.items()}
+    return configuration._replace(targets=targets, rungs=tuple(rung._replace(offset=rung.offset * PARTS) for rung in configuration.rungs))
 
 
-async def write_rules(desk: Desk, merchant: Merchant, history: History) -> None:
+async def write_configuration(desk: Desk, merchant: Merchant, history: History) -> None:
     """A category leads to each version of the rules; everybody is away, so that a ticket is new until a person gives it to somebody."""
     async with desk.database.writing(merchant.id) as session:
         key: dict[str, Any] = {"merchant_id": merchant.id}
@@ -78,28 +78,32 @@ async def write_rules(desk: Desk, merchant: Merchant, history: History) -> None:
 
 async def _narrow_the_seeded_policy(session: TenantSession) -> None:
     """It is for every ticket, so that none would be under no policy."""
-    rules = (await session.execute(sa.select(Rule).where(col(Rule.kind) == RuleKind.POLICY))).scalars()
-    desk = next(rule for rule in rules if rule.definition["name"] == "Desk")
+    configuration = (
+        await session.execute(sa.select(ConfigurationVersion).where(col(ConfigurationVersion.kind) == ConfigurationKind.POLICY))
+    ).scalars()
+    desk = next(configuration for configuration in configuration if configuration.definition["name"] == "Desk")
     narrowed = SlaPolicy.model_validate(desk.definition).model_copy(update={"match": Match(categories=("general",))})
-    _publish(session, desk.id, 2, RuleKind.POLICY, narrowed)
+    _publish(session, desk.id, 2, ConfigurationKind.POLICY, narrowed)
 
 
-def _definitions(session: TenantSession, number: int, version: Version) -> list[tuple[int, RuleKind, Value]]:
+def _definitions(session: TenantSession, number: int, version: Version) -> list[tuple[int, ConfigurationKind, Value]]:
     if version.policy is None:
         return []
     policy, calendar, ladder = (session.new_id() for _ in range(3))
     rungs, match = ladder_of(version.ladder), Match(categories=(category(number),))
     held_to = policy_of(version.policy, match=match, calendar_id=calendar, ladder_id=ladder if rungs else None)
-    found: list[tuple[int, RuleKind, Value]] = [
-        (policy, RuleKind.POLICY, held_to),
-        (calendar, RuleKind.CALENDAR, calendar_of(version.calendar)),
+    found: list[tuple[int, ConfigurationKind, Value]] = [
+        (policy, ConfigurationKind.POLICY, held_to),
+        (calendar, ConfigurationKind.CALENDAR, calendar_of(version.calendar)),
     ]
-    return [*found, (ladder, RuleKind.LADDER, rungs)] if rungs else found
+    return [*found, (ladder, ConfigurationKind.LADDER, rungs)] if rungs else found
 
 
-def _publish(session: TenantSession, id_: int, version: int, kind: RuleKind, value: Value) -> None:
+def _publish(session: TenantSession, id_: int, version: int, kind: ConfigurationKind, value: Value) -> None:
     definition, now = value.model_dump(mode="json", by_alias=True), datetime.now(UTC)
-    session.add(Rule(merchant_id=session.merchant_id, id=id_, version=version, kind=kind, definition=definition, created_at=now))
+    session.add(
+        ConfigurationVersion(merchant_id=session.merchant_id, id=id_, version=version, kind=kind, definition=definition, created_at=now)
+    )
 
 
 class Life:
@@ -170,11 +174,11 @@ class Life:
         elif deed.kind == "snooze" and may_snooze(status):
             await do(people.ana, ticket, "snooze", {"until": (self.desk.clock.now() + timedelta(seconds=deed.which)).isoformat()})
         elif deed.kind in ("move", "close"):
-            possible = [move for move in Move if is_allowed(move, status) and (move is Move.CLOSE) == (deed.kind == "close")]
+            possible = [move for move in Transition if is_allowed(move, status) and (move is Transition.CLOSE) == (deed.kind == "close")]
             await do(people.lars, ticket, possible[deed.which % len(possible)])
         elif deed.kind in ("priority", "rules"):
             await self.edit({"priority": PRIORITIES[deed.which % 4]} if deed.kind == "priority" else {"category": category(deed.which % 4)})
 
     async def edit(self, changes: dict[str, str]) -> None:
-        answer = await self.merchant.lars.patch(f"/tickets/{self.ticket['id']}", json=changes, headers={"If-Match": "*"})
-        assert answer.is_success, answer.text
+        response = await self.merchant.lars.patch(f"/tickets/{self.ticket['id']}", json=changes, headers={"If-Match": "*"})
+        assert response.is_success, response.text

@@ -78,7 +78,7 @@ class Burst:
         return len(self.named(status))
 
     def named(self, status: int) -> set[str]:
-        return {name for name, answer in self.answers.items() if answer.status_code == status}
+        return {name for name, response in self.answers.items() if response.status_code == status}
 
 
 @asynccontextmanager
@@ -119,7 +119,7 @@ async def _each_is_there_once(desk: Desk, acme: Merchant, burst: Burst) -> None:
     assert set(there.values()) == {1}
     assert burst.named(201) <= there.keys() <= burst.answers.keys()
     again = [await burst.open(name) for name in burst.answers]
-    assert {answer.status_code for answer in again} == {201}
+    assert {response.status_code for response in again} == {201}
     tickets = await rows(desk, acme, Ticket)
     assert sorted(ticket.subject for ticket in tickets) == sorted(burst.answers)
     assert {event.ticket_id for event in await rows(desk, acme, Event)} == {ticket.id for ticket in tickets}
@@ -133,8 +133,8 @@ async def test_a_database_that_is_not_there_is_to_be_asked_again_later(where: st
     context = context_of(database, desk.app.state.context.keys, desk.relay)
     away = Desk(desk.environment, database, (desk.relay, desk.post), context, desk.identity, desk.mails)
     client = away.client_with(acme.rita.headers["Authorization"].removeprefix("Bearer "))
-    answer = await client.get("/tickets")
+    response = await client.get("/tickets")
     ready = await away.client_with(None, base="").get("/readyz")
-    assert (answer.status_code, answer.json()["code"], answer.headers["Retry-After"]) == (503, "database_unavailable", "1")
+    assert (response.status_code, response.json()["code"], response.headers["Retry-After"]) == (503, "database_unavailable", "1")
     assert (ready.status_code, ready.json()["database"]) == (503, "unreachable")
     await database.aclose()

@@ -10,11 +10,11 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from models.tickets.lifecycle import REOPENED_BY_REPORTER, Status
 from tests.sla.naive_ticket import NaiveTicket
-from tests.sla.plain_sla import PlainRules
+from tests.sla.plain_sla import PlainConfiguration
 from tests.sla.sla_histories import History, histories
 from tests.support.auditor import audit
 from tests.support.desk import Desk
-from tests.system.played import PARTS, Life, plain_versions, window_of, write_rules
+from tests.system.played import PARTS, Life, plain_versions, window_of, write_configuration
 
 COUNT = int(os.environ.get("HISTORIES", "4"))
 SEED = int(os.environ.get("HISTORIES_SEED", "1"))
@@ -41,10 +41,10 @@ async def test_the_stack_agrees_with_the_naive_model(desk: Desk, number: int) ->
     history = SAMPLE[number]
     first = window_of(history, datetime.now(UTC))
     merchant = await desk.merchant()
-    await write_rules(desk, merchant, history)
+    await write_configuration(desk, merchant, history)
     life = Life(desk, merchant, history, first)
     await life.live()
-    naive = followed(await merchant.whole(life.ticket["id"], "/events"), plain_versions(history, first))
+    naive = status_changed(await merchant.whole(life.ticket["id"], "/events"), plain_versions(history, first))
     now = desk.clock.now()
     naive.walk(micros(now))
     naive.is_down = False
@@ -59,9 +59,9 @@ async def test_the_stack_agrees_with_the_naive_model(desk: Desk, number: int) ->
 SAMPLE = sample(COUNT)
 
 
-def followed(events: list[dict[str, Any]], versions: list[PlainRules]) -> NaiveTicket:
+def status_changed(events: list[dict[str, Any]], versions: list[PlainConfiguration]) -> NaiveTicket:
     """The naive model, told what people did and when. It acts on deadlines whenever the engine did, so it sees what is forgotten."""
-    by_name = {rules.name: rules for rules in versions}
+    by_name = {configuration.name: configuration for configuration in versions}
     opened = events[0]["changes"]
     naive = NaiveTicket(micros(events[0]["at"]), by_name[opened["category"]], opened["priority"])
     naive.is_down = True
@@ -71,13 +71,13 @@ def followed(events: list[dict[str, Any]], versions: list[PlainRules]) -> NaiveT
     return naive
 
 
-def tell(naive: NaiveTicket, event: dict[str, Any], by_name: dict[str, PlainRules]) -> None:
+def tell(naive: NaiveTicket, event: dict[str, Any], by_name: dict[str, PlainConfiguration]) -> None:
     kind, changes, by = event["kind"], event["changes"], event["actor"]["kind"]
     if kind == "ticket.replied" and by == "reporter":
         if Status(naive.status) not in REOPENED_BY_REPORTER:  # else it moves the ticket first: the next event
             naive.ask()
     elif kind == "ticket.replied":
-        naive.answer()
+        naive.response()
     elif kind == "escalation.acknowledged":
         naive.acknowledge(changes["level"])
     elif kind == "ticket.snoozed":
@@ -85,8 +85,8 @@ def tell(naive: NaiveTicket, event: dict[str, Any], by_name: dict[str, PlainRule
     elif kind.startswith("escalation.") and by != "system":
         naive.escalate_by_hand(changes["level"])
     elif kind == "ticket.edited":
-        rules = by_name[changes["category"][1]] if "category" in changes else naive.rules
-        naive.retime(rules, changes["priority"][1] if "priority" in changes else naive.priority)
+        configuration = by_name[changes["category"][1]] if "category" in changes else naive.configuration
+        naive.retime(configuration, changes["priority"][1] if "priority" in changes else naive.priority)
     elif kind.startswith(("sla.", "escalation.")):
         naive.is_down = False
         naive.look()

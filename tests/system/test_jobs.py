@@ -82,8 +82,8 @@ async def test_a_dry_run_of_what_is_in_force_changes_nothing(desk: Desk, acme: M
 async def test_a_definition_that_names_what_is_not_there_is_refused_before_the_job(acme: Merchant) -> None:
     policy = await policy_of_billing(acme, HOUR)
     body = {"definition": proposal(policy, HOUR) | {"calendarId": "9"}}
-    answer = await acme.adam.post(f"/sla-policies/{policy['id']}/preview", json=body)
-    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/definition/calendarId")
+    response = await acme.adam.post(f"/sla-policies/{policy['id']}/preview", json=body)
+    assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, "/definition/calendarId")
 
 
 async def test_a_new_calendar_keeps_what_was_spent_under_the_old_one(desk: Desk, acme: Merchant) -> None:
@@ -154,8 +154,8 @@ async def test_a_token_of_some_organizers_decides_nothing_for_all(path: str, des
     claims = Wanted(sub="adam-narrow", merchant_ids=[str(acme.id)], roles=["admin"], organizer_ids=["11"])
     client = desk.client_with(desk.identity.token(claims))
     body = {"name": "A", "timeZone": "UTC", "weekly": {"mon": [["00:00", "24:00"]]}} if path == "/calendars" else None
-    answer = await (client.get(path) if path == "/jobs" else client.post(path, json=body))
-    assert answer.status_code == 403, answer.text
+    response = await (client.get(path) if path == "/jobs" else client.post(path, json=body))
+    assert response.status_code == 403, response.text
 
 
 async def test_who_may_see_a_ticket_follows_its_check_and_no_other_job(desk: Desk, acme: Merchant) -> None:
@@ -169,7 +169,7 @@ async def test_who_may_see_a_ticket_follows_its_check_and_no_other_job(desk: Des
     for body, status in (({"ticketId": theirs["id"]}, 404), (None, 403)):
         path = f"/jobs/{await begun(acme, '/sla/checks', body)}"
         answers = [await olive.get(path), *[await olive.post(f"{path}/{verb}") for verb in VERBS]]
-        assert [answer.status_code for answer in answers] == [status] * 4
+        assert [response.status_code for response in answers] == [status] * 4
 
 
 async def test_a_lead_does_not_hold_up_what_an_admin_began(desk: Desk, acme: Merchant) -> None:

@@ -98,8 +98,8 @@ async def test_who_acknowledges_stops_the_later_rungs(desk: Desk, acme: Merchant
 
 async def test_a_person_escalates_at_once_and_the_rung_of_the_deadline_still_counts(desk: Desk, acme: Merchant) -> None:
     ticket = await acme.opened_and_assigned(category="general")
-    answer = await do(acme.ana, ticket, "escalate", {"reason": "The customer is furious", "level": 2})
-    assert (answer["escalationLevel"], answer["assigneeId"]) == (2, str(acme.agents["sina"]))
+    response = await do(acme.ana, ticket, "escalate", {"reason": "The customer is furious", "level": 2})
+    assert (response["escalationLevel"], response["assigneeId"]) == (2, str(acme.agents["sina"]))
     (taken,) = (await acme.get(ticket["id"], "/escalations"))["data"]
     assert (taken["cause"], taken["reason"], taken["outcome"]) == ("manual", "The customer is furious", "reassigned")
     await audit(desk, acme)

@@ -129,8 +129,8 @@ async def test_reopening_withdraws_the_survey(desk: Desk, acme: Merchant) -> Non
     await happened(desk, acme, ticket, "survey.sent")
     survey_id = (await acme.get(ticket["id"], "/events"))["data"][-1]["changes"]["surveyId"]
     await say(acme.rita, ticket, "No, it does not work.")
-    answer = await desk.client_with(None).post(f"/surveys/{desk.survey_token(acme.id, survey_id)}", json={"score": 1})
-    assert answer.status_code == 410
+    response = await desk.client_with(None).post(f"/surveys/{desk.survey_token(acme.id, survey_id)}", json={"score": 1})
+    assert response.status_code == 410
     await audit(desk, acme)
 
 
@@ -169,8 +169,8 @@ async def test_a_higher_priority_makes_the_target_nearer_and_what_was_spent_stay
     ticket = await acme.opened_and_assigned(category="general")
     before = await resolution(acme, ticket)
     etag = {"If-Match": (await acme.ana.get(f"/tickets/{ticket['id']}")).headers["ETag"]}
-    answer = await acme.ana.patch(f"/tickets/{ticket['id']}", json={"priority": "urgent"}, headers=etag)
-    assert answer.status_code == 200, answer.text
+    response = await acme.ana.patch(f"/tickets/{ticket['id']}", json={"priority": "urgent"}, headers=etag)
+    assert response.status_code == 200, response.text
     after = await resolution(acme, ticket)
     assert (before["targetSeconds"], after["targetSeconds"]) == (20 * 3600, 4 * 3600)
     await known(desk, acme, ticket)
@@ -181,8 +181,8 @@ async def test_a_higher_priority_makes_the_target_nearer_and_what_was_spent_stay
 async def test_another_category_brings_its_own_targets_and_the_workflow_learns_it(desk: Desk, acme: Merchant) -> None:
     ticket = await acme.opened_and_assigned(category="general")
     etag = {"If-Match": (await acme.ana.get(f"/tickets/{ticket['id']}")).headers["ETag"]}
-    answer = await acme.ana.patch(f"/tickets/{ticket['id']}", json={"category": "demo-fast"}, headers=etag)
-    assert answer.status_code == 200, answer.text
+    response = await acme.ana.patch(f"/tickets/{ticket['id']}", json={"category": "demo-fast"}, headers=etag)
+    assert response.status_code == 200, response.text
     assert (await resolution(acme, ticket))["targetSeconds"] == 10
     await reach(desk, acme, ticket, "escalate resolution/1/1")
     await desk.until(lambda: acme.get(ticket["id"]), lambda seen: seen["escalationLevel"] >= 1)

@@ -68,9 +68,9 @@ async def make_room(desk: Desk, acme: Merchant) -> None:
 
 
 async def ladder(acme: Merchant) -> str:
-    answer = await acme.adam.post("/escalation-ladders", json=LADDER)
-    assert answer.status_code == 201, answer.text
-    return str(answer.json()["id"])
+    response = await acme.adam.post("/escalation-ladders", json=LADDER)
+    assert response.status_code == 201, response.text
+    return str(response.json()["id"])
 
 
 async def open_all(desk: Desk, acme: Merchant) -> timedelta:

@@ -16,9 +16,9 @@ A_MOMENT = timedelta(milliseconds=500)
 
 async def do(client: httpx.AsyncClient, ticket: dict[str, Any], verb: str, body: dict[str, Any] | None = None) -> Any:
     """A POST that must succeed; the answer's body."""
-    answer = await client.post(f"/tickets/{ticket['id']}/{verb}", json=body)
-    assert answer.is_success, answer.text
-    return answer.json()
+    response = await client.post(f"/tickets/{ticket['id']}/{verb}", json=body)
+    assert response.is_success, response.text
+    return response.json()
 
 
 async def say(client: httpx.AsyncClient, ticket: dict[str, Any], text: str = "We look into it.") -> Any:
@@ -26,8 +26,8 @@ async def say(client: httpx.AsyncClient, ticket: dict[str, Any], text: str = "We
 
 
 async def away(client: httpx.AsyncClient, agent_id: int) -> None:
-    answer = await client.put(f"/agents/{agent_id}/availability", json={"state": "away"})
-    assert answer.is_success, answer.text
+    response = await client.put(f"/agents/{agent_id}/availability", json={"state": "away"})
+    assert response.is_success, response.text
 
 
 async def known(desk: Desk, merchant: Merchant, ticket: dict[str, Any]) -> None:

@@ -10,9 +10,9 @@ SECRET = "the customer is a nuisance, zq7x"
 
 
 async def _say(client: Any, ticket: dict[str, Any], part: str = "messages", **body: Any) -> dict[str, Any]:
-    answer = await client.post(f"/tickets/{ticket['id']}/{part}", json={"body": "Hello."} | body)
-    assert answer.status_code == 201, answer.text
-    return dict(answer.json())
+    response = await client.post(f"/tickets/{ticket['id']}/{part}", json={"body": "Hello."} | body)
+    assert response.status_code == 201, response.text
+    return dict(response.json())
 
 
 async def test_replies_come_back_oldest_first_with_their_authors(ticket: dict[str, Any], resting: Merchant) -> None:
@@ -53,14 +53,14 @@ async def test_the_reporters_reply_reopens(verb: str, ticket: dict[str, Any], re
 
 
 async def test_a_reporter_can_not_move_with_his_reply(ticket: dict[str, Any], resting: Merchant) -> None:
-    answer = await resting.rita.post(f"/tickets/{ticket['id']}/messages", json={"body": "b", "status": "closed"})
-    assert answer.status_code == 403
+    response = await resting.rita.post(f"/tickets/{ticket['id']}/messages", json={"body": "b", "status": "closed"})
+    assert response.status_code == 403
 
 
 async def test_an_agents_reply_that_can_not_move_is_not_said_either(ticket: dict[str, Any], resting: Merchant) -> None:
     await resting.ana.post(f"/tickets/{ticket['id']}/resolve")
-    answer = await resting.ana.post(f"/tickets/{ticket['id']}/messages", json={"body": "b", "status": "pending"})
-    assert (answer.status_code, answer.json()["allowedTransitions"]) == (409, ["open", "closed"])
+    response = await resting.ana.post(f"/tickets/{ticket['id']}/messages", json={"body": "b", "status": "pending"})
+    assert (response.status_code, response.json()["allowedTransitions"]) == (409, ["open", "closed"])
     assert (await resting.get(ticket["id"], "/messages"))["data"] == []
 
 
@@ -74,8 +74,8 @@ async def test_on_a_closed_ticket_the_reporter_begins_a_follow_up(ticket: dict[s
 
 async def test_on_a_closed_ticket_an_agent_is_refused(ticket: dict[str, Any], resting: Merchant) -> None:
     await resting.ana.post(f"/tickets/{ticket['id']}/close")
-    answer = await resting.ana.post(f"/tickets/{ticket['id']}/messages", json={"body": "b"})
-    assert (answer.status_code, answer.json()["code"]) == (409, "ticket_is_closed")
+    response = await resting.ana.post(f"/tickets/{ticket['id']}/messages", json={"body": "b"})
+    assert (response.status_code, response.json()["code"]) == (409, "ticket_is_closed")
 
 
 async def test_a_note_is_for_agents_only(ticket: dict[str, Any], resting: Merchant) -> None:
@@ -97,8 +97,8 @@ async def test_no_text_of_a_note_is_in_anything_that_a_reporter_can_get(ticket: 
     await _say(resting.ana, ticket, "notes", body=SECRET)
     answers = [await resting.rita.get(f"/tickets/{ticket['id']}{part}") for part in ("", "/messages", "/notes", *_OF_STAFF)]
     answers += [await resting.rita.get("/tickets", params=params) for params in ({}, {"q": "zq7x"}, {"q": "nuisance"})]
-    assert [answer.status_code for answer in answers] == [200, 200, 404, *([403] * len(_OF_STAFF)), 200, 200, 200]
-    assert not [answer.text for answer in answers if "zq7x" in answer.text]
+    assert [response.status_code for response in answers] == [200, 200, 404, *([403] * len(_OF_STAFF)), 200, 200, 200]
+    assert not [response.text for response in answers if "zq7x" in response.text]
     assert answers[-1].json()["data"] == []
 
 

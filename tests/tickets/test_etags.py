@@ -22,14 +22,14 @@ async def test_the_tag_that_a_get_gave_is_good_for_one_edit(ticket: dict[str, An
 
 
 async def test_a_stale_tag_is_answered_with_the_current_ticket(ticket: dict[str, Any], resting: Merchant) -> None:
-    answer = await _edit(resting, ticket, '"0"')
-    assert (answer.status_code, answer.json()["code"]) == (412, "stale_version")
-    assert answer.json()["current"] == await resting.get(ticket["id"])
+    response = await _edit(resting, ticket, '"0"')
+    assert (response.status_code, response.json()["code"]) == (412, "stale_version")
+    assert response.json()["current"] == await resting.get(ticket["id"])
 
 
 async def test_an_edit_without_a_tag_is_asked_for_one(ticket: dict[str, Any], resting: Merchant) -> None:
-    answer = await _edit(resting, ticket, None)
-    assert (answer.status_code, answer.json()["code"]) == (428, "precondition_required")
+    response = await _edit(resting, ticket, None)
+    assert (response.status_code, response.json()["code"]) == (428, "precondition_required")
 
 
 @pytest.mark.parametrize("pattern", ["*", '"{0}"', '"0", "{0}"', ' "{0}" ', '"0",*'])
@@ -46,8 +46,8 @@ async def test_what_is_not_the_strong_tag_does_not_match(pattern: str, ticket: d
 async def test_verbs_take_the_tag_as_well(verb: str, ticket: dict[str, Any], resting: Merchant) -> None:
     bodies = {"notes": {"body": "b"}, "messages": {"body": "b"}, "escalate": {"reason": "r"}}
     path, before = f"/tickets/{ticket['id']}", await resting.get(ticket["id"])
-    answer = await resting.ana.post(f"{path}/{verb}", json=bodies.get(verb), headers={"If-Match": '"0"'})
-    assert (answer.status_code, await resting.get(ticket["id"])) == (412, before)
+    response = await resting.ana.post(f"{path}/{verb}", json=bodies.get(verb), headers={"If-Match": '"0"'})
+    assert (response.status_code, await resting.get(ticket["id"])) == (412, before)
 
 
 async def test_a_delete_takes_the_tag_as_well(ticket: dict[str, Any], resting: Merchant) -> None:
@@ -57,5 +57,5 @@ async def test_a_delete_takes_the_tag_as_well(ticket: dict[str, Any], resting: M
 
 
 async def test_the_current_ticket_of_a_reporter_has_no_agents_fields(ticket: dict[str, Any], resting: Merchant) -> None:
-    answer = await resting.rita.post(f"/tickets/{ticket['id']}/resolve", headers={"If-Match": '"0"'})
-    assert answer.json()["current"] == ticket
+    response = await resting.rita.post(f"/tickets/{ticket['id']}/resolve", headers={"If-Match": '"0"'})
+    assert response.json()["current"] == ticket

@@ -1,6 +1,6 @@
 import pytest
 
-from models.tickets.lifecycle import ALLOWED, TARGET, Move, Status, allowed_from, is_allowed, may_snooze, move_to
+from models.tickets.lifecycle import ALLOWED, TARGET, Status, Transition, allowed_from, is_allowed, may_snooze, transition_to
 
 VERBS = {
     Status.NEW: {"pending", "hold", "resolve", "close"},
@@ -13,8 +13,8 @@ VERBS = {
 
 
 @pytest.mark.parametrize("status", list(Status))
-@pytest.mark.parametrize("move", list(Move))
-def test_the_verbs_of_each_state(status: Status, move: Move) -> None:
+@pytest.mark.parametrize("move", list(Transition))
+def test_the_verbs_of_each_state(status: Status, move: Transition) -> None:
     assert is_allowed(move, status) == (move.value in VERBS[status])
 
 
@@ -37,13 +37,13 @@ def test_what_is_allowed_is_told_in_the_order_of_the_life() -> None:
 
 
 def test_the_verb_that_leads_to_open_depends_on_where_one_stands() -> None:
-    found = {status: move_to(Status.OPEN, status) for status in Status}
+    found = {status: transition_to(Status.OPEN, status) for status in Status}
     assert {status: move for status, move in found.items() if move} == {
-        Status.PENDING: Move.RESUME,
-        Status.ON_HOLD: Move.RESUME,
-        Status.RESOLVED: Move.REOPEN,
+        Status.PENDING: Transition.RESUME,
+        Status.ON_HOLD: Transition.RESUME,
+        Status.RESOLVED: Transition.REOPEN,
     }
 
 
 def test_every_verb_leads_somewhere() -> None:
-    assert set(TARGET) == set(Move)
+    assert set(TARGET) == set(Transition)

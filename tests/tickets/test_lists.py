@@ -21,10 +21,10 @@ class Shelf(NamedTuple):
 
     async def find(self, client: httpx.AsyncClient | None = None, **params: Any) -> list[int]:
         """The places of what was found, in the order in which it was found."""
-        answer = await (client or self.merchant.lars).get("/tickets", params=params)
-        assert answer.status_code == 200, answer.text
+        response = await (client or self.merchant.lars).get("/tickets", params=params)
+        assert response.status_code == 200, response.text
         places = {ticket["id"]: place for place, ticket in enumerate(self.tickets)}
-        return [places[found["id"]] for found in answer.json()["data"]]
+        return [places[found["id"]] for found in response.json()["data"]]
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +36,8 @@ async def shelf(whole_desk: Desk) -> Shelf:
     verbs = {1: "claim", 2: "claim", 3: "hold", 4: "resolve", 5: "close", 6: "escalate", 7: "pending"}
     for n, verb in verbs.items():
         body = {"reason": "It burns.", "level": 2} if verb == "escalate" else None
-        answer = await acme.ana.post(f"/tickets/{tickets[n]['id']}/{verb}", json=body)
-        assert answer.status_code == 200, answer.text
+        response = await acme.ana.post(f"/tickets/{tickets[n]['id']}/{verb}", json=body)
+        assert response.status_code == 200, response.text
     return Shelf(acme, [await acme.get(ticket["id"]) for ticket in tickets])
 
 
@@ -157,24 +157,24 @@ async def test_the_link_header_leads_through_all_pages(desk: Desk, shelf: Shelf)
     root = desk.client_with(shelf.merchant.lars.headers["Authorization"].removeprefix("Bearer "), base="")
     url, seen = "/v1/api/helpdesk/tickets?limit=2&status=new,open,pending&status=on_hold,resolved,closed&tag=odd", []
     while url:
-        answer = await root.get(url)
-        seen += [ticket["number"] for ticket in answer.json()["data"]]
-        url = answer.links.get("next", {}).get("url", "")
+        response = await root.get(url)
+        seen += [ticket["number"] for ticket in response.json()["data"]]
+        url = response.links.get("next", {}).get("url", "")
     assert sorted(seen) == [2, 4, 6, 8]
 
 
 @pytest.mark.parametrize("limit", ["0", "101", "-1", "x", "1.5", "", "99999999999999999999"])
 @pytest.mark.parametrize("path", ["/tickets", "/agents", "/tickets/{}/messages", "/tickets/{}/events"])
 async def test_a_limit_has_its_bounds(path: str, limit: str, shelf: Shelf) -> None:
-    answer = await shelf.merchant.lars.get(path.format(shelf.tickets[0]["id"]), params={"limit": limit})
-    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/query/limit")
+    response = await shelf.merchant.lars.get(path.format(shelf.tickets[0]["id"]), params={"limit": limit})
+    assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, "/query/limit")
 
 
 @pytest.mark.parametrize("after", ["x", "e30.abc", "' or 1=1 --", "%00", "\x00", "é" * 100, "W10.W10"])
 async def test_a_cursor_that_was_not_given_is_refused(after: str, shelf: Shelf) -> None:
     for path in ("/tickets", "/agents", f"/tickets/{shelf.tickets[0]['id']}/events"):
-        answer = await shelf.merchant.lars.get(path, params={"after": after})
-        assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "invalid_cursor")
+        response = await shelf.merchant.lars.get(path, params={"after": after})
+        assert (response.status_code, response.json()["errors"][0]["code"]) == (422, "invalid_cursor")
 
 
 async def test_a_cursor_is_good_for_its_own_question_only(shelf: Shelf) -> None:

@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from models.people.tables import Agent
 from models.tickets.assignment import Availability
-from models.tickets.tables import Message
+from models.tickets.tables import Comment
 from tests.support.auditor import audit, rows
 from tests.support.desk import Desk, Merchant
 
@@ -44,10 +44,10 @@ async def last_event(merchant: Merchant, ticket_id: str) -> tuple[str, dict[str,
 
 async def test_the_merged_one_ends_and_both_histories_say_so(desk: Desk, resting: Merchant) -> None:
     source, target = await opened(resting)
-    answer = await merge(resting.ana, source, target)
-    seen = answer.json()
-    assert (answer.status_code, seen["id"], seen["status"], seen["mergedIntoId"]) == (200, source, "closed", target)
-    assert (bool(seen["closedAt"]), seen["slaStatus"], answer.headers["ETag"]) == (True, "none", f'"{seen["version"]}"')
+    response = await merge(resting.ana, source, target)
+    seen = response.json()
+    assert (response.status_code, seen["id"], seen["status"], seen["mergedIntoId"]) == (200, source, "closed", target)
+    assert (bool(seen["closedAt"]), seen["slaStatus"], response.headers["ETag"]) == (True, "none", f'"{seen["version"]}"')
     assert await last_event(resting, source) == ("ticket.merged", {"status": ["new", "closed"], "intoTicketId": target})
     assert await last_event(resting, target) == ("ticket.merged_from", {"fromTicketId": source})
     assert (await resting.get(target))["status"] == "new"
@@ -68,8 +68,8 @@ async def test_what_was_said_stays_where_it_was_said(resting: Merchant) -> None:
 
 
 async def test_a_ticket_is_not_merged_into_itself(ticket: dict[str, Any], resting: Merchant) -> None:
-    answer = await merge(resting.ana, ticket["id"], ticket["id"])
-    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/intoTicketId")
+    response = await merge(resting.ana, ticket["id"], ticket["id"])
+    assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, "/intoTicketId")
     assert (await resting.get(ticket["id"]))["status"] == "new"
 
 
@@ -85,8 +85,13 @@ async def test_one_that_is_at_its_end_is_neither_merged_nor_merged_into(merged: 
     await resting.ana.post(f"/tickets/{closed}/close")
     pairs = [(merged[0], third), (third, merged[0]), (closed, third), (third, closed)]
     answers = [await merge(resting.ana, *pair) for pair in pairs]
-    assert {answer.status_code for answer in answers} == {409}
-    assert [answer.json()["code"] for answer in answers] == ["ticket_is_merged", "target_is_merged", "ticket_is_closed", "target_is_closed"]
+    assert {response.status_code for response in answers} == {409}
+    assert [response.json()["code"] for response in answers] == [
+        "ticket_is_merged",
+        "target_is_merged",
+        "ticket_is_closed",
+        "target_is_closed",
+    ]
     assert (await resting.get(third))["status"] == "new"
 
 
@@ -94,8 +99,8 @@ async def test_a_deleted_one_is_there_only_for_an_admin(resting: Merchant) -> No
     source, deleted = await opened(resting)
     await resting.lars.delete(f"/tickets/{deleted}")
     assert [(await merge(client, source, deleted)).status_code for client in (resting.ana, resting.lars)] == [404, 404]
-    answer = await merge(resting.adam, source, deleted)
-    assert (answer.status_code, answer.json()["code"]) == (409, "target_is_deleted")
+    response = await merge(resting.adam, source, deleted)
+    assert (response.status_code, response.json()["code"]) == (409, "target_is_deleted")
     assert (await merge(resting.adam, deleted, source)).status_code == 404
 
 
@@ -131,8 +136,8 @@ async def test_its_survey_is_withdrawn(desk: Desk, acme: Merchant) -> None:
     await desk.until(lambda: last_event(acme, source), lambda last: last[0] == "survey.sent")
     survey_id = (await last_event(acme, source))[1]["surveyId"]
     assert (await merge(acme.ana, source, target)).json()["status"] == "closed"
-    answer = await desk.client_with(None).post(f"/surveys/{desk.survey_token(acme.id, survey_id)}", json={"score": 1})
-    assert (answer.status_code, answer.json()["code"]) == (410, "survey_withdrawn")
+    response = await desk.client_with(None).post(f"/surveys/{desk.survey_token(acme.id, survey_id)}", json={"score": 1})
+    assert (response.status_code, response.json()["code"]) == (410, "survey_withdrawn")
     await audit(desk, acme)
 
 
@@ -152,8 +157,8 @@ async def test_whoever_has_room_by_it_gets_what_waits_be_it_the_other_one(desk: 
 async def test_a_reply_on_it_goes_to_the_other_one(merged: list[str], resting: Merchant) -> None:
     source, target = merged
     await resting.ana.post(f"/tickets/{target}/pending")
-    answer = await write(resting.rita, source)
-    assert (answer.status_code, answer.json()["ticketId"]) == (201, target)
+    response = await write(resting.rita, source)
+    assert (response.status_code, response.json()["ticketId"]) == (201, target)
     assert (await resting.get(target))["status"] == "open"
     assert (await resting.get(source, "/messages"))["data"] == []
     assert (await resting.rita.get(f"/tickets/{source}")).json()["mergedIntoId"] == target
@@ -188,16 +193,16 @@ async def test_a_reply_opens_a_follow_up_when_the_other_one_is_somebody_elses(re
 
 
 async def test_staff_writes_on_the_one_that_goes_on(merged: list[str], resting: Merchant) -> None:
-    answer = await write(resting.ana, merged[0])
-    assert (answer.status_code, answer.json()["code"]) == (409, "ticket_is_closed")
+    response = await write(resting.ana, merged[0])
+    assert (response.status_code, response.json()["code"]) == (409, "ticket_is_closed")
 
 
 async def test_of_two_merges_across_one_wins(desk: Desk, resting: Merchant) -> None:
     for _ in range(10):
         a, b = await opened(resting)
         answers = await asyncio.gather(merge(resting.ana, a, b), merge(resting.leo, b, a))
-        assert sorted(answer.status_code for answer in answers) == [200, 409], [answer.text for answer in answers]
-        assert {answer.json()["code"] for answer in answers if answer.status_code == 409} <= {"ticket_is_closed", "target_is_merged"}
+        assert sorted(response.status_code for response in answers) == [200, 409], [response.text for response in answers]
+        assert {response.json()["code"] for response in answers if response.status_code == 409} <= {"ticket_is_closed", "target_is_merged"}
     await audit(desk, resting)
 
 
@@ -206,9 +211,9 @@ async def test_merges_in_a_ring_leave_one(desk: Desk, resting: Merchant) -> None
         ring = await opened(resting, 4)
         pairs = zip(ring, ring[1:] + ring[:1], strict=True)
         answers = await asyncio.gather(*(merge(resting.ana, *pair) for pair in pairs))
-        assert {answer.status_code for answer in answers} <= {200, 409}
+        assert {response.status_code for response in answers} <= {200, 409}
         statuses = [(await resting.get(each))["status"] for each in ring]
-        assert statuses.count("closed") == [answer.status_code for answer in answers].count(200) > 0
+        assert statuses.count("closed") == [response.status_code for response in answers].count(200) > 0
         assert "new" in statuses
     await audit(desk, resting)
 
@@ -217,8 +222,8 @@ async def test_a_reply_in_the_instant_of_a_merge_is_kept_once(desk: Desk, restin
     for turn in range(10):
         source, target = sorted(await opened(resting), reverse=bool(turn % 2))  # so that either has the lower id
         answers = await asyncio.gather(*_in_turns(turn, merge(resting.ana, source, target), write(resting.rita, source)))
-        assert sorted(answer.status_code for answer in answers) == [200, 201], [answer.text for answer in answers]
-        said = await rows(desk, resting, Message, col(Message.ticket_id).in_((int(source), int(target))))
+        assert sorted(response.status_code for response in answers) == [200, 201], [response.text for response in answers]
+        said = await rows(desk, resting, Comment, col(Comment.ticket_id).in_((int(source), int(target))))
         assert len(said) == 1
     await audit(desk, resting)
 

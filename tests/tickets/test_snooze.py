@@ -18,11 +18,11 @@ async def snooze(desk: Desk, client: httpx.AsyncClient, ticket: dict[str, Any], 
 
 
 async def test_a_snooze_is_a_hold_with_an_end(desk: Desk, ticket: dict[str, Any], resting: Merchant) -> None:
-    answer = await snooze(desk, resting.ana, ticket)
-    assert (answer.status_code, answer.json()["status"]) == (200, "on_hold")
+    response = await snooze(desk, resting.ana, ticket)
+    assert (response.status_code, response.json()["status"]) == (200, "on_hold")
     last = (await resting.get(ticket["id"], "/events"))["data"][-1]
     assert (last["kind"], last["changes"]["status"]) == ("ticket.snoozed", ["new", "on_hold"])
-    assert last["changes"]["until"].replace("+00:00", "Z") == answer.json()["snoozedUntil"]
+    assert last["changes"]["until"].replace("+00:00", "Z") == response.json()["snoozedUntil"]
     assert {cycle["status"] for cycle in (await resting.get(ticket["id"], "/sla"))["data"] if cycle["metric"] == "resolution"} == {"paused"}
 
 
@@ -50,9 +50,9 @@ async def test_the_same_end_again_changes_nothing(ticket: dict[str, Any], desk: 
 @pytest.mark.parametrize("status", ["resolved", "closed"])
 async def test_there_is_no_snooze_where_there_is_no_hold(status: str, desk: Desk, ticket: dict[str, Any], resting: Merchant) -> None:
     await resting.ana.post(f"/tickets/{ticket['id']}/{status.removesuffix('d')}")
-    answer = await snooze(desk, resting.ana, ticket)
-    assert (answer.status_code, answer.json()["code"]) == (409, "illegal_move")
-    assert answer.json()["allowedTransitions"] == allowed_from(Status(status))
+    response = await snooze(desk, resting.ana, ticket)
+    assert (response.status_code, response.json()["code"]) == (409, "illegal_move")
+    assert response.json()["allowedTransitions"] == allowed_from(Status(status))
 
 
 @pytest.mark.parametrize(
@@ -62,8 +62,8 @@ async def test_there_is_no_snooze_where_there_is_no_hold(status: str, desk: Desk
 async def test_the_end_lies_ahead_but_not_too_far(
     ahead: timedelta, code: str, desk: Desk, ticket: dict[str, Any], resting: Merchant
 ) -> None:
-    answer = await snooze(desk, resting.ana, ticket, ahead)
-    assert (answer.status_code, answer.json()["errors"][0]["pointer"], answer.json()["errors"][0]["code"]) == (422, "/until", code)
+    response = await snooze(desk, resting.ana, ticket, ahead)
+    assert (response.status_code, response.json()["errors"][0]["pointer"], response.json()["errors"][0]["code"]) == (422, "/until", code)
     assert (await resting.get(ticket["id"]))["status"] == "new"
 
 
@@ -82,9 +82,9 @@ UNTIL: list[Any] = [
 
 @pytest.mark.parametrize("body", [{}, {"until": None, "why": "x"}, *({"until": each} for each in UNTIL)], ids=str)
 async def test_an_end_is_an_instant_with_a_zone(body: Any, ticket: dict[str, Any], resting: Merchant) -> None:
-    answer = await resting.ana.post(f"/tickets/{ticket['id']}/snooze", json=body)
-    assert answer.status_code == 422, answer.text
-    assert all(error["pointer"] in {"/until", "/why"} for error in answer.json()["errors"])
+    response = await resting.ana.post(f"/tickets/{ticket['id']}/snooze", json=body)
+    assert response.status_code == 422, response.text
+    assert all(error["pointer"] in {"/until", "/why"} for error in response.json()["errors"])
 
 
 @pytest.mark.parametrize("verb", ENDS)
@@ -111,5 +111,5 @@ async def test_an_agents_reply_and_a_new_owner_leave_it_asleep(desk: Desk, ticke
 
 async def test_a_stale_tag_snoozes_nothing(desk: Desk, ticket: dict[str, Any], resting: Merchant) -> None:
     body = {"until": (desk.clock.now() + A_DAY).isoformat()}
-    answer = await resting.ana.post(f"/tickets/{ticket['id']}/snooze", json=body, headers={"If-Match": '"0"'})
-    assert (answer.status_code, answer.json()["current"]["status"]) == (412, "new")
+    response = await resting.ana.post(f"/tickets/{ticket['id']}/snooze", json=body, headers={"If-Match": '"0"'})
+    assert (response.status_code, response.json()["current"]["status"]) == (412, "new")

@@ -64,8 +64,8 @@ async def test_who_restores_may_say_which_version_he_saw(ticket: dict[str, Any],
 
 
 async def test_what_is_not_deleted_is_not_restored(ticket: dict[str, Any], resting: Merchant) -> None:
-    answer = await resting.adam.post(f"/tickets/{ticket['id']}/restore")
-    assert (answer.status_code, answer.json()["code"]) == (409, "not_deleted")
+    response = await resting.adam.post(f"/tickets/{ticket['id']}/restore")
+    assert (response.status_code, response.json()["code"]) == (409, "not_deleted")
 
 
 async def test_its_workflow_ends_and_a_restored_one_has_one_again(desk: Desk, deleted: str, resting: Merchant) -> None:

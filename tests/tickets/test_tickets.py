@@ -23,18 +23,18 @@ AGENTS_ONLY = {"assigneeId", "teamId", "escalationLevel", "nextDueAt", "slaStatu
 
 
 async def test_what_was_sent_comes_back(acme: Merchant) -> None:
-    answer = await acme.rita.post("/tickets", json=WHOLE)
-    ticket = answer.json()
-    assert answer.status_code == 201
+    response = await acme.rita.post("/tickets", json=WHOLE)
+    ticket = response.json()
+    assert response.status_code == 201
     assert {name: ticket[name] for name in WHOLE} == WHOLE | {"tags": ["hardware", "till"]}
     assert (ticket["status"], ticket["number"], ticket["merchantId"]) == ("new", 1, str(acme.id))
-    assert answer.headers["Location"] == f"/v1/api/helpdesk/tickets/{ticket['id']}"
-    assert answer.headers["ETag"] == f'"{ticket["version"]}"'
+    assert response.headers["Location"] == f"/v1/api/helpdesk/tickets/{ticket['id']}"
+    assert response.headers["ETag"] == f'"{ticket["version"]}"'
 
 
 async def test_what_is_left_out_has_a_plain_default(resting: Merchant) -> None:
-    answer = await resting.ana.post("/tickets", json={"subject": "s", "description": "d"})
-    ticket = answer.json()
+    response = await resting.ana.post("/tickets", json={"subject": "s", "description": "d"})
+    ticket = response.json()
     assert [ticket[name] for name in ("priority", "category", "channel", "tags", "customFields", "organizerId")] == [
         "normal", "general", "api", [], {}, None,
     ]  # fmt: skip
@@ -83,8 +83,8 @@ async def test_a_reporter_opens_for_himself_only(acme: Merchant) -> None:
 
 
 async def test_a_category_that_the_merchant_does_not_have_is_named(acme: Merchant) -> None:
-    answer = await acme.rita.post("/tickets", json={"subject": "s", "description": "d", "category": "nope"})
-    assert answer.json()["errors"] == [{"pointer": "/category", "code": "unknown_category", "detail": "There is no such category."}]
+    response = await acme.rita.post("/tickets", json={"subject": "s", "description": "d", "category": "nope"})
+    assert response.json()["errors"] == [{"pointer": "/category", "code": "unknown_category", "detail": "There is no such category."}]
 
 
 async def test_a_refused_ticket_leaves_nothing_behind(acme: Merchant) -> None:
@@ -94,8 +94,8 @@ async def test_a_refused_ticket_leaves_nothing_behind(acme: Merchant) -> None:
 
 async def test_an_edit_changes_what_it_names_and_nothing_else(ticket: dict[str, Any], resting: Merchant) -> None:
     path, edit = f"/tickets/{ticket['id']}", {"subject": "Two tills", "priority": "urgent", "tags": ["b", "a", "b"]}
-    answer = await resting.ana.patch(path, json=edit, headers={"If-Match": "*"})
-    before, after = ticket, answer.json()
+    response = await resting.ana.patch(path, json=edit, headers={"If-Match": "*"})
+    before, after = ticket, response.json()
     changed = {name for name in before if before[name] != after[name]}
     assert changed == {"subject", "priority", "tags", "updatedAt", "version"}
     assert after["tags"] == ["a", "b"]
@@ -108,7 +108,7 @@ async def test_an_edit_changes_what_it_names_and_nothing_else(ticket: dict[str, 
 async def test_custom_fields_have_their_bounds_however_many_edits_they_come_in(patches: list[Any], code: str, resting: Merchant) -> None:
     path = f"/tickets/{(await resting.open(category='general'))['id']}"
     answers = [await resting.ana.patch(path, json={"customFields": patch}, headers={"If-Match": "*"}) for patch in patches]
-    assert [answer.status_code for answer in answers] == [200, 422]
+    assert [response.status_code for response in answers] == [200, 422]
     assert [(error["pointer"], error["code"]) for error in answers[1].json()["errors"]] == [("/customFields", code)]
     assert (await resting.ana.get(path)).json()["customFields"] == patches[0]
 
@@ -116,28 +116,28 @@ async def test_custom_fields_have_their_bounds_however_many_edits_they_come_in(p
 async def test_an_edit_is_a_merge_patch_of_custom_fields(resting: Merchant) -> None:
     ticket = await resting.open(category="general", customFields={"a": 1, "b": {"c": 2, "d": 3}})
     edit: dict[str, Any] = {"customFields": {"a": None, "b": {"d": 4}, "e": []}}
-    answer = await resting.ana.patch(f"/tickets/{ticket['id']}", json=edit, headers={"If-Match": "*"})
-    assert answer.json()["customFields"] == {"b": {"c": 2, "d": 4}, "e": []}
+    response = await resting.ana.patch(f"/tickets/{ticket['id']}", json=edit, headers={"If-Match": "*"})
+    assert response.json()["customFields"] == {"b": {"c": 2, "d": 4}, "e": []}
 
 
 async def test_an_edit_of_nothing_changes_no_version(ticket: dict[str, Any], resting: Merchant) -> None:
     path, before = f"/tickets/{ticket['id']}", await resting.get(ticket["id"])
     edits: list[dict[str, str]] = [{}, {"subject": before["subject"]}]
     for edit in edits:
-        answer = await resting.ana.patch(path, json=edit, headers={"If-Match": "*"})
-        assert answer.json() == before
+        response = await resting.ana.patch(path, json=edit, headers={"If-Match": "*"})
+        assert response.json() == before
 
 
 @pytest.mark.parametrize("edit", [{"subject": None}, {"priority": None}, {"category": None}, {"subject": ""}, {"category": "nope"}])
 async def test_what_must_be_there_can_not_be_taken_away(edit: dict[str, Any], ticket: dict[str, Any], resting: Merchant) -> None:
-    answer = await resting.ana.patch(f"/tickets/{ticket['id']}", json=edit, headers={"If-Match": "*"})
-    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, f"/{next(iter(edit))}")
+    response = await resting.ana.patch(f"/tickets/{ticket['id']}", json=edit, headers={"If-Match": "*"})
+    assert (response.status_code, response.json()["errors"][0]["pointer"]) == (422, f"/{next(iter(edit))}")
 
 
 async def test_a_closed_ticket_is_not_edited(ticket: dict[str, Any], resting: Merchant) -> None:
     await resting.ana.post(f"/tickets/{ticket['id']}/close")
-    answer = await resting.ana.patch(f"/tickets/{ticket['id']}", json={"subject": "s"}, headers={"If-Match": "*"})
-    assert (answer.status_code, answer.json()["code"]) == (409, "ticket_is_closed")
+    response = await resting.ana.patch(f"/tickets/{ticket['id']}", json={"subject": "s"}, headers={"If-Match": "*"})
+    assert (response.status_code, response.json()["code"]) == (409, "ticket_is_closed")
 
 
 async def test_the_audit_tells_who_changed_what_without_gaps(ticket: dict[str, Any], resting: Merchant) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from models.tickets.lifecycle import ALLOWED, TARGET, Move, Status, allowed_from, is_allowed
+from models.tickets.lifecycle import ALLOWED, TARGET, Status, Transition, allowed_from, is_allowed
 from tests.support.desk import Merchant
 
 TO = {
@@ -23,14 +23,14 @@ async def _in(status: Status, merchant: Merchant) -> str:
 
 @pytest.mark.parametrize("status", Status)
 async def test_each_verb_does_as_the_table_of_the_lifecycle_says(status: Status, resting: Merchant) -> None:
-    for move in Move:
+    for move in Transition:
         ticket_id = await _in(status, resting)
-        answer = await resting.ana.post(f"/tickets/{ticket_id}/{move}")
+        response = await resting.ana.post(f"/tickets/{ticket_id}/{move}")
         if is_allowed(move, status):
-            assert (answer.status_code, answer.json()["status"]) == (200, TARGET[move]), move
+            assert (response.status_code, response.json()["status"]) == (200, TARGET[move]), move
         else:
-            assert (answer.status_code, answer.json()["code"]) == (409, "illegal_move"), move
-            assert answer.json()["allowedTransitions"] == allowed_from(status), move
+            assert (response.status_code, response.json()["code"]) == (409, "illegal_move"), move
+            assert response.json()["allowedTransitions"] == allowed_from(status), move
 
 
 async def test_an_illegal_move_changes_nothing(resting: Merchant) -> None:
@@ -73,14 +73,14 @@ async def test_a_reason_is_a_text_of_some_length(body: Any, ticket: dict[str, An
 async def test_by_hand_one_escalates_up_to_the_top(ticket: dict[str, Any], resting: Merchant) -> None:
     path = f"/tickets/{ticket['id']}/escalate"
     answers = [await resting.ana.post(path, json={"reason": "It burns."}) for _ in range(4)]
-    assert [answer.status_code for answer in answers] == [200, 200, 200, 409]
+    assert [response.status_code for response in answers] == [200, 200, 200, 409]
     levels = [each["level"] for each in (await resting.get(ticket["id"], "/escalations"))["data"]]
     assert (levels, answers[3].json()["code"]) == ([1, 2, 3], "already_escalated")
 
 
 async def test_without_an_escalation_there_is_none_to_acknowledge(ticket: dict[str, Any], resting: Merchant) -> None:
-    answer = await resting.ana.post(f"/tickets/{ticket['id']}/acknowledge")
-    assert (answer.status_code, answer.json()["code"]) == (409, "not_escalated")
+    response = await resting.ana.post(f"/tickets/{ticket['id']}/acknowledge")
+    assert (response.status_code, response.json()["code"]) == (409, "not_escalated")
 
 
 async def test_who_acknowledged_is_noted_once(ticket: dict[str, Any], resting: Merchant) -> None:
@@ -95,5 +95,5 @@ async def test_who_acknowledged_is_noted_once(ticket: dict[str, Any], resting: M
 async def test_a_finished_ticket_is_given_to_nobody(verb: str, ticket: dict[str, Any], resting: Merchant) -> None:
     await resting.ana.post(f"/tickets/{ticket['id']}/resolve")
     bodies = {"escalate": {"reason": "x"}, "assign": {"agentId": str(resting.agents["leo"])}}
-    answer = await resting.ana.post(f"/tickets/{ticket['id']}/{verb}", json=bodies.get(verb))
-    assert (answer.status_code, answer.json()["code"]) == (409, "ticket_is_finished")
+    response = await resting.ana.post(f"/tickets/{ticket['id']}/{verb}", json=bodies.get(verb))
+    assert (response.status_code, response.json()["code"]) == (409, "ticket_is_finished")

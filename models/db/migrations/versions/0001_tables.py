@@ -26,7 +26,7 @@ def upgrade() -> None:
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("slug", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
-        sa.Column("rules_version", sa.Integer(), nullable=False),
+        sa.Column("rulebook_version", sa.Integer(), nullable=False),
         sa.Column("survey_after_seconds", sa.Integer(), nullable=False),
         sa.Column("auto_close_after_seconds", sa.Integer(), nullable=False),
         sa.Column("reopen_within_seconds", sa.Integer(), nullable=False),
@@ -80,7 +80,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_reporter_email", "reporter", ["merchant_id", sa.literal_column("lower(email)")], unique=False)
     op.create_table(
-        "rule",
+        "configurationversion",
         sa.Column("merchant_id", sa.BigInteger(), nullable=False),
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("version", sa.Integer(), autoincrement=False, nullable=False),
@@ -88,7 +88,7 @@ def upgrade() -> None:
         sa.Column("definition", postgresql.JSONB(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("created_by", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("merchant_id", "id", "version", name="pk_rule"),
+        sa.PrimaryKeyConstraint("merchant_id", "id", "version", name="pk_configurationversion"),
     )
     op.create_table(
         "team",
@@ -150,7 +150,7 @@ def upgrade() -> None:
         sa.Column("escalation_level", sa.Integer(), nullable=False),
         sa.Column("sla_status", sa.String(length=40), nullable=True),
         sa.Column("next_due_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("wake_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("next_deadline_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("snoozed_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("resolution_cycle", sa.Integer(), nullable=False),
         sa.Column("survey_at", sa.DateTime(timezone=True), nullable=True),
@@ -161,7 +161,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("first_responded_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("waiting_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
@@ -216,7 +216,9 @@ def upgrade() -> None:
     op.create_index("ix_ticket_reporter", "ticket", ["merchant_id", "reporter_id", "created_at"], unique=False)
     op.create_index("ix_ticket_updated", "ticket", ["merchant_id", "updated_at", "id"], unique=False)
     op.create_index("ix_ticket_urgency", "ticket", ["merchant_id", "urgency", "id"], unique=False)
-    op.create_index("ix_ticket_wake", "ticket", ["wake_at"], unique=False, postgresql_where=sa.text("wake_at IS NOT NULL"))
+    op.create_index(
+        "ix_ticket_next_deadline", "ticket", ["next_deadline_at"], unique=False, postgresql_where=sa.text("next_deadline_at IS NOT NULL")
+    )
     op.create_table(
         "escalation",
         sa.Column("merchant_id", sa.BigInteger(), nullable=False),
@@ -285,7 +287,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_ledgerentry_ticket", "ledgerentry", ["merchant_id", "ticket_id", "id"], unique=False)
     op.create_table(
-        "message",
+        "comment",
         sa.Column("merchant_id", sa.BigInteger(), nullable=False),
         sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("ticket_id", sa.BigInteger(), nullable=False),
@@ -295,10 +297,10 @@ def upgrade() -> None:
         sa.Column("author_name", sa.Text(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(["merchant_id", "ticket_id"], ["ticket.merchant_id", "ticket.id"], name="fk_message_merchant_id_ticket_id"),
-        sa.PrimaryKeyConstraint("merchant_id", "id", name="pk_message"),
+        sa.ForeignKeyConstraint(["merchant_id", "ticket_id"], ["ticket.merchant_id", "ticket.id"], name="fk_comment_merchant_id_ticket_id"),
+        sa.PrimaryKeyConstraint("merchant_id", "id", name="pk_comment"),
     )
-    op.create_index("ix_message_ticket", "message", ["merchant_id", "ticket_id", "created_at", "id"], unique=False)
+    op.create_index("ix_comment_ticket", "comment", ["merchant_id", "ticket_id", "created_at", "id"], unique=False)
     op.create_table(
         "notification",
         sa.Column("merchant_id", sa.BigInteger(), nullable=False),
@@ -355,18 +357,18 @@ def upgrade() -> None:
         sa.Column("is_acknowledged", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("policy_id", sa.BigInteger(), nullable=True),
         sa.Column("policy_version", sa.Integer(), nullable=True),
-        sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("decided_priority", sa.String(length=40), nullable=True),
-        sa.Column("decided_team_id", sa.BigInteger(), nullable=True),
-        sa.Column("decided_agent_id", sa.BigInteger(), nullable=True),
-        sa.Column("decided_organizer_id", sa.BigInteger(), nullable=True),
+        sa.Column("attributed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("attributed_priority", sa.String(length=40), nullable=True),
+        sa.Column("attributed_team_id", sa.BigInteger(), nullable=True),
+        sa.Column("attributed_agent_id", sa.BigInteger(), nullable=True),
+        sa.Column("attributed_organizer_id", sa.BigInteger(), nullable=True),
         sa.Column("used_seconds", sa.Integer(), nullable=True),
         sa.ForeignKeyConstraint(
             ["merchant_id", "ticket_id"], ["ticket.merchant_id", "ticket.id"], name="fk_slaclock_merchant_id_ticket_id"
         ),
         sa.PrimaryKeyConstraint("merchant_id", "ticket_id", "metric", "cycle", name="pk_slaclock"),
     )
-    reported = ["decided_team_id", "decided_agent_id", "decided_organizer_id", "metric", "decided_priority"]
+    reported = ["attributed_team_id", "attributed_agent_id", "attributed_organizer_id", "metric", "attributed_priority"]
     op.create_index(
         "ix_slaclock_breached",
         "slaclock",

@@ -15,17 +15,17 @@ TABLES = (
     "job",
     "ledgerentry",
     "merchant",
-    "message",
+    "comment",
     "notification",
     "outbox",
     "reporter",
-    "rule",
+    "configurationversion",
     "slaclock",
     "survey",
     "team",
     "ticket",
 )
-APPEND_ONLY = ("event", "ledgerentry", "rule")
+APPEND_ONLY = ("event", "ledgerentry", "configurationversion")
 MERCHANT = "NULLIF(current_setting('app.merchant_id', true), '')::bigint"
 
 
@@ -57,7 +57,7 @@ def _grant_relay() -> None:
     """The relay serves every merchant, so it sees as little as it can: its outbox, and what tells that something was lost."""
     for table, rights in {
         "outbox": "SELECT, UPDATE, DELETE",
-        "ticket": "SELECT (merchant_id, id, wake_at, team_id, is_queued, status, deleted_at)",
+        "ticket": "SELECT (merchant_id, id, next_deadline_at, team_id, is_queued, status, deleted_at)",
         "notification": "SELECT (merchant_id, id, status, posted_at)",
         "idempotencykey": "SELECT, DELETE",
         "job": "SELECT (merchant_id, id, status, updated_at)",

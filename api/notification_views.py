@@ -10,17 +10,17 @@ from models.db.session import TenantSession
 from models.notifications.tables import DeliveryAttempt, Notification
 
 
-async def letter_views(session: TenantSession, letters: Sequence[Notification]) -> list[NotificationView]:
-    attempts = await _attempts(session, letters)
-    return [_notification(letter, attempts) for letter in letters]
+async def notification_views(session: TenantSession, notifications: Sequence[Notification]) -> list[NotificationView]:
+    attempts = await _attempts(session, notifications)
+    return [_notification(notification, attempts) for notification in notifications]
 
 
-async def _attempts(session: TenantSession, letters: Sequence[Notification]) -> dict[int, list[AttemptView]]:
+async def _attempts(session: TenantSession, notifications: Sequence[Notification]) -> dict[int, list[AttemptView]]:
     shown = (col(DeliveryAttempt.merchant_id) == session.merchant_id) & col(DeliveryAttempt.notification_id).in_(
-        [row.id for row in letters]
+        [row.id for row in notifications]
     )
     found = await session.execute(sa.select(DeliveryAttempt).where(shown).order_by(col(DeliveryAttempt.id)))
-    attempts: dict[int, list[AttemptView]] = {letter.id: [] for letter in letters}
+    attempts: dict[int, list[AttemptView]] = {notification.id: [] for notification in notifications}
     for row in found.scalars():
         attempts[row.notification_id].append(AttemptView.model_validate(row))
     return attempts

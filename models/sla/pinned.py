@@ -7,7 +7,7 @@ from models.sla.ladder import Ladder
 from models.sla.policy import SlaPolicy
 
 
-class Rules(NamedTuple):
+class SlaConfiguration(NamedTuple):
     """A calendar comes with a policy, and a target with both; a ticket under no policy has no clocks."""
 
     policy: SlaPolicy | None = None

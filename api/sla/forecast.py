@@ -3,22 +3,22 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from api.sla.responses import ChosenView, PromisedView, ProspectView, RungDueView
+from api.sla.responses import ChosenView, ForecastClockView, ForecastView, RungDueView
 from models.sla.deadlines import Deadline, DeadlineKind
-from models.sla.forecast import Promised, Prospect
-from models.sla.rulebook import UNBORN
+from models.sla.forecast import Forecast, ForecastClock
+from models.sla.rulebook import PROPOSED
 
 
-def prospect_view(found: Prospect, created_at: datetime) -> ProspectView:
-    return ProspectView(created_at=created_at, policy=_chosen(found), promised=[_promised(each) for each in found.promised])
+def forecast_view(found: Forecast, created_at: datetime) -> ForecastView:
+    return ForecastView(created_at=created_at, policy=_chosen(found), promised=[_promised(each) for each in found.promised])
 
 
-def _chosen(found: Prospect) -> ChosenView | None:
-    pin, policy = found.pin, found.rules.policy
+def _chosen(found: Forecast) -> ChosenView | None:
+    pin, policy = found.pin, found.configuration.policy
     if pin is None or policy is None:
         return None
     return ChosenView(
-        id=None if pin.policy_id == UNBORN else pin.policy_id,
+        id=None if pin.policy_id == PROPOSED else pin.policy_id,
         version=pin.policy_version,
         name=policy.name,
         calendar_id=policy.calendar_id,
@@ -28,8 +28,8 @@ def _chosen(found: Prospect) -> ChosenView | None:
     )
 
 
-def _promised(each: Promised) -> PromisedView:
-    return PromisedView(
+def _promised(each: ForecastClock) -> ForecastClockView:
+    return ForecastClockView(
         metric=each.clock.metric,
         target_seconds=int(each.clock.target.total_seconds()),
         due_at=each.clock.due_at,
