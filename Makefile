@@ -1,7 +1,7 @@
 # The words of the house. All but `up`, `demo` and `fresh` are what CI runs too; .venv follows requirements.lock by itself.
 #
 #   make up      the whole system on this machine; Ctrl-C stops it, the next `make up` resumes it
-#   make demo    one ticket's life, played against the running system     make demo EXAMPLE=sla_walk
+#   make demo    one ticket's life, played against the running system
 #   make fresh   forget what the local system holds (./var)
 #   make test    all tests, on three processes        make test ARGS="tests/api -k stranger"
 #   make lint    ruff, mypy --strict, import contracts
@@ -16,7 +16,6 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed-from.lock
 ARGS ?=
-EXAMPLE ?= demo
 
 export PYTHONPATH :=
 export PYTHONTZPATH :=
@@ -28,7 +27,7 @@ up: $(STAMP)
 	@exec env RUN_MODE=local $(BIN)/python -m deploy
 
 demo: $(STAMP)
-	@exec $(BIN)/python -m examples.$(EXAMPLE)
+	@exec $(BIN)/python -m examples.demo
 
 fresh: $(STAMP)
 	@exec $(BIN)/python -m deploy.local.fresh
