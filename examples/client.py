@@ -1,4 +1,4 @@
-"""What the examples share: the local system that `make up` starts, and the people who use it.
+"""What the examples share: the local system that `make up` starts, and the people in it.
 
 Plain HTTP, nothing else. ``HELPDESK_URL`` names the system if it does not answer on port 3000.
 """
