@@ -1,12 +1,13 @@
-# The words of the house. All but `up` and `fresh` are what CI runs too; .venv follows requirements.lock by itself.
+# The words of the house. All but `up`, `demo` and `fresh` are what CI runs too; .venv follows requirements.lock by itself.
 #
 #   make up      the whole system on this machine; Ctrl-C stops it, the next `make up` resumes it
+#   make demo    one ticket's life, played against the running system
 #   make fresh   forget what the local system holds (./var)
 #   make test    all tests, on three processes        make test ARGS="tests/api -k stranger"
 #   make lint    ruff, mypy --strict, import contracts
 #   make check   lint + test
 #   make prove   the SLA engine against a naive model: 100,000 random histories, and some hundred through the real stack (an hour)
-#   make bench   the figures of the README, beside the bare ceilings of this machine
+#   make bench   the figures of docs/benchmarks.md, beside the bare ceilings of this machine
 #   make fmt     let ruff format and fix
 #   make lock    pin the newest versions that pyproject.toml allows
 
@@ -19,11 +20,14 @@ ARGS ?=
 export PYTHONPATH :=
 export PYTHONTZPATH :=
 
-.PHONY: up fresh test lint prove bench check lock fmt
+.PHONY: up demo fresh test lint prove bench check lock fmt
 .DEFAULT_GOAL := check
 
 up: $(STAMP)
 	@exec env RUN_MODE=local $(BIN)/python -m deploy
+
+demo: $(STAMP)
+	@exec $(BIN)/python -m examples.demo
 
 fresh: $(STAMP)
 	@exec $(BIN)/python -m deploy.local.fresh
