@@ -24,7 +24,7 @@ from models.people.tables import Merchant
 from models.platform import signed_links as links
 from models.surveys.survey import answer_survey
 from models.surveys.tables import Survey
-from models.tickets.repository import changing
+from models.tickets.repository import lock, save
 from models.tickets.tables import Ticket
 
 router = APIRouter(prefix="/surveys", tags=["surveys"])
@@ -58,11 +58,12 @@ async def answer_one(token: Token, request: Request) -> Response:
         asked = await _find(session, survey_id)
         by = Actor(kind=ActorKind.REPORTER, id=asked.ticket.reporter_id, name="")
         change = Change(by=by, at=context.now(), request_id=request.scope["request_id"])
-        async with changing(session, sa.select(Ticket).where(col(Ticket.id) == asked.ticket.id), change) as case:
-            try:
-                survey = await answer_survey(case, survey_id, given.score, given.comment)
-            except Conflict as over:
-                raise (Conflicting if over.code == "survey_answered" else Gone)(over.detail, code=over.code) from None
+        ticket = await lock(session, sa.select(Ticket).where(col(Ticket.id) == asked.ticket.id), change)
+        try:
+            survey = await answer_survey(ticket, survey_id, given.score, given.comment)
+        except Conflict as over:
+            raise (Conflicting if over.code == "survey_answered" else Gone)(over.detail, code=over.code) from None
+        await save(ticket)
         view = _view(asked._replace(survey=survey), context)
         if once:
             await once.keep(session, respond(view), context.now())

@@ -18,7 +18,7 @@ from api.tickets.visibility import find, readable, readable_with_deleted
 from models.audit import Change
 from models.db.session import TenantSession
 from models.tickets.aggregate import TicketAggregate
-from models.tickets.repository import changing, changing_both
+from models.tickets.repository import lock, lock_both, save
 from models.tickets.tables import Ticket
 
 
@@ -45,9 +45,10 @@ class Work:
 
     @asynccontextmanager
     async def _one(self, tickets: Select[Ticket]) -> AsyncIterator[TicketAggregate]:
-        async with changing(self.session, tickets, self.change) as case:
-            await self._require_match(case.row)
-            yield case
+        case = await lock(self.session, tickets, self.change)
+        await self._require_match(case.row)
+        yield case
+        await save(case)
 
     @asynccontextmanager
     async def both(self, ticket_id: int, other_id: int) -> AsyncIterator[list[TicketAggregate]]:
@@ -58,9 +59,10 @@ class Work:
             tickets = tickets.where(is_there)
         else:
             tickets = tickets.where(is_there | (col(Ticket.id) == other_id))
-        async with changing_both(self.session, tickets, (ticket_id, other_id), self.change) as cases:
-            await self._require_match(cases[0].row)
-            yield cases
+        cases = await lock_both(self.session, tickets, (ticket_id, other_id), self.change)
+        await self._require_match(cases[0].row)
+        yield cases
+        await save(*cases)
 
     def is_stale(self, version: int) -> bool:
         """Whether the caller's If-Match, if he sent one, is for another version than this, the current one."""

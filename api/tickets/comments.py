@@ -1,7 +1,7 @@
 """What is said on a ticket. A note exists for nobody but those who work on it."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 
 from fastapi import APIRouter, Response
@@ -19,7 +19,7 @@ from api.tickets.visibility import of_ticket, readable
 from models.tickets.aggregate import TicketAggregate
 from models.tickets.comments import needs_follow_up, note, reply
 from models.tickets.open import open_follow_up
-from models.tickets.repository import changing
+from models.tickets.repository import lock, save
 from models.tickets.tables import Comment, CommentKind, Ticket
 
 router = APIRouter(prefix="/tickets/{ticket_id}", tags=["conversation"])
@@ -69,9 +69,12 @@ async def list_notes(ticket_id: TicketId, unit: InUnit, pager: Paged) -> Respons
     return await _list(unit, ticket_id, [CommentKind.NOTE], pager)
 
 
-def _there(work: Work, ticket_id: int) -> AbstractAsyncContextManager[TicketAggregate]:
+@asynccontextmanager
+async def _there(work: Work, ticket_id: int) -> AsyncIterator[TicketAggregate]:
     """The ticket that goes on, or the one that this was merged into meanwhile. If-Match was about the one that the client named."""
-    return changing(work.session, readable(work.caller).where(col(Ticket.id) == ticket_id), work.change)
+    case = await lock(work.session, readable(work.caller).where(col(Ticket.id) == ticket_id), work.change)
+    yield case
+    await save(case)
 
 
 async def _say(work: Work, opening: Opening, ticket_id: int, body: Reply) -> Response:

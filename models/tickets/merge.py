@@ -9,7 +9,7 @@ from models.tickets.transitions import end
 
 
 async def merge(source: TicketAggregate, target: TicketAggregate) -> None:
-    """``source`` ends and points to ``target``; what was said stays where it was said. Both cases are locked: see ``changing_both``.
+    """``source`` ends and points to ``target``; what was said stays where it was said. Both are locked: see ``lock_both``.
 
     Raises:
         Invalid: they are the same. Conflict: one of them is at its end already.

@@ -1,8 +1,7 @@
-"""Opening and closing a case: lock one ticket, or two, change it, write all of it in the caller's transaction."""
+"""The one way to change a ticket: lock it, let verbs change it, save it; all in the caller's transaction."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -35,34 +34,6 @@ def _rows_of(table: type[_T]) -> Select[_T]:
 _CYCLE = (col(SlaClock.ticket_id), col(SlaClock.metric))
 _CLOCKS = _rows_of(SlaClock).ext(distinct_on(*_CYCLE)).order_by(*_CYCLE, col(SlaClock.cycle).desc())
 _ESCALATIONS = _rows_of(Escalation).order_by(col(Escalation.id))
-
-
-@asynccontextmanager
-async def changing(session: TenantSession, tickets: Select[Ticket], change: Change) -> AsyncIterator[TicketAggregate]:
-    """Lock the one ticket that ``tickets`` selects and write at the end what was changed; its workflow is told through the outbox.
-
-    Raises:
-        NotFound: ``tickets`` selects nothing.
-    """
-    ticket = await lock(session, tickets, change)
-    yield ticket
-    await save(ticket)
-
-
-@asynccontextmanager
-async def changing_both(
-    session: TenantSession, tickets: Select[Ticket], ids: tuple[int, int], change: Change
-) -> AsyncIterator[list[TicketAggregate]]:
-    """The same for two of ``tickets`` at once, given in the order of ``ids`` and written together.
-
-    Raises:
-        NotFound: ``tickets`` does not select both.
-    """
-    locked_tickets = {ticket.row.id: ticket for ticket in await lock_all(session, tickets.where(col(Ticket.id).in_(ids)), change)}
-    if locked_tickets.keys() != set(ids):
-        raise NotFound
-    yield [locked_tickets[ticket_id] for ticket_id in ids]
-    await save(*locked_tickets.values())
 
 
 async def save(*tickets: TicketAggregate) -> None:
@@ -116,10 +87,27 @@ async def _waiting(session: TenantSession, team_id: int) -> Sequence[Ticket]:
 
 
 async def lock(session: TenantSession, tickets: Select[Ticket], change: Change) -> TicketAggregate:
+    """Lock the one ticket that ``tickets`` selects.
+
+    Raises:
+        NotFound: ``tickets`` selects nothing.
+    """
     ticket = (await session.execute(locked(tickets, of=Ticket))).scalar_one_or_none()
     if ticket is None:
         raise NotFound
     return await _case(session, ticket, change)
+
+
+async def lock_both(session: TenantSession, tickets: Select[Ticket], ids: tuple[int, int], change: Change) -> list[TicketAggregate]:
+    """Lock two of ``tickets`` at once; returned in the order of ``ids``.
+
+    Raises:
+        NotFound: ``tickets`` does not select both.
+    """
+    found = {ticket.row.id: ticket for ticket in await lock_all(session, tickets.where(col(Ticket.id).in_(ids)), change)}
+    if found.keys() != set(ids):
+        raise NotFound
+    return [found[ticket_id] for ticket_id in ids]
 
 
 async def lock_all(session: TenantSession, tickets: Select[Ticket], change: Change) -> list[TicketAggregate]:

@@ -19,7 +19,7 @@ from models.sla.run_due import run_due
 from models.sla.tables import ConfigurationKind, ConfigurationVersion, Escalation, EscalationOutcome
 from models.tickets.aggregate import TicketAggregate
 from models.tickets.open import NewTicket, open_ticket
-from models.tickets.repository import changing
+from models.tickets.repository import lock, save
 from models.tickets.tables import Ticket
 from tests.support.auditor import rows
 from tests.support.desk import Desk, Merchant
@@ -40,11 +40,10 @@ class FrozenTicket:
     @asynccontextmanager
     async def at(self, instant: datetime, by: Actor = SYSTEM) -> AsyncIterator[TicketAggregate]:
         tickets = sa.select(Ticket).where(col(Ticket.id) == self.ticket_id)
-        async with (
-            self.desk.database.writing(self.merchant.id) as session,
-            changing(session, tickets, Change(by=by, at=instant)) as ticket,
-        ):
+        async with self.desk.database.writing(self.merchant.id) as session:
+            ticket = await lock(session, tickets, Change(by=by, at=instant))
             yield ticket
+            await save(ticket)
 
     async def due(self, instant: datetime) -> None:
         """Temporal wakes the ticket at ``instant``."""

@@ -75,9 +75,9 @@ def tell(naive: NaiveTicket, event: dict[str, Any], by_name: dict[str, PlainConf
     kind, changes, by = event["kind"], event["changes"], event["actor"]["kind"]
     if kind == "ticket.replied" and by == "reporter":
         if Status(naive.status) not in REOPENED_BY_REPORTER:  # else it moves the ticket first: the next event
-            naive.ask()
+            naive.reporter_comments()
     elif kind == "ticket.replied":
-        naive.response()
+        naive.reply()
     elif kind == "escalation.acknowledged":
         naive.acknowledge(changes["level"])
     elif kind == "ticket.snoozed":
@@ -99,9 +99,9 @@ def moved(naive: NaiveTicket, kind: str, changes: dict[str, Any]) -> None:
     if kind == "ticket.reopened":
         naive.reopen()
     else:
-        naive.enter(changes["status"][1])
+        naive.set_status(changes["status"][1])
     if changes.get("reason") == "reporter's reply":
-        naive.ask()
+        naive.reporter_comments()
 
 
 def seen(cycle: dict[str, Any]) -> tuple[Any, ...]:
