@@ -20,7 +20,7 @@ from models.tickets.aggregate import TicketAggregate
 from models.tickets.assign import assign_waiting
 from models.tickets.enrich import enrich
 from models.tickets.messages import ASSIGN, ENRICH, RUN_DUE_DEADLINES, At, TicketFacts
-from models.tickets.repository import answer, lock
+from models.tickets.repository import lock, save_for_workflow
 from models.tickets.tables import Ticket
 
 log = structlog.get_logger()
@@ -63,7 +63,7 @@ class TicketActivities:
         async with self._database.writing(request.merchant_id) as session:
             ticket = await self._lock(session, request)
             await operation(ticket)
-            return await answer(ticket)
+            return await save_for_workflow(ticket)
 
     async def _lock(self, session: TenantSession, request: At) -> TicketAggregate:
         tickets = sa.select(Ticket).where(col(Ticket.id) == request.ticket_id)

@@ -1,7 +1,15 @@
-"""The base of every frozen value: camelCase outside, snake_case inside, nothing unknown let in."""
+"""The base of every frozen value: camelCase outside, snake_case inside, unknown fields refused."""
 
-from pydantic import BaseModel, ConfigDict
+from enum import StrEnum
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+
+_E = TypeVar("_E", bound=StrEnum)
+
+Open = Annotated[_E | str, Field(union_mode="left_to_right")]
+"""An enumeration that crosses between releases: a value that only a newer release knows arrives as text, and loses no message."""
 
 
 class Value(BaseModel):

@@ -1,11 +1,9 @@
 """Work over all open tickets of a merchant, a batch at a time: a new version of a rule, its dry run, or a check of every promise."""
 
-from datetime import timedelta
-
 from temporalio import workflow
 
-from models.jobs.messages import ADOPT, RUN_BATCH, WORKFLOW, JobFacts, JobRef
-from workflows.calls import until_it_works
+from models.jobs.messages import ADOPT, WORKFLOW, JobFacts, JobRef
+from workflows import calls
 
 
 @workflow.defn(name=WORKFLOW)
@@ -46,8 +44,7 @@ class JobWorkflow:
     async def _batch(self) -> JobFacts:
         facts = self._facts
         job = JobRef(merchant_id=facts.merchant_id, job_id=facts.job_id, request_id=facts.request_id)
-        summary = f"{facts.kind}: {facts.done} of {facts.total}"
-        return await until_it_works(RUN_BATCH, job, JobFacts, summary, one_try=timedelta(minutes=2))
+        return await calls.run_batch(job, f"{facts.kind}: {facts.done} of {facts.total}")
 
     def _show(self) -> None:
         facts = self._facts

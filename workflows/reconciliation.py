@@ -2,12 +2,12 @@
 
 from temporalio import workflow
 
-from models.outbox.messages import RECONCILE, WORKFLOW, Healed, ReconciliationAt
-from workflows.calls import act
+from models.outbox.messages import WORKFLOW, Healed, ReconciliationAt
+from workflows import calls
 
 
 @workflow.defn(name=WORKFLOW)
 class ReconciliationWorkflow:
     @workflow.run
     async def run(self) -> Healed:
-        return await act(RECONCILE, ReconciliationAt(at=workflow.now()), Healed, "look for what was lost")
+        return await calls.reconcile(ReconciliationAt(at=workflow.now()))

@@ -5,13 +5,12 @@ from datetime import datetime, timedelta
 
 from temporalio import workflow
 
-from models.tickets.messages import ADOPT, ASSIGN, ENRICH, RUN_DUE_DEADLINES, WORKFLOW, At, TicketFacts, TicketLife
-from models.tickets.search_attributes import LEVEL, SLA, STATUS
-from workflows.calls import NotDone, act, local
-from workflows.ui import card
+from models.sla.deadlines import Deadline
+from models.tickets.messages import ADOPT, WORKFLOW, At, TicketFacts, TicketLife
+from workflows import calls, ui
 
 LOOK_AGAIN = timedelta(seconds=30)
-"""How long to wait when a deadline stays due although it was acted on: the way out of a defect, not part of the process."""
+"""How long to wait when a deadline stays due although it was acted on: a defect, or a deadline that only a newer release knows."""
 
 
 @workflow.defn(name=WORKFLOW)
@@ -34,7 +33,8 @@ class TicketWorkflow:
     def adopt(self, facts: TicketFacts) -> None:
         """Take the newer facts. A repeated, late or overtaken signal changes nothing."""
         if facts.version > self._facts.version:
-            self._life = self._life.model_copy(update={"facts": facts})
+            known = facts.model_copy(update={"deadlines": _together(facts, self._facts)})
+            self._life = self._life.model_copy(update={"facts": known})
             self._show()
 
     @workflow.query
@@ -46,28 +46,28 @@ class TicketWorkflow:
         return self._life.facts
 
     async def _take_in(self) -> None:
-        """Enrich the context and find somebody to work on it, side by side."""
+        """Enrich the context and assign the ticket, side by side."""
         self._show()
         if not self._life.is_taken_in and not self._facts.has_ended:
             await asyncio.gather(self._assign(), self._enrich())
             self._life = self._life.model_copy(update={"is_taken_in": True})
 
     async def _assign(self) -> None:
-        self.adopt(await act(ASSIGN, self._as_of_now(), TicketFacts, "assign to the best available agent"))
+        self.adopt(await calls.assign(self._as_of_now()))
 
     async def _enrich(self) -> None:
         """Nice to have: what can't be gathered at once is left out."""
         try:
-            await local(ENRICH, self._as_of_now(), type(None), "gather the reporter's earlier tickets")
-        except NotDone:
-            workflow.logger.warning("the ticket's context could not be gathered")
+            await calls.enrich(self._as_of_now())
+        except calls.NotDone:
+            workflow.logger.warning("the ticket's context could not be gathered; the ticket goes on without it")
 
     async def _news_or_next_deadline(self) -> None:
         """One timer, for the nearest deadline. One that moves later or vanishes is left to fire: that costs less than to re-arm it."""
         armed = self._next_due()
         if armed is not None and armed <= workflow.now():
             return
-        timer = asyncio.create_task(workflow.sleep(armed - workflow.now(), summary=self._timer_summary())) if armed else None
+        timer = asyncio.create_task(workflow.sleep(armed - workflow.now(), summary=ui.named(self._facts.deadlines[:1]))) if armed else None
         await workflow.wait_condition(lambda: self._needs_attention(armed) or (timer is not None and timer.done()))
         if timer is not None and not self._facts.has_ended:  # the end of the workflow ends it too, at no event's cost
             timer.cancel()
@@ -76,13 +76,13 @@ class TicketWorkflow:
         due = [deadline for deadline in self._facts.deadlines if deadline.due_at <= workflow.now()]
         if not due or self._facts.has_ended:
             return
-        version = self._facts.version
-        self.adopt(await act(RUN_DUE_DEADLINES, self._as_of_now(), TicketFacts, ", ".join(f"{d.kind} {d.key}".strip() for d in due)))
-        if self._facts.version == version:
-            workflow.logger.error("a deadline stays due although it was acted on")
-            await self._wait_for_newer(version)
+        self.adopt(await calls.run_due_deadlines(self._as_of_now(), ui.named(due)))
+        if any(deadline in due for deadline in self._facts.deadlines):
+            workflow.logger.error(f"a deadline stays due although it was acted on; tried again in {LOOK_AGAIN.seconds} s")
+            await self._wait_for_news()
 
-    async def _wait_for_newer(self, version: int) -> None:
+    async def _wait_for_news(self) -> None:
+        version = self._facts.version
         try:
             await workflow.wait_condition(lambda: self._facts.version > version, timeout=LOOK_AGAIN, timeout_summary="look again")
         except TimeoutError:
@@ -101,10 +101,6 @@ class TicketWorkflow:
     def _next_due(self) -> datetime | None:
         return self._facts.deadlines[0].due_at if self._facts.deadlines else None
 
-    def _timer_summary(self) -> str | None:
-        nearest = self._facts.deadlines[0] if self._facts.deadlines else None
-        return f"{nearest.kind} {nearest.key}".strip() if nearest else None
-
     def _as_of_now(self) -> At:
         facts = self._facts
         return At(merchant_id=facts.merchant_id, ticket_id=facts.ticket_id, at=workflow.now(), request_id=facts.request_id)
@@ -114,16 +110,19 @@ class TicketWorkflow:
 
         An ended workflow says by itself that it has ended: no upsert is spent on it.
         """
-        facts = self._facts
-        workflow.set_current_details(card(facts))
-        if facts.has_ended or _searched(facts) == _searched(self._searchable):
+        workflow.set_current_details(ui.card(self._facts))
+        if self._facts.has_ended or ui.searched(self._facts) == ui.searched(self._searchable):
             return
-        self._searchable = facts
-        sla = facts.sla_status.value if facts.sla_status else "none"
-        workflow.upsert_search_attributes(
-            [STATUS.value_set(facts.status.value), LEVEL.value_set(facts.escalation_level), SLA.value_set(sla)],
-        )
+        self._searchable = self._facts
+        workflow.upsert_search_attributes(ui.search_attributes(self._facts))
 
 
-def _searched(facts: TicketFacts) -> tuple[object, ...]:
-    return facts.status, facts.escalation_level, facts.sla_status
+def _together(newer: TicketFacts, older: TicketFacts) -> tuple[Deadline, ...]:
+    """The newer facts' deadlines, and of the older ones those of a kind that the writer of the newer does not know.
+
+    While a release is rolled out, an older process must not drop what a newer one has promised to do.
+    """
+    if newer.has_ended or not newer.deadline_kinds:
+        return newer.deadlines
+    kept = [deadline for deadline in older.deadlines if deadline.kind not in newer.deadline_kinds]
+    return tuple(sorted([*newer.deadlines, *kept], key=lambda deadline: deadline.due_at)) if kept else newer.deadlines

@@ -1,14 +1,35 @@
-"""The small card that the Temporal UI shows of a ticket: no personal data, only what time is about."""
+"""What an operator reads of a ticket in the Temporal UI: no personal data, only what its deadlines are about."""
 
+from collections.abc import Sequence
+
+from temporalio.common import SearchAttributeUpdate
+
+from models.sla.deadlines import Deadline
 from models.tickets.messages import TicketFacts
+from models.tickets.search_attributes import LEVEL, SLA, STATUS
 
 
 def card(facts: TicketFacts) -> str:
-    """Markdown: state, SLA, level, and the deadlines to come."""
+    """Markdown: status, SLA, level, and the deadlines to come."""
     sla = facts.sla_status or "none"
     lines = [
         f"**Ticket #{facts.number}**, {facts.status}, priority {facts.priority}",
-        f"- SLA: {sla}, escalation level {facts.escalation_level}, {'assigned' if facts.is_assigned else 'nobody has it'}",
-        *(f"- {deadline.due_at:%Y-%m-%d %H:%M:%S}Z {deadline.kind} {deadline.key}" for deadline in facts.deadlines),
+        f"- SLA: {sla}, escalation level {facts.escalation_level}, {'assigned' if facts.is_assigned else 'not assigned'}",
+        *(f"- {deadline.due_at:%Y-%m-%d %H:%M:%S}Z {named([deadline])}" for deadline in facts.deadlines),
     ]
     return "\n".join(lines)
+
+
+def named(deadlines: Sequence[Deadline]) -> str:
+    """What a timer or an activity is about."""
+    return ", ".join(f"{deadline.kind} {deadline.key}".strip() for deadline in deadlines)
+
+
+def searched(facts: TicketFacts) -> tuple[str, int, str]:
+    return str(facts.status), facts.escalation_level, str(facts.sla_status or "none")
+
+
+def search_attributes(facts: TicketFacts) -> list[SearchAttributeUpdate]:
+    """Those that change during a ticket's life."""
+    status, level, sla = searched(facts)
+    return [STATUS.value_set(status), LEVEL.value_set(level), SLA.value_set(sla)]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from api.sla.responses import ChosenView, ForecastClockView, ForecastView, RungDueView
-from models.sla.deadlines import Deadline, DeadlineKind
+from models.sla.deadlines import ESCALATE, WARN, Deadline
 from models.sla.forecast import Forecast, ForecastClock
 from models.sla.rulebook import PROPOSED
 
@@ -33,14 +33,10 @@ def _promised(each: ForecastClock) -> ForecastClockView:
         metric=each.clock.metric,
         target_seconds=int(each.clock.target.total_seconds()),
         due_at=each.clock.due_at,
-        warnings_at=[deadline.due_at for deadline in _of(DeadlineKind.WARN, each.deadlines)],
-        rungs=[RungDueView(level=_level(deadline), due_at=deadline.due_at) for deadline in _of(DeadlineKind.ESCALATE, each.deadlines)],
+        warnings_at=[deadline.due_at for deadline in _of(WARN, each.deadlines)],
+        rungs=[RungDueView(level=deadline.level or 0, due_at=deadline.due_at) for deadline in _of(ESCALATE, each.deadlines)],
     )
 
 
-def _of(kind: DeadlineKind, deadlines: Sequence[Deadline]) -> list[Deadline]:
-    return [deadline for deadline in deadlines if deadline.kind is kind]
-
-
-def _level(rung: Deadline) -> int:
-    return int(rung.key.rpartition("/")[2])
+def _of(kind: str, deadlines: Sequence[Deadline]) -> list[Deadline]:
+    return [deadline for deadline in deadlines if deadline.kind == kind]

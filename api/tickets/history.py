@@ -19,7 +19,7 @@ from models.sla.clock import settle, used
 from models.sla.policy import Metric
 from models.sla.rulebook import configuration_of
 from models.sla.tables import Escalation, LedgerEntry, SlaClock
-from models.tickets.aggregate import clock_of
+from models.tickets.summary import clock_of
 from models.tickets.tables import Event
 
 router = APIRouter(prefix="/tickets/{ticket_id}", tags=["history"])

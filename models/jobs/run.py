@@ -15,14 +15,13 @@ from models.jobs.messages import JobFacts
 from models.jobs.tables import Job, JobKind, JobStatus
 from models.outbox import post as outbox
 from models.sla.configuration import hold_configuration
-from models.sla.deadlines import due
 from models.sla.recalculate import ConfigurationRef, Shift, forecast_change, retime
 from models.sla.rulebook import PROPOSED, Rulebook, rulebook
-from models.sla.run_due import run_due
+from models.sla.run_due import due_now, run_due
 from models.sla.tables import ConfigurationKind
 from models.tickets.aggregate import TicketAggregate
 from models.tickets.filter import tickets_of
-from models.tickets.repository import cases_of, lock, lock_all, save
+from models.tickets.repository import load, lock, lock_all, save
 from models.tickets.tables import Ticket
 
 BATCH = 100
@@ -150,7 +149,7 @@ async def _preview(session: TenantSession, job: Job, tickets: Select[Ticket], ch
     configuration, book, definition = _configuration(job), await rulebook(session), job.request.get("definition")
     book = book.proposing(configuration.kind, configuration.id, definition) if definition else book
     found = (await session.execute(tickets)).scalars().all()
-    for ticket in await cases_of(session, found, change):
+    for ticket in await load(session, found, change):
         if shift := forecast_change(ticket, book, configuration):
             _count(job, ticket, shift)
     return [row.id for row in found]
@@ -177,7 +176,7 @@ async def _check(session: TenantSession, job: Job, tickets: Select[Ticket], chan
 
 async def _check_one(session: TenantSession, job: Job, ticket_id: int, change: Change) -> None:
     ticket = await lock(session, sa.select(Ticket).where(col(Ticket.id) == ticket_id), change.model_copy(update={"by": SYSTEM}))
-    if due(ticket.deadlines(), ticket.requested_at):
+    if due_now(ticket):
         await run_due(ticket)
         job.changed += 1
         _name(job, "overdueTicketIds", [ticket_id])

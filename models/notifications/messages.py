@@ -1,4 +1,4 @@
-"""Letters on their way out: each is one notification to one recipient on one channel."""
+"""Deliveries: each is one notification to one recipient on one channel."""
 
 from enum import StrEnum
 
@@ -20,7 +20,7 @@ class NotificationStatus(StrEnum):
 
 
 class DeliveryRef(Payload):
-    """``round`` counts the replays of a dead letter: each has its own five tries."""
+    """``round`` counts the replays of a notification: each round has its own five tries."""
 
     merchant_id: int
     notification_id: int
@@ -28,11 +28,11 @@ class DeliveryRef(Payload):
 
 
 class DeliveryBatch(Payload):
-    """The letters of one merchant that one workflow delivers, side by side.
+    """The notifications of one merchant that one workflow delivers, side by side.
 
-    ``retry_seconds`` is the pause before a letter's second try; each further one is four times as long.
+    ``retry_seconds`` is the pause before a notification's second try; each further one is four times as long.
     """
 
     merchant_id: int
-    letters: tuple[DeliveryRef, ...]
+    notifications: tuple[DeliveryRef, ...]
     retry_seconds: float

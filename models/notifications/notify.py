@@ -1,4 +1,4 @@
-"""Letters to people: a row for each recipient, written with the change that caused it. The engine's delivery workflow does the rest."""
+"""Notifications: a row for each recipient, written with the change that caused it. A delivery workflow does the rest."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from models.people.roles import Role
 from models.people.tables import Agent, Reporter
 from models.sla.ladder import Audience
 from models.sla.policy import Metric
-from models.tickets.aggregate import TicketAggregate
+from models.tickets.aggregate import Recorded, TicketAggregate
 
 _AROUND = sa.select(Agent).where(
     col(Agent.id).in_(sa.bindparam("ids", expanding=True))
@@ -32,7 +32,7 @@ class Recipient(NamedTuple):
 
 
 def notify(ticket: TicketAggregate, kind: NotificationKind, cause: int, people: Iterable[Recipient], **context: Any) -> None:
-    """Write one letter to each of ``people`` who has an address. ``cause`` is the id of the event: one letter per cause and recipient."""
+    """Write one notification to each of ``people`` who has an address; one per recipient and ``cause``, which is the id of the event."""
     for person in {person.id: person for person in people if person.address}.values():
         ref = DeliveryRef(merchant_id=ticket.row.merchant_id, notification_id=ticket.session.new_id())
         ticket.session.append(
@@ -53,28 +53,36 @@ def notify(ticket: TicketAggregate, kind: NotificationKind, cause: int, people: 
             created_at=ticket.at,
             posted_at=ticket.at,
         )
+        ticket.notified.append((cause, person.id))
         outbox.post_delivery(ticket.session, ref, ticket.change)
 
 
-async def tell_what_no_rung_told(ticket: TicketAggregate) -> None:
-    """Of a breach the assignee and the lead learn, of a warning the assignee; but whom a rung tells of the same metric, it tells more."""
-    if ticket.breaches:
+async def notify_of_clocks(ticket: TicketAggregate) -> None:
+    """The assignee and the lead learn of a breach, the assignee of a warning; not those whom a rung of the same clock notifies."""
+    for clock, cause in _causes(ticket, "sla.breached").items():
         people = await audience(ticket, (Audience.ASSIGNEE, Audience.LEAD))
-        for key, cause in ticket.breaches.items():
-            _tell_of_clock(ticket, NotificationKind.SLA_BREACHED, cause, people, key)
-    if ticket.warnings:
+        _notify_of_clock(ticket, NotificationKind.SLA_BREACHED, cause, people, clock)
+    for clock, cause in _causes(ticket, "sla.warned").items():
         people = await agents(ticket, ticket.row.assignee_id)
-        for key, cause in ticket.warnings.items():
-            _tell_of_clock(ticket, NotificationKind.SLA_WARNING, cause, people, key)
-    for told in (ticket.breaches, ticket.warnings, ticket.told):
-        told.clear()
+        _notify_of_clock(ticket, NotificationKind.SLA_WARNING, cause, people, clock)
 
 
-def _tell_of_clock(ticket: TicketAggregate, kind: NotificationKind, cause: int, people: list[Recipient], key: tuple[Metric, int]) -> None:
+def _causes(ticket: TicketAggregate, kind: str) -> dict[tuple[Metric, int], int]:
+    """The last event of the kind that this change has recorded about each clock."""
+    return {_clock(event): event.id for event in ticket.events if event.kind == kind}
+
+
+def _clock(event: Recorded) -> tuple[Metric, int]:
+    return event.changes["metric"], event.changes["cycle"]
+
+
+def _notify_of_clock(ticket: TicketAggregate, kind: NotificationKind, cause: int, people: list[Recipient], key: tuple[Metric, int]) -> None:
     clock = ticket.clocks.by_key[key]
     due_at = clock.breached_at or clock.due_at
-    untold = [person for person in people if person.id not in ticket.told[key]]
-    notify(ticket, kind, cause, untold, metric=clock.metric, dueAt=due_at.isoformat() if due_at else None)
+    rungs = {event.id for event in ticket.events if event.kind.startswith("escalation.") and _clock(event) == key}
+    notified = {person_id for cause_id, person_id in ticket.notified if cause_id in rungs}
+    rest = [person for person in people if person.id not in notified]
+    notify(ticket, kind, cause, rest, metric=clock.metric, dueAt=due_at.isoformat() if due_at else None)
 
 
 async def audience(ticket: TicketAggregate, whom: Sequence[Audience], *agent_ids: int | None) -> list[Recipient]:

@@ -144,7 +144,7 @@ class LetterCarrier:
         letters = tuple(DeliveryRef.model_validate(parcel.payload) for parcel in load)
         await self._client.start_workflow(
             deliveries.WORKFLOW,
-            DeliveryBatch(merchant_id=merchant_id, letters=letters, retry_seconds=self._retry_seconds),
+            DeliveryBatch(merchant_id=merchant_id, notifications=letters, retry_seconds=self._retry_seconds),
             id=f"delivery-{letters[0].notification_id}-{secrets.token_hex(4)}",
             task_queue=deliveries.TASK_QUEUE,
             static_summary=f"{len(letters)} {'letter' if len(letters) == 1 else 'letters'} of merchant {merchant_id}",

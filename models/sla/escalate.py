@@ -3,6 +3,7 @@
 It changes the owner or tells, in one transaction; never silently nothing.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from models.errors import Conflict
@@ -13,6 +14,7 @@ from models.people.roles import Role
 from models.people.tables import Agent
 from models.sla import tracking as clocks
 from models.sla.clock import Clock
+from models.sla.deadlines import Deadline
 from models.sla.ladder import DEFAULT_LADDER, Audience, Reassign, Rung
 from models.sla.policy import Metric
 from models.sla.tables import Escalation, EscalationCause, EscalationOutcome
@@ -24,19 +26,27 @@ from models.tickets.lifecycle import Status
 TOP = 3
 
 
-async def take_rung(ticket: TicketAggregate, rung: Rung, cycle: int, due_at: datetime) -> Escalation:
-    """The rung is due: reassign and tell, as it says."""
-    escalation = _escalation(ticket, rung.level, EscalationCause.DEADLINE)
-    escalation.metric, escalation.cycle, escalation.due_at = rung.metric, cycle, due_at
-    return await _take(ticket, rung, escalation)
+async def take_highest_rung(ticket: TicketAggregate, due: Sequence[Deadline]) -> None:
+    """After an outage only the highest rung that is due is taken; the lower ones are recorded as superseded."""
+    *lower, highest = sorted(due, key=lambda deadline: deadline.level or 0)
+    for deadline in lower:
+        escalation = _due(ticket, deadline)
+        escalation.outcome = EscalationOutcome.SUPERSEDED
+        _record(ticket, escalation, ticket.row.status)
+    await _take(ticket, _rung_of(ticket, highest), _due(ticket, highest))
 
 
-def supersede(ticket: TicketAggregate, rung: Rung, cycle: int, due_at: datetime) -> None:
-    """A higher rung was due as well: this one is recorded and does nothing more."""
-    escalation = _escalation(ticket, rung.level, EscalationCause.DEADLINE)
-    escalation.metric, escalation.cycle, escalation.due_at = rung.metric, cycle, due_at
-    escalation.outcome = EscalationOutcome.SUPERSEDED
-    _record(ticket, escalation, ticket.row.status)
+def _due(ticket: TicketAggregate, deadline: Deadline) -> Escalation:
+    escalation = _escalation(ticket, deadline.level or 0, EscalationCause.DEADLINE)
+    escalation.metric, escalation.cycle = deadline.clock
+    escalation.due_at = deadline.due_at
+    return escalation
+
+
+def _rung_of(ticket: TicketAggregate, deadline: Deadline) -> Rung:
+    assert ticket.configuration.ladder is not None  # noqa: S101 - the deadline was made from it
+    place = (deadline.clock[0], deadline.level)
+    return next(rung for rung in ticket.configuration.ladder.rungs if (rung.metric, rung.level) == place)
 
 
 async def escalate_by_hand(ticket: TicketAggregate, reason: str, level: int | None) -> Escalation:
@@ -125,8 +135,6 @@ async def _tell(ticket: TicketAggregate, rung: Rung, escalation: Escalation, cau
     notify(ticket, NotificationKind.ESCALATED, cause, [person for person in others if person.kind is RecipientKind.AGENT], **internal)
     reporters = [person for person in others if person.kind is RecipientKind.REPORTER]
     notify(ticket, NotificationKind.ESCALATED, cause, reporters, **public, actorName=None)  # why and to whom is the house's own affair
-    if escalation.metric is not None and escalation.cycle is not None:
-        ticket.told[escalation.metric, escalation.cycle] |= {person.id for person in (*people, *leads)}
 
 
 def _promised(ticket: TicketAggregate, escalation: Escalation) -> str | None:

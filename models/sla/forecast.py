@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 from models.errors import Invalid
 from models.sla.clock import Clock, start
-from models.sla.deadlines import Deadline, DeadlineInputs, deadlines_of
+from models.sla.deadlines import Deadline, DeadlineInputs
 from models.sla.pinned import SlaConfiguration
 from models.sla.policy import Metric, Traits
 from models.sla.rulebook import Pin, Rulebook
+from models.sla.run_due import deadlines_of
 from models.tickets.lifecycle import Priority, Status
 from models.value import Value
 
@@ -70,7 +71,4 @@ def _promises(clock: Clock, configuration: SlaConfiguration) -> DeadlineInputs:
         calendar=configuration.calendar,
         ladder=configuration.ladder,
         warn_at_fractions=configuration.policy.warn_at_fractions if configuration.policy else (),
-        taken=frozenset(),
-        survey_at=None,
-        auto_close_at=None,
     )

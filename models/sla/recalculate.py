@@ -31,7 +31,7 @@ def forecast_change(ticket: TicketAggregate, book: Rulebook, configuration: Conf
     chosen = book.moved(current, traits_of(ticket.row), configuration.kind, configuration.id)
     if chosen == current:
         return None
-    now, tried = clocks.standing(ticket), Clocks(ticket.clocks.by_key.values(), ticket.configuration)
+    now, tried = clocks.state_of(ticket), Clocks(ticket.clocks.by_key.values(), ticket.configuration)
     tried.retimed(now, book.configuration(chosen), "foreseen")
     return Shift(current, chosen, would_breach=bool(_overdue(tried, now.at) - _overdue(ticket.clocks, now.at)))
 

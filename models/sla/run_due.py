@@ -1,70 +1,97 @@
-"""What came due: warn, record the breach, escalate, wake, ask, close. The case is locked and everything is judged again from its rows."""
+"""What comes due. Each kind of deadline is declared here, once: when it is due, in which order, what is done, and when it is dropped.
 
-from models.sla.clock import Clock
-from models.sla.deadlines import Deadline, DeadlineKind, due
-from models.sla.escalate import supersede, take_rung
-from models.sla.ladder import Rung
-from models.sla.policy import Metric
-from models.sla.tracking import breached, warned
+A new kind is one more entry of :data:`KINDS`. The ticket is locked and everything is judged again from its rows.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from models.sla.deadlines import BREACH, ESCALATE, WARN, Deadline, DeadlineInputs, breaches_of, due, rungs_of, warnings_of
+from models.sla.escalate import take_highest_rung
+from models.sla.tracking import breach, warn
 from models.surveys.survey import send_survey
 from models.tickets.aggregate import TicketAggregate
+from models.tickets.lifecycle import Status
 from models.tickets.snooze import wake
-from models.tickets.transitions import close
+from models.tickets.transitions import auto_close
+
+
+class DeadlineKind(NamedTuple):
+    """``of`` computes its deadlines, ``act`` is called with those that are due.
+
+    A kind whose instant stands in a ``column`` of the ticket is due only in the states ``while_in``; in any other the column is emptied.
+    ``acts_first``: what it does changes what else is due.
+    """
+
+    name: str
+    act: Callable[[TicketAggregate, Sequence[Deadline]], Awaitable[object]]
+    of: Callable[[DeadlineInputs], Iterable[Deadline]] | None = None
+    column: str | None = None
+    while_in: frozenset[Status] = frozenset()
+    acts_first: bool = False
+
+
+KINDS = (  # in this order they are acted on, and listed where their instants are equal
+    DeadlineKind(WARN, warn, of=warnings_of),
+    DeadlineKind(BREACH, breach, of=breaches_of),
+    DeadlineKind(ESCALATE, take_highest_rung, of=rungs_of),
+    DeadlineKind("wake", lambda ticket, _: wake(ticket), column="snoozed_until", while_in=frozenset({Status.ON_HOLD}), acts_first=True),
+    DeadlineKind("survey", lambda ticket, _: send_survey(ticket), column="survey_at", while_in=frozenset({Status.RESOLVED})),
+    DeadlineKind("auto_close", lambda ticket, _: auto_close(ticket), column="auto_close_at", while_in=frozenset({Status.RESOLVED})),
+)
+NAMES = tuple(kind.name for kind in KINDS)
 
 
 async def run_due(ticket: TicketAggregate) -> None:
     """Act on every deadline that is due at the instant asked for. One that was met, moved or taken meanwhile is not there any more."""
-    if ticket.facts().has_ended:
+    if ticket.has_ended:
         return
-    found = due(ticket.deadlines(), ticket.requested_at)
-    if not found:  # the engine's instants are not ours any more: the data of a time zone or of holidays has changed
-        ticket.repeat()
-    if any(deadline.kind is DeadlineKind.WAKE for deadline in found):
-        await wake(ticket)
-        found = due(ticket.deadlines(), ticket.requested_at)  # woken late: what its clocks owe since is due with all else
-    for deadline in found:
-        if deadline.kind is DeadlineKind.WARN:
-            _warn(ticket, deadline)
-        elif deadline.kind is DeadlineKind.BREACH:
-            breached(ticket, _clock(ticket, deadline))
-    await _escalate(ticket, [deadline for deadline in found if deadline.kind is DeadlineKind.ESCALATE])
-    kinds = {deadline.kind for deadline in found}
-    if DeadlineKind.SURVEY in kinds:
-        await send_survey(ticket)
-    if DeadlineKind.AUTO_CLOSE in kinds:
-        close(ticket, "auto-close")
+    if not due_now(ticket):  # the workflow's instants are not ours any more: the data of a time zone or of holidays has changed
+        ticket.known = None
+    for kind in (kind for kind in KINDS if kind.acts_first):
+        await _act(ticket, kind, due_now(ticket))
+    found = due_now(ticket)
+    for kind in (kind for kind in KINDS if not kind.acts_first):
+        await _act(ticket, kind, found)
 
 
-def _warn(ticket: TicketAggregate, deadline: Deadline) -> None:
-    """Of several that are due at once the last one is told."""
-    clock, fraction = _clock(ticket, deadline), float(deadline.key.split("/")[2])
-    warned(ticket, clock, fraction)
-    cause = ticket.record("sla.warned", metric=clock.metric, cycle=clock.cycle, fraction=fraction, dueAt=deadline.due_at.isoformat())
-    ticket.warnings[clock.metric, clock.cycle] = cause
+def due_now(ticket: TicketAggregate) -> tuple[Deadline, ...]:
+    """What is to be acted on as of the instant asked for."""
+    return due(deadlines_of(inputs_of(ticket)), ticket.requested_at)
 
 
-async def _escalate(ticket: TicketAggregate, found: list[Deadline]) -> None:
-    """After an outage only the highest rung that is due is taken; the lower ones are recorded as superseded."""
-    rungs = sorted(((_rung(ticket, deadline), deadline) for deadline in found), key=lambda item: item[0].level)
-    for rung, deadline in rungs[:-1]:
-        supersede(ticket, rung, _cycle(deadline), deadline.due_at)
-    for rung, deadline in rungs[-1:]:
-        await take_rung(ticket, rung, _cycle(deadline), deadline.due_at)
+def deadlines_of(inputs: DeadlineInputs) -> tuple[Deadline, ...]:
+    """All that is still to come or overdue, the nearest first."""
+    found = (deadline for kind in KINDS for deadline in (kind.of(inputs) if kind.of else _named(kind, inputs)))
+    return tuple(sorted(found, key=lambda deadline: (deadline.due_at, NAMES.index(deadline.kind), deadline.key)))
 
 
-def _rung(ticket: TicketAggregate, deadline: Deadline) -> Rung:
-    level = int(deadline.key.split("/")[2])
-    assert ticket.configuration.ladder is not None  # noqa: S101 - the deadline was made from it
-    return next(rung for rung in ticket.configuration.ladder.rungs if rung.metric is _metric(deadline) and rung.level == level)
+def inputs_of(ticket: TicketAggregate) -> DeadlineInputs:
+    configuration, policy = ticket.configuration, ticket.configuration.policy
+    taken = [e for e in ticket.escalations if e.metric is not None and e.cycle is not None]
+    columns = {kind.name: getattr(ticket.row, kind.column) for kind in KINDS if kind.column and ticket.row.status in kind.while_in}
+    return DeadlineInputs(
+        clocks=tuple(ticket.clocks.by_key.values()),
+        calendar=configuration.calendar,
+        ladder=configuration.ladder,
+        warn_at_fractions=policy.warn_at_fractions if policy else (),
+        taken=frozenset((e.metric, e.cycle, e.level) for e in taken),
+        instants={name: at for name, at in columns.items() if at is not None},
+    )
 
 
-def _clock(ticket: TicketAggregate, deadline: Deadline) -> Clock:
-    return ticket.clocks.by_key[_metric(deadline), _cycle(deadline)]
+def drop_stale_instants(ticket: TicketAggregate) -> None:
+    """Empty each column whose deadline does not belong to the ticket's state any more."""
+    for kind in KINDS:
+        if kind.column and ticket.row.status not in kind.while_in and getattr(ticket.row, kind.column) is not None:
+            setattr(ticket.row, kind.column, None)
 
 
-def _metric(deadline: Deadline) -> Metric:
-    return Metric(deadline.key.split("/")[0])
+async def _act(ticket: TicketAggregate, kind: DeadlineKind, found: Sequence[Deadline]) -> None:
+    if mine := [deadline for deadline in found if deadline.kind == kind.name]:
+        await kind.act(ticket, mine)
 
 
-def _cycle(deadline: Deadline) -> int:
-    return int(deadline.key.split("/")[1])
+def _named(kind: DeadlineKind, inputs: DeadlineInputs) -> list[Deadline]:
+    at = inputs.instants.get(kind.name)
+    return [] if at is None else [Deadline(kind=kind.name, due_at=at)]

@@ -3,12 +3,13 @@
 What follows from what is decided in :mod:`models.sla.clocks`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
 from models.sla.clock import Clock
 from models.sla.clocks import Breach, ClockChange, TicketState
+from models.sla.deadlines import Deadline
 from models.sla.pinned import SlaConfiguration
 from models.sla.policy import Metric
 from models.sla.tables import LedgerEntry
@@ -70,21 +71,25 @@ def retimed(ticket: TicketAggregate, configuration: SlaConfiguration, reason: st
         ticket.clocks.retimed(now, configuration, reason)
 
 
-def warned(ticket: TicketAggregate, clock: Clock, fraction: float) -> None:
-    ticket.clocks.warned(clock, fraction)
-
-
 def acknowledged(ticket: TicketAggregate, clock: Clock) -> None:
     ticket.clocks.acknowledged(clock)
 
 
-def breached(ticket: TicketAggregate, clock: Clock) -> Clock:
-    after = ticket.clocks.breached(clock)
+async def warn(ticket: TicketAggregate, due: Sequence[Deadline]) -> None:
+    """Of several that are due at once people are notified of the last one."""
+    for deadline in due:
+        clock, fraction = ticket.clocks.by_key[deadline.clock], deadline.fraction or 0.0
+        ticket.clocks.warned(clock, fraction)
+        ticket.record("sla.warned", metric=clock.metric, cycle=clock.cycle, fraction=fraction, dueAt=deadline.due_at.isoformat())
+
+
+async def breach(ticket: TicketAggregate, due: Sequence[Deadline]) -> None:
+    for deadline in due:
+        ticket.clocks.breached(ticket.clocks.by_key[deadline.clock])
     _write_events(ticket, ticket.turn_at)
-    return after
 
 
-def standing(ticket: TicketAggregate) -> TicketState:
+def state_of(ticket: TicketAggregate) -> TicketState:
     """Resolving a ticket, also without a word, ends the wait for a first response."""
     row = ticket.row
     has_response = row.first_responded_at is not None or row.resolution_cycle > 0
@@ -93,7 +98,7 @@ def standing(ticket: TicketAggregate) -> TicketState:
 
 @contextmanager
 def _turning(ticket: TicketAggregate, at: datetime | None = None) -> Iterator[TicketState]:
-    now = standing(ticket)
+    now = state_of(ticket)
     now = now._replace(at=at or now.at)
     yield now
     _write_events(ticket, now.at)
@@ -109,7 +114,7 @@ def _write_events(ticket: TicketAggregate, at: datetime) -> None:
 
 def _record_breach(ticket: TicketAggregate, clock: Clock) -> None:
     due_at = clock.breached_at.isoformat() if clock.breached_at else None
-    ticket.breaches[clock.metric, clock.cycle] = ticket.record("sla.breached", metric=clock.metric, cycle=clock.cycle, dueAt=due_at)
+    ticket.record("sla.breached", metric=clock.metric, cycle=clock.cycle, dueAt=due_at)
 
 
 def _write_ledger(ticket: TicketAggregate, turn: ClockChange, at: datetime) -> None:

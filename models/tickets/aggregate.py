@@ -1,36 +1,57 @@
-"""A ticket under change: its row, locked, with all that decides what happens next; and the one place where a change is written.
+"""A ticket under change: its row, locked, with all that decides what happens next.
 
-An operation changes the case; :mod:`models.tickets.repository` opens and writes it, in the caller's transaction.
+Verbs change it; :mod:`models.tickets.repository` locks and saves it, in the caller's transaction.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from models.audit import Change
 from models.db.session import TenantSession
-from models.sla.attribution import attribution, traits_that_count
-from models.sla.clock import Clock, ClockStatus
+from models.errors import IllegalTransition
 from models.sla.clocks import Clocks
-from models.sla.deadlines import Deadline, DeadlineInputs, deadlines_of
 from models.sla.pinned import SlaConfiguration
-from models.sla.policy import Metric
 from models.sla.tables import Escalation, SlaClock
-from models.tickets.lifecycle import Status
+from models.tickets.lifecycle import ALLOWED, UNFINISHED, Priority, Status, allowed_from
 from models.tickets.messages import TicketFacts
 from models.tickets.tables import Event, Ticket
 
-_SEVERITY = (ClockStatus.BREACHED, ClockStatus.IMMINENT, ClockStatus.RUNNING, ClockStatus.PAUSED, ClockStatus.ACHIEVED)
-_OF_CLOCK = set(Clock.model_fields)
+
+class Loaded(NamedTuple):
+    """What of the ticket's row a save compares with what is now."""
+
+    status: Status
+    priority: Priority
+    assignee_id: int | None
+    team_id: int | None
+    organizer_id: int | None
+    deleted_at: datetime | None
+
+    @classmethod
+    def of(cls, row: Ticket) -> "Loaded":
+        return cls(row.status, row.priority, row.assignee_id, row.team_id, row.organizer_id, row.deleted_at)
+
+    @property
+    def holder_id(self) -> int | None:
+        """The agent whose load it counts towards."""
+        return self.assignee_id if self.status in UNFINISHED and self.deleted_at is None else None
+
+
+class Recorded(NamedTuple):
+    """A row of the audit, written by this change."""
+
+    id: int
+    kind: str
+    changes: dict[str, Any]
 
 
 class TicketAggregate:
-    """``clocks`` hold frozen values, replaced whole; their rows are written at the end.
+    """``clocks`` hold frozen values, replaced whole; their rows are written by the save.
 
     ``at`` is what the audit says: a process whose clock is behind does not write into a ticket's past, its history only goes forward.
     ``requested_at`` is the instant that was asked for. What is due is judged by it: a process whose clock was ahead made nothing due.
-    ``breaches`` and ``warnings`` were recorded with these events and are not told yet; ``told`` learn of that clock from a rung.
+    ``events`` and ``notified`` (cause and recipient) are what this change has recorded so far.
+    ``known`` are the facts that the ticket's workflow goes by; None makes the next save send it new ones.
     """
 
     def __init__(self, session: TenantSession, row: Ticket, configuration: SlaConfiguration, change: Change) -> None:
@@ -40,25 +61,46 @@ class TicketAggregate:
         self.requested_at = change.at
         self.at = max(change.at, row.updated_at)
         self.clocks = Clocks((), configuration)
+        self.clock_rows: list[SlaClock] = []
         self.escalations: list[Escalation] = []
-        self.has_changed = False
-        self.has_news = False
-        self.freed_team_id: int | None = None
-        self.breaches: dict[tuple[Metric, int], int] = {}
-        self.warnings: dict[tuple[Metric, int], int] = {}
-        self.told: dict[tuple[Metric, int], set[int]] = defaultdict(set)
-        self._rows: dict[tuple[Metric, int], SlaClock] = {}
-        self._known: TicketFacts | None = None
-        self._traits = traits_that_count(row)
+        self.known: TicketFacts | None = None
+        self.begin()
+
+    def begin(self) -> None:
+        """From here on is what the next save writes."""
+        self.loaded = Loaded.of(self.row)
+        self.events: list[Recorded] = []
+        self.notified: list[tuple[int, int]] = []
+
+    @property
+    def configuration(self) -> SlaConfiguration:
+        return self.clocks.configuration
+
+    @property
+    def has_ended(self) -> bool:
+        """Nothing is left to wait for."""
+        return self.row.status is Status.CLOSED or self.row.deleted_at is not None
 
     @property
     def turn_at(self) -> datetime:
         """When its clocks turn: as asked, but never before one of them last turned."""
         return max([self.requested_at, *(clock.turned_at for clock in self.clocks.by_key.values() if clock.turned_at)])
 
-    @property
-    def configuration(self) -> SlaConfiguration:
-        return self.clocks.configuration
+    def set_status(self, status: Status) -> Status:
+        """Every change of the status passes here, and the table of transitions decides. Returns the status before.
+
+        Raises:
+            IllegalTransition: the table has no way from here to ``status``.
+        """
+        before = self.row.status
+        if status not in ALLOWED[before]:
+            raise IllegalTransition(before, status, allowed_from(before))
+        self.row.status = status
+        return before
+
+    def status_change(self, before: Status) -> dict[str, list[Status]]:
+        """What the audit says of the status, if it is another than ``before``."""
+        return {} if before is self.row.status else {"status": [before, self.row.status]}
 
     def record(self, kind: str, **changes: Any) -> int:
         """Write one row of the audit. Its id is the cause of what follows from it."""
@@ -79,100 +121,8 @@ class TicketAggregate:
             changes=changes,
             request_id=self.change.request_id,
         )
-        self.has_changed = True
+        self.events.append(Recorded(event_id, kind, changes))
         return event_id
-
-    def status_change(self, before: Status) -> dict[str, list[Status]]:
-        """What the audit says of the status, if it is another than ``before``."""
-        return {} if before is self.row.status else {"status": [before, self.row.status]}
-
-    def deadlines(self) -> tuple[Deadline, ...]:
-        return deadlines_of(self.promises())
-
-    def promises(self) -> DeadlineInputs:
-        policy = self.configuration.policy
-        taken = [e for e in self.escalations if e.metric is not None and e.cycle is not None]
-        return DeadlineInputs(
-            clocks=tuple(self.clocks.by_key.values()),
-            calendar=self.configuration.calendar,
-            ladder=self.configuration.ladder,
-            warn_at_fractions=policy.warn_at_fractions if policy else (),
-            taken=frozenset((e.metric, e.cycle, e.level) for e in taken),
-            survey_at=self.row.survey_at,
-            auto_close_at=self.row.auto_close_at,
-            snoozed_until=self.row.snoozed_until,
-        )
-
-    def facts(self) -> TicketFacts:
-        """What the workflow has to know, as of the version in which it last changed."""
-        row = self.row
-        has_ended = row.status is Status.CLOSED or row.deleted_at is not None
-        return TicketFacts(
-            merchant_id=row.merchant_id,
-            ticket_id=row.id,
-            version=row.facts_version,
-            number=row.number,
-            status=row.status,
-            priority=row.priority,
-            sla_status=row.sla_status,
-            escalation_level=row.escalation_level,
-            is_assigned=row.assignee_id is not None,
-            deadlines=() if has_ended else self.deadlines(),
-            has_ended=has_ended,
-        )
-
-    def adopt(self, rows: list[SlaClock], escalations: list[Escalation]) -> None:
-        self._rows = {(row.metric, row.cycle): row for row in rows}
-        self.clocks = Clocks((clock_of(row) for row in rows), self.configuration)
-        self.escalations = escalations
-        self._known = self.facts()
-
-    def repeat(self) -> None:
-        """The engine goes by other facts than these: they get a new version, so that it takes them."""
-        self._known = None
-
-    def summarise(self) -> TicketFacts:
-        """Bring the rows up to what happened. The facts get a new version only when time is concerned."""
-        if self.has_changed:
-            self._write_clocks()
-            self._write_summary()
-            self.row.version += 1
-            self.row.updated_at = self.at
-        facts = self.facts()
-        if facts == self._known:
-            return facts
-        self.has_news = True
-        self.row.facts_version = max(self.row.version, self.row.facts_version + 1)
-        self.row.next_deadline_at = facts.deadlines[0].due_at if facts.deadlines else None
-        return facts.model_copy(update={"version": self.row.facts_version})
-
-    def _write_clocks(self) -> None:
-        at = self.turn_at
-        for key, clock in self.clocks.by_key.items():
-            row = self._rows.get(key)
-            columns = clock.model_dump() | attribution(clock, at, self._traits, row.attributed_at if row else None)
-            if row is None or not (row.stopped_at or row.cancelled_at):  # what was over keeps the policy under which it ended
-                columns |= {"policy_id": self.row.policy_id, "policy_version": self.row.policy_version}
-            if row is None:
-                self.session.append(SlaClock, merchant_id=self.row.merchant_id, ticket_id=self.row.id, **columns)
-            else:
-                row.sqlmodel_update({name: value for name, value in columns.items() if getattr(row, name) != value})
-
-    def _write_summary(self) -> None:
-        live = self.clocks.live()
-        latest = [clock for metric in Metric if (clock := self.clocks.latest(metric))]
-        self.row.sla_status = worst([clock.status for clock in live] or [clock.status for clock in latest])
-        due = [clock.due_at for clock in live if clock.is_running and clock.due_at and not clock.breached_at]
-        self.row.next_due_at = min(due, default=None)
-
-
-def clock_of(row: SlaClock) -> Clock:
-    return Clock.model_validate(row.model_dump(include=_OF_CLOCK))
-
-
-def worst(statuses: Sequence[ClockStatus]) -> ClockStatus | None:
-    """The status of a ticket: that of the clock which needs attention most."""
-    return next((status for status in _SEVERITY if status in statuses), None)
 
 
 def id_text(number: int | None) -> str | None:

@@ -81,7 +81,6 @@ async def unassign(ticket: TicketAggregate) -> None:
     old = ticket.row.assignee_id
     if old is None:
         return
-    ticket.freed_team_id = ticket.row.team_id
     ticket.row.assignee_id, ticket.row.is_queued = None, False
     cause = ticket.record("ticket.unassigned", fromAgentId=id_text(old), toAgentId=None)
     notify(ticket, NotificationKind.TICKET_UNASSIGNED, cause, await agents(ticket, old), fromAgentId=old, toAgentId=None)
@@ -90,11 +89,9 @@ async def unassign(ticket: TicketAggregate) -> None:
 def give(ticket: TicketAggregate, agent: Agent) -> None:
     """The bare change of owner; a new ticket becomes open with it."""
     row = ticket.row
-    if row.assignee_id is not None:
-        ticket.freed_team_id = row.team_id
     row.assignee_id, row.team_id, row.is_queued = agent.id, agent.team_id, False
     if row.status is Status.NEW:
-        row.status = Status.OPEN
+        ticket.set_status(Status.OPEN)
         clocks.status_changed(ticket, "assigned")
 
 

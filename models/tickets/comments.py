@@ -7,7 +7,7 @@ from models.sla import tracking as clocks
 from models.tickets.aggregate import TicketAggregate
 from models.tickets.lifecycle import REOPENED_BY_REPORTER, Status, Transition, allowed_from, transition_to
 from models.tickets.tables import Comment, CommentKind
-from models.tickets.transitions import is_too_late, reopen, transition
+from models.tickets.transitions import change_status, is_too_late, reopen, transition
 
 
 async def reply(ticket: TicketAggregate, body: str, then: Status | None = None) -> Comment:
@@ -54,8 +54,7 @@ async def _by_agent(ticket: TicketAggregate, cause: int, message: Comment) -> No
     ticket.row.first_responded_at, ticket.row.waiting_since = ticket.row.first_responded_at or ticket.at, None
     clocks.agent_replied(ticket)
     if ticket.row.status is Status.NEW:
-        ticket.row.status = Status.OPEN
-        ticket.record("ticket.opened_by_reply", status=[Status.NEW, Status.OPEN])
+        change_status(ticket, Status.OPEN, "ticket.opened_by_reply")
         clocks.status_changed(ticket, "public reply")
     notify(ticket, NotificationKind.REPLY_TO_REPORTER, cause, await reporter(ticket), messageId=message.id)
 

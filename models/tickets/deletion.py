@@ -5,14 +5,11 @@ from datetime import datetime, timedelta
 from models.errors import Conflict
 from models.sla import tracking as clocks
 from models.tickets.aggregate import TicketAggregate
-from models.tickets.assign import is_at_work
 from models.tickets.tables import Ticket
 
 
 def delete(ticket: TicketAggregate) -> None:
     """Its clocks end and its workflow with them."""
-    if is_at_work(ticket.row) and ticket.row.assignee_id is not None:
-        ticket.freed_team_id = ticket.row.team_id
     ticket.row.deleted_at = ticket.turn_at  # the very instant at which the clocks end, by which a restoration knows them
     clocks.deleted(ticket)
     ticket.record("ticket.deleted")

@@ -6,6 +6,7 @@ from models.payload import Payload
 from models.sla.clock import ClockStatus
 from models.sla.deadlines import Deadline
 from models.tickets.lifecycle import Priority, Status
+from models.value import Open
 
 WORKFLOW = "Ticket"
 ADOPT = "adopt"
@@ -27,19 +28,21 @@ class TicketRef(Payload):
 class TicketFacts(TicketRef):
     """The state of a ticket as far as time is concerned. ``version`` grows with every change of it: the newer one wins.
 
-    ``has_ended`` is true when nothing is left to wait for: closed, deleted or merged. ``request_id`` is the request that brought this news.
+    ``has_ended``: nothing is left to wait for; it is closed, deleted or merged. ``request_id`` is the request that caused the change.
+    ``deadline_kinds`` are those that the release which wrote the facts knows: it says nothing about deadlines of any other kind.
     """
 
     version: int
     number: int
-    status: Status
-    priority: Priority
-    sla_status: ClockStatus | None
+    status: Open[Status]
+    priority: Open[Priority]
+    sla_status: Open[ClockStatus] | None
     escalation_level: int
     is_assigned: bool
     deadlines: tuple[Deadline, ...]
     has_ended: bool = False
     request_id: str | None = None
+    deadline_kinds: tuple[str, ...] = ()
 
 
 class TicketLife(Payload):

@@ -12,13 +12,16 @@ from sqlmodel import col
 from models.audit import SYSTEM, Change
 from models.db.session import TenantSession, locked
 from models.errors import NotFound
-from models.notifications.notify import tell_what_no_rung_told
+from models.notifications.notify import notify_of_clocks
 from models.outbox import post as outbox
+from models.sla.clocks import Clocks
 from models.sla.rulebook import configuration_of
 from models.sla.tables import Escalation, SlaClock
-from models.tickets.aggregate import TicketAggregate
+from models.tickets.aggregate import Loaded, TicketAggregate
 from models.tickets.assign import assign_automatically, hold_team, working
+from models.tickets.facts import facts_of
 from models.tickets.messages import TicketFacts
+from models.tickets.summary import bring_up_to_date, clock_of
 from models.tickets.tables import Ticket
 
 PICKED_UP_AT_ONCE = 20
@@ -36,66 +39,16 @@ _CLOCKS = _rows_of(SlaClock).ext(distinct_on(*_CYCLE)).order_by(*_CYCLE, col(Sla
 _ESCALATIONS = _rows_of(Escalation).order_by(col(Escalation.id))
 
 
-async def save(*tickets: TicketAggregate) -> None:
-    """Write the cases; where the facts changed, the ticket's workflow hears of it through the outbox."""
-    for ticket in tickets:
-        _post_facts(ticket)
-    await _write(*tickets)
-
-
-def _post_facts(ticket: TicketAggregate) -> None:
-    facts = ticket.summarise()
-    if ticket.has_news:
-        outbox.post_facts(ticket.session, facts, ticket.change)
-
-
-async def answer(ticket: TicketAggregate) -> TicketFacts:
-    """Write the case for its own workflow, which asked for the change and takes the facts as the answer: no signal is owed."""
-    facts = ticket.summarise()
-    await _write(ticket)
-    return facts
-
-
-async def _write(*tickets: TicketAggregate) -> None:
-    """All of them first: who picks up what waits may find one of these tickets, for its lock is our own, and opens its case anew."""
-    for ticket in tickets:
-        await tell_what_no_rung_told(ticket)
-    await tickets[0].session.write()
-    for ticket in tickets:
-        if ticket.freed_team_id is not None:
-            await pick_up_waiting(ticket.session, ticket.freed_team_id, ticket.change)
-
-
-async def pick_up_waiting(session: TenantSession, team_id: int, change: Change) -> None:
-    """Somebody has room: give him what waits in the team's queue, the most urgent and then the oldest first.
-
-    A ticket that is being changed right now is skipped: the next who has room, or the reconciliation, finds it again.
-    """
-    await hold_team(session, team_id)
-    for row in await _waiting(session, team_id):
-        await session.reserve_ids()
-        ticket = await _case(session, row, change.model_copy(update={"by": SYSTEM}))
-        if await assign_automatically(ticket) is None:
-            return
-        await save(ticket)
-
-
-async def _waiting(session: TenantSession, team_id: int) -> Sequence[Ticket]:
-    queue = sa.select(Ticket).where(col(Ticket.team_id) == team_id, col(Ticket.is_queued), working())
-    first = queue.order_by(col(Ticket.urgency).desc(), col(Ticket.created_at), col(Ticket.id)).limit(PICKED_UP_AT_ONCE)
-    return (await session.execute(locked(first, skip_locked=True))).scalars().all()
-
-
 async def lock(session: TenantSession, tickets: Select[Ticket], change: Change) -> TicketAggregate:
     """Lock the one ticket that ``tickets`` selects.
 
     Raises:
         NotFound: ``tickets`` selects nothing.
     """
-    ticket = (await session.execute(locked(tickets, of=Ticket))).scalar_one_or_none()
-    if ticket is None:
+    row = (await session.execute(locked(tickets, of=Ticket))).scalar_one_or_none()
+    if row is None:
         raise NotFound
-    return await _case(session, ticket, change)
+    return (await load(session, [row], change))[0]
 
 
 async def lock_both(session: TenantSession, tickets: Select[Ticket], ids: tuple[int, int], change: Change) -> list[TicketAggregate]:
@@ -113,23 +66,78 @@ async def lock_both(session: TenantSession, tickets: Select[Ticket], ids: tuple[
 async def lock_all(session: TenantSession, tickets: Select[Ticket], change: Change) -> list[TicketAggregate]:
     """Several tickets, in the order of their ids: of two who lock some of the same, neither waits in a circle."""
     in_order = locked(tickets.order_by(col(Ticket.id)), of=Ticket)
-    return await cases_of(session, list((await session.execute(in_order)).scalars()), change)
+    return await load(session, list((await session.execute(in_order)).scalars()), change)
 
 
-async def cases_of(session: TenantSession, tickets: Sequence[Ticket], change: Change) -> list[TicketAggregate]:
-    """Their clocks and escalations are read for all of them at once."""
-    clocks = await _newest_clocks(session, tickets)
-    escalations = await _escalations(session, [row for row in tickets if row.escalation_level])
-    locked_tickets = []
-    for row in tickets:
-        ticket = TicketAggregate(session, row, await configuration_of(session, row), change)
-        ticket.adopt(clocks[row.id], escalations[row.id])
-        locked_tickets.append(ticket)
-    return locked_tickets
+async def load(session: TenantSession, rows: Sequence[Ticket], change: Change) -> list[TicketAggregate]:
+    """All that decides what happens next to the tickets; read for all of them at once."""
+    clocks = await _newest_clocks(session, rows)
+    escalations = await _escalations(session, [row for row in rows if row.escalation_level])
+    return [await _assembled(session, row, clocks[row.id], escalations[row.id], change) for row in rows]
 
 
-async def _case(session: TenantSession, ticket: Ticket, change: Change) -> TicketAggregate:
-    return (await cases_of(session, [ticket], change))[0]
+async def _assembled(
+    session: TenantSession, row: Ticket, clocks: list[SlaClock], escalations: list[Escalation], change: Change
+) -> TicketAggregate:
+    ticket = TicketAggregate(session, row, await configuration_of(session, row), change)
+    ticket.clock_rows, ticket.escalations = clocks, escalations
+    ticket.clocks = Clocks((clock_of(clock) for clock in clocks), ticket.configuration)
+    ticket.known = facts_of(ticket)
+    return ticket
+
+
+async def save(*tickets: TicketAggregate) -> None:
+    """Write what changed; where the facts did, the ticket's workflow hears of it through the outbox."""
+    for ticket in tickets:
+        known = ticket.known
+        if (facts := bring_up_to_date(ticket)) is not known:
+            outbox.post_facts(ticket.session, facts, ticket.change)
+    await _write(*tickets)
+
+
+async def save_for_workflow(ticket: TicketAggregate) -> TicketFacts:
+    """Save on behalf of the ticket's own workflow: it takes the facts as its activity's result, so no signal is owed."""
+    facts = bring_up_to_date(ticket)
+    await _write(ticket)
+    return facts
+
+
+async def _write(*tickets: TicketAggregate) -> None:
+    """All of them first: a ticket that is picked up may be one of these, for its lock is our own, and it is loaded anew."""
+    for ticket in tickets:
+        await notify_of_clocks(ticket)
+    await tickets[0].session.write()
+    freed = [(ticket, team_id) for ticket in tickets if (team_id := _freed_team(ticket)) is not None]
+    for ticket in tickets:
+        ticket.begin()
+    for ticket, team_id in freed:
+        await pick_up_waiting(ticket.session, team_id, ticket.change)
+
+
+def _freed_team(ticket: TicketAggregate) -> int | None:
+    """The team in which an agent has room by this change."""
+    before, now = ticket.loaded, Loaded.of(ticket.row)
+    return before.team_id if before.holder_id not in (None, now.holder_id) else None
+
+
+async def pick_up_waiting(session: TenantSession, team_id: int, change: Change) -> None:
+    """An agent has room: give them what waits in the team's queue, the most urgent and then the oldest first.
+
+    A ticket that is being changed right now is skipped: the next agent who has room, or the reconciliation, picks it up.
+    """
+    await hold_team(session, team_id)
+    for row in await _waiting(session, team_id):
+        await session.reserve_ids()
+        ticket = (await load(session, [row], change.model_copy(update={"by": SYSTEM})))[0]
+        if await assign_automatically(ticket) is None:
+            return
+        await save(ticket)
+
+
+async def _waiting(session: TenantSession, team_id: int) -> Sequence[Ticket]:
+    queue = sa.select(Ticket).where(col(Ticket.team_id) == team_id, col(Ticket.is_queued), working())
+    first = queue.order_by(col(Ticket.urgency).desc(), col(Ticket.created_at), col(Ticket.id)).limit(PICKED_UP_AT_ONCE)
+    return (await session.execute(locked(first, skip_locked=True))).scalars().all()
 
 
 async def _newest_clocks(session: TenantSession, tickets: Sequence[Ticket]) -> Mapping[int, list[SlaClock]]:

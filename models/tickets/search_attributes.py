@@ -26,9 +26,9 @@ def describe(facts: TicketFacts) -> TypedSearchAttributes:
         [
             SearchAttributePair(MERCHANT, str(facts.merchant_id)),
             SearchAttributePair(NUMBER, facts.number),
-            SearchAttributePair(STATUS, facts.status.value),
-            SearchAttributePair(PRIORITY, facts.priority.value),
+            SearchAttributePair(STATUS, str(facts.status)),
+            SearchAttributePair(PRIORITY, str(facts.priority)),
             SearchAttributePair(LEVEL, facts.escalation_level),
-            SearchAttributePair(SLA, facts.sla_status.value if facts.sla_status else "none"),
+            SearchAttributePair(SLA, str(facts.sla_status or "none")),
         ],
     )

@@ -12,7 +12,7 @@ from models.sla import tracking as clocks
 from models.sla.tables import LedgerEntry
 from models.tickets.aggregate import TicketAggregate
 from models.tickets.lifecycle import Status, allowed_from, may_snooze
-from models.tickets.transitions import set_status
+from models.tickets.transitions import change_status
 
 AT_MOST_AHEAD = timedelta(days=366)
 
@@ -21,7 +21,7 @@ def snooze(ticket: TicketAggregate, until: datetime) -> None:
     """Hold the ticket until an instant; one that is held already only gets that end, or another one.
 
     Raises:
-        Invalid: ``until`` is not ahead, or too far. IllegalMove: the lifecycle has no hold from here.
+        Invalid: ``until`` is not ahead, or too far. IllegalTransition: the lifecycle has no hold from here.
     """
     if until <= ticket.requested_at:
         raise Invalid("not_in_the_future", "A snooze ends in the future.", "/until")
@@ -34,9 +34,9 @@ def snooze(ticket: TicketAggregate, until: datetime) -> None:
 
 
 async def wake(ticket: TicketAggregate) -> None:
-    """Its time has come: the ticket is open again and whoever has it is told; the lead, if nobody has. Its clocks go on from that time."""
+    """The snooze ends: the ticket is open again, its assignee (or the lead) is notified, its clocks go on from that instant."""
     until = ticket.row.snoozed_until
-    cause = set_status(ticket, Status.OPEN, "ticket.woken")
+    cause = change_status(ticket, Status.OPEN, "ticket.woken")
     clocks.status_changed(ticket, "woken", until and max(until, await _last_turn(ticket)))
     notify(ticket, NotificationKind.TICKET_WOKEN, cause, await responsible(ticket), dueAt=until.isoformat() if until else None)
 
@@ -54,5 +54,5 @@ def _put_aside(ticket: TicketAggregate, until: datetime) -> None:
     if ticket.row.status is Status.ON_HOLD:
         ticket.record("ticket.snoozed", until=until.isoformat())
     else:
-        set_status(ticket, Status.ON_HOLD, "ticket.snoozed", until=until.isoformat())
+        change_status(ticket, Status.ON_HOLD, "ticket.snoozed", until=until.isoformat())
         clocks.status_changed(ticket, "snoozed")

@@ -1,4 +1,4 @@
-"""The ticket's state, moved by the lifecycle table, with its clocks and what follows after resolving."""
+"""The ticket's status, changed by the table of transitions, with its clocks and what follows a resolution."""
 
 from datetime import timedelta
 from typing import Any
@@ -11,7 +11,7 @@ from models.sla import tracking as clocks
 from models.sla.rulebook import rulebook
 from models.surveys.survey import cancel_survey
 from models.tickets.aggregate import TicketAggregate
-from models.tickets.lifecycle import TARGET, UNFINISHED, Status, Transition, allowed_from, is_allowed
+from models.tickets.lifecycle import TARGET, Status, Transition, allowed_from, is_allowed
 
 _EVENT = {
     Transition.PENDING: "ticket.pending",
@@ -24,10 +24,10 @@ _EVENT = {
 
 
 async def transition(ticket: TicketAggregate, wanted: Transition, reason: str | None = None) -> None:
-    """Move the ticket as people say it.
+    """Change the status as people say it.
 
     Raises:
-        IllegalMove: the lifecycle has no such move from here. Conflict: its reporter reopens it too late.
+        IllegalTransition: the lifecycle does not have it from here. Conflict: its reporter reopens it too late.
     """
     current = ticket.row.status
     if not is_allowed(wanted, current) or ticket.row.deleted_at is not None:
@@ -39,15 +39,13 @@ async def transition(ticket: TicketAggregate, wanted: Transition, reason: str | 
     elif wanted is Transition.CLOSE:
         close(ticket, reason)
     else:
-        set_status(ticket, TARGET[wanted], _EVENT[wanted], reason=reason)
+        change_status(ticket, TARGET[wanted], _EVENT[wanted], reason=reason)
         clocks.status_changed(ticket, reason or TARGET[wanted])
 
 
-def set_status(ticket: TicketAggregate, status: Status, event: str, **changes: Any) -> int:
-    """The bare change of state, with its event. Whoever leaves a hold leaves its end behind."""
-    before, ticket.row.status = ticket.row.status, status
-    if status is not Status.ON_HOLD:
-        ticket.row.snoozed_until = None
+def change_status(ticket: TicketAggregate, status: Status, event: str, **changes: Any) -> int:
+    """The bare change of the status, with its event."""
+    before = ticket.set_status(status)
     return ticket.record(event, status=[before, status], **changes)
 
 
@@ -56,11 +54,10 @@ def close(ticket: TicketAggregate, reason: str | None) -> None:
 
 
 def end(ticket: TicketAggregate, why: str, event: str, **changes: Any) -> None:
-    """Nothing follows: whatever was still promised does not apply any more."""
-    _free_capacity(ticket)
-    set_status(ticket, Status.CLOSED, event, **changes)
+    """Nothing follows: what was still due does not apply any more."""
+    change_status(ticket, Status.CLOSED, event, **changes)
     ticket.row.closed_at = ticket.at
-    ticket.row.survey_at = ticket.row.auto_close_at = ticket.row.reopen_until = None
+    ticket.row.reopen_until = None
     clocks.cancelled(ticket, why)
 
 
@@ -73,8 +70,8 @@ async def reopen(ticket: TicketAggregate, reason: str | None) -> int:
     if is_too_late(ticket):
         raise Conflict("reopen_window_over", "The ticket was resolved too long ago to be reopened.")
     row = ticket.row
-    cause = set_status(ticket, Status.OPEN, _EVENT[Transition.REOPEN], reason=reason)
-    row.resolved_at = row.survey_at = row.auto_close_at = row.reopen_until = None
+    cause = change_status(ticket, Status.OPEN, _EVENT[Transition.REOPEN], reason=reason)
+    row.resolved_at = row.reopen_until = None
     await cancel_survey(ticket)
     clocks.reopened(ticket)
     return cause
@@ -94,8 +91,7 @@ async def _reopen_and_tell(ticket: TicketAggregate, reason: str | None) -> None:
 
 async def _resolve(ticket: TicketAggregate, reason: str | None) -> None:
     merchant = (await rulebook(ticket.session)).merchant
-    _free_capacity(ticket)
-    cause = set_status(ticket, Status.RESOLVED, _EVENT[Transition.RESOLVE], reason=reason)
+    cause = change_status(ticket, Status.RESOLVED, _EVENT[Transition.RESOLVE], reason=reason)
     ticket.row.resolved_at, ticket.row.waiting_since = ticket.at, None
     ticket.row.resolution_cycle += 1
     _schedule_what_follows(ticket, merchant)
@@ -113,6 +109,6 @@ def _schedule_what_follows(ticket: TicketAggregate, merchant: Merchant) -> None:
     row.reopen_until = ticket.at + timedelta(seconds=merchant.reopen_within_seconds)
 
 
-def _free_capacity(ticket: TicketAggregate) -> None:
-    if ticket.row.assignee_id is not None and ticket.row.status in UNFINISHED:
-        ticket.freed_team_id = ticket.row.team_id
+async def auto_close(ticket: TicketAggregate) -> None:
+    """A resolved ticket that nobody reopened in time."""
+    close(ticket, "auto-close")

@@ -14,6 +14,7 @@ from models.audit import SYSTEM, Change
 from models.db.session import Database
 from models.outbox import post as outbox
 from models.people.roles import Role
+from models.tickets.facts import facts_of
 from models.tickets.lifecycle import Priority
 from models.tickets.repository import lock_all
 from models.tickets.tables import Ticket
@@ -160,6 +161,6 @@ async def _tell_batch(database: Database, after: int) -> int:
         cases = await lock_all(session, tickets, Change(by=SYSTEM, at=datetime.now(UTC)))
         for case in cases:
             case.row.facts_version += 1
-            outbox.post_facts(session, case.facts(), case.change)
+            outbox.post_facts(session, facts_of(case), case.change)
         await session.write()
     return cases[-1].row.id if cases else 0

@@ -6,10 +6,11 @@ from datetime import datetime
 from models.sla.calendar import Calendar
 from models.sla.clock import Clock, settle, used
 from models.sla.clocks import Breach, ClockChange, Clocks, TicketState
-from models.sla.deadlines import Deadline, DeadlineInputs, DeadlineKind, deadlines_of, due
+from models.sla.deadlines import BREACH, ESCALATE, WARN, Deadline, DeadlineInputs, due
 from models.sla.ladder import DEFAULT_LADDER
 from models.sla.pinned import SlaConfiguration
 from models.sla.policy import Metric
+from models.sla.run_due import deadlines_of
 from models.tickets.lifecycle import UNFINISHED, Priority, Status
 from tests.sla.sla_histories import instant
 
@@ -147,9 +148,7 @@ class PureSla:
             ladder=configuration.ladder,
             warn_at_fractions=configuration.policy.warn_at_fractions if configuration.policy else (),
             taken=frozenset((e.metric, e.cycle, e.level) for e in self.escalations),
-            survey_at=None,
-            auto_close_at=None,
-            snoozed_until=self.snoozed_until,
+            instants={"wake": self.snoozed_until} if self.snoozed_until else {},
         )
 
     def _woken(self, found: tuple[Deadline, ...]) -> tuple[Deadline, ...]:
@@ -165,19 +164,17 @@ class PureSla:
     def _act(self, found: tuple[Deadline, ...]) -> None:
         """As models.sla.run_due."""
         for deadline in found:
-            metric, cycle, *more = deadline.key.split("/")
-            clock = self.clocks.by_key[Metric(metric), int(cycle)]
-            if deadline.kind is DeadlineKind.WARN:
-                self.clocks.warned(clock, float(more[0]))
-                self.warnings.append((clock.metric, clock.cycle, float(more[0]), self.at))
-            elif deadline.kind is DeadlineKind.BREACH:
+            clock, fraction = self.clocks.by_key[deadline.clock], deadline.fraction or 0.0
+            if deadline.kind == WARN:
+                self.clocks.warned(clock, fraction)
+                self.warnings.append((clock.metric, clock.cycle, fraction, self.at))
+            elif deadline.kind == BREACH:
                 self.clocks.breached(clock)
-        rungs = sorted((d for d in found if d.kind is DeadlineKind.ESCALATE), key=_level)
+        rungs = sorted((d for d in found if d.kind == ESCALATE), key=_level)
         for deadline in rungs:
-            metric, cycle, level = deadline.key.split("/")
             is_superseded = deadline is not rungs[-1]
-            self.escalations.append(Escalation(Metric(metric), int(cycle), int(level), deadline.due_at, self.at, is_superseded))
-            self.level = max(self.level, int(level))
+            self.escalations.append(Escalation(*deadline.clock, _level(deadline), deadline.due_at, self.at, is_superseded))
+            self.level = max(self.level, _level(deadline))
         self._keep_notes()
 
     def _keep_notes(self, at: datetime | None = None) -> None:
@@ -189,4 +186,4 @@ class PureSla:
 
 
 def _level(deadline: Deadline) -> int:
-    return int(deadline.key.split("/")[2])
+    return deadline.level or 0

@@ -6,9 +6,10 @@ import pytest
 from deploy.local.seed import ALWAYS
 from models.sla import clock as policy
 from models.sla.clock import Clock
-from models.sla.deadlines import DeadlineInputs, DeadlineKind, deadlines_of, due
+from models.sla.deadlines import WARN, DeadlineInputs, due
 from models.sla.ladder import DEFAULT_LADDER
 from models.sla.policy import Metric
+from models.sla.run_due import NAMES, deadlines_of
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 CLOCK = policy.start(Clock(metric=Metric.RESOLUTION, target=timedelta(hours=100)), NOON, ALWAYS)
@@ -32,9 +33,6 @@ def promised(**more: Any) -> list[str]:
             "calendar": ALWAYS,
             "ladder": DEFAULT_LADDER,
             "warn_at_fractions": (0.5, 0.75),
-            "taken": frozenset(),
-            "survey_at": None,
-            "auto_close_at": None,
         }
         | more,
     )
@@ -95,27 +93,27 @@ def test_what_is_left_when(more: dict[str, Any], left: list[str]) -> None:
 
 
 def test_after_resolving_a_survey_and_the_automatic_end() -> None:
-    after = {"survey_at": NOON + timedelta(hours=1), "auto_close_at": NOON + timedelta(hours=2)}
-    assert promised(clocks=(), **after) == ["survey 1", "auto_close 2"]
+    after = {"survey": NOON + timedelta(hours=1), "auto_close": NOON + timedelta(hours=2)}
+    assert promised(clocks=(), instants=after) == ["survey 1", "auto_close 2"]
 
 
 def test_a_snooze_ends_among_the_other_promises() -> None:
-    woken = {"snoozed_until": NOON + timedelta(hours=75)}
+    woken = {"instants": {"wake": NOON + timedelta(hours=75)}}
     assert promised(**woken) == [*ALL[:3], "wake 75", *ALL[3:]]
     assert promised(clocks=(policy.pause(CLOCK, NOON, ALWAYS),), **woken) == ["wake 75"]
 
 
 def test_every_kind_of_deadline_is_made_of_some_promise() -> None:
     at = NOON + timedelta(hours=1)
-    kinds = {each.split()[0] for each in promised(snoozed_until=at, survey_at=at, auto_close_at=at)}
-    assert kinds == set(DeadlineKind)
+    kinds = {each.split()[0] for each in promised(instants={"wake": at, "survey": at, "auto_close": at})}
+    assert kinds == set(NAMES)
 
 
 def test_a_deadline_is_due_at_its_very_instant() -> None:
     found = deadlines_of(_warned_half_way(CLOCK))
     at = NOON + timedelta(hours=50)
     seen = [[deadline.kind for deadline in due(found, instant)] for instant in (at - timedelta(microseconds=1), at)]
-    assert seen == [[], [DeadlineKind.WARN]]
+    assert seen == [[], [WARN]]
 
 
 def test_nobody_is_warned_of_what_is_breached_already() -> None:
@@ -130,7 +128,4 @@ def _warned_half_way(*clocks: Clock) -> DeadlineInputs:
         calendar=ALWAYS,
         ladder=None,
         warn_at_fractions=(0.5,),
-        taken=frozenset(),
-        survey_at=None,
-        auto_close_at=None,
     )

@@ -15,6 +15,7 @@ from models.sla.policy import Metric
 from models.sla.tables import EscalationOutcome
 from models.tickets.comments import needs_follow_up, reply
 from models.tickets.edit import edit
+from models.tickets.facts import facts_of
 from models.tickets.lifecycle import Priority, Status, Transition
 from models.tickets.tables import Event
 from models.tickets.transitions import transition
@@ -106,10 +107,10 @@ async def test_the_window_for_reopening_includes_its_end(frozen: FrozenTicket, l
 async def test_who_asks_in_vain_is_told_anew_what_is_due(frozen: FrozenTicket) -> None:
     """The engine goes by other instants than the rows: by those of an older time zone database, say. It takes newer facts only."""
     async with frozen.at(NOON) as ticket:
-        known = ticket.facts()
+        known = facts_of(ticket)
     await frozen.due(NOON + SECOND)
     async with frozen.at(NOON) as ticket:
-        told, row = ticket.facts(), ticket.row
+        told, row = facts_of(ticket), ticket.row
         assert (told.deadlines, told.version > known.version) == (known.deadlines, True)
         assert (row.next_deadline_at, row.facts_version) == (known.deadlines[0].due_at, told.version)
 

@@ -107,7 +107,7 @@ async def test_a_reply_of_the_reporter_reopens(desk: Desk, acme: Merchant, verb:
     seen = await acme.get(ticket["id"])
     assert (seen["status"], seen["resolvedAt"], seen["slaStatus"]) == ("open", None, "running")
     await known(desk, acme, ticket)
-    assert {d.kind.value for d in (await facts_of(desk, ticket["id"])).deadlines} == {"warn", "breach", "escalate"}
+    assert {d.kind for d in (await facts_of(desk, ticket["id"])).deadlines} == {"warn", "breach", "escalate"}
     await audit(desk, acme)
 
 
