@@ -1,4 +1,4 @@
-"""What the workflows have done, one typed function an activity. The activity itself is found by its constant: `ASSIGN` is activities/ticket.py.
+"""What the workflows have done, one typed function an activity; the constant that it names leads to the activity itself.
 
 Its code, with tables and drivers, stays out of the workflows' reach (import-linter holds it).
 """

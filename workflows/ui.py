@@ -1,6 +1,7 @@
 """What an operator reads of a ticket in the Temporal UI: no personal data, only what its deadlines are about."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from temporalio.common import SearchAttributeUpdate
 
@@ -29,7 +30,7 @@ def searched(facts: TicketFacts) -> tuple[str, int, str]:
     return str(facts.status), facts.escalation_level, str(facts.sla_status or "none")
 
 
-def search_attributes(facts: TicketFacts) -> list[SearchAttributeUpdate]:
+def search_attributes(facts: TicketFacts) -> list[SearchAttributeUpdate[Any]]:
     """Those that change during a ticket's life."""
     status, level, sla = searched(facts)
     return [STATUS.value_set(status), LEVEL.value_set(level), SLA.value_set(sla)]

@@ -6,20 +6,12 @@ steps. See docs/decisions/0003-ids.md.
 """
 
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from models.platform.settings import APP_INFO
 
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 SEQUENCE_BITS = 12
 NODE_BITS = 10
-
-
-class Lease(NamedTuple):
-    """The slots from ``first`` up to, not including, ``end``."""
-
-    first: int
-    end: int
 
 
 def id_of(slot: int, node: int = APP_INFO.node) -> int:

@@ -1,5 +1,6 @@
 """The tenant session: the only door to rows. Each transaction says first for whom it is; row-level security does the rest."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
@@ -11,17 +12,18 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.exc import StaleDataError
 from sqlmodel import SQLModel
 
 from models.db.base import Row
 from models.db.bulk_write import moved_rows, statement
-from models.db.ids import Lease, id_of
+from models.db.ids import id_of
 from models.db.redaction import keep_values_out
 
-BLOCK = 1024
-RESERVE = 48
-"""How many ids a transaction may take unless it reserves more: enough for any change of one ticket."""
+BLOCK = 65_536
+LOW = 16_384
+"""A transaction begins with at least so many ids at hand: hundreds of times what the largest one takes. A block is 16 ms of ids."""
 _LEASE_SECONDS = 5.0  # an id tells its millisecond: an old block would tell an old one
 _PASSING = ("08", "57", "53", "40")  # connection, operator intervention, resources, rollback
 _LEASE = sa.text("SELECT lease_slots(:count)")
@@ -29,50 +31,44 @@ _T = TypeVar("_T")
 _R = TypeVar("_R", bound=Row)
 
 
-class _Block:
-    """The slots that this process holds."""
+class _IdBlock:
+    """The ids that this process holds, for all its transactions: leased from the database a block at a time."""
 
     def __init__(self) -> None:
-        self._left = Lease(0, 0)
+        self._slots: Iterator[int] = iter(())
+        self._left = 0
         self._leased_at = float("-inf")
+        self._leasing = asyncio.Lock()
 
-    def carve(self, count: int) -> Lease | None:
-        """``count`` slots, or None when there are not enough, or they are old."""
-        if self._left.end - self._left.first < count or time.monotonic() - self._leased_at > _LEASE_SECONDS:
-            return None
-        carved = Lease(self._left.first, self._left.first + count)
-        self._left = Lease(carved.end, self._left.end)
-        return carved
+    def take(self) -> int:
+        self._left -= 1
+        return id_of(next(self._slots))
 
-    def adopt(self, lease: Lease) -> None:
-        self._left = lease
-        self._leased_at = time.monotonic()
+    async def replenish(self, session: AsyncSession) -> None:
+        """Lease another block when this one runs low, or is old: an id tells its millisecond, and an old block would tell an old one."""
+        if self._lasts():
+            return
+        async with self._leasing:
+            if not self._lasts():
+                first = (await session.execute(_LEASE, {"count": BLOCK})).scalar_one()  # stays leased if the transaction is rolled back
+                self._slots, self._left, self._leased_at = iter(range(first, first + BLOCK)), BLOCK, time.monotonic()
+
+    def _lasts(self) -> bool:
+        return self._left >= LOW and time.monotonic() - self._leased_at <= _LEASE_SECONDS
 
 
 class TenantSession(AsyncSession):
     """A session of one merchant, inside one transaction."""
 
-    def __init__(self, engine: AsyncEngine, merchant_id: int, block: _Block) -> None:
+    def __init__(self, engine: AsyncEngine, merchant_id: int, ids: _IdBlock) -> None:
         super().__init__(engine, expire_on_commit=False, autoflush=False, sync_session_class=_TenantSyncSession)
         self.sync_session.info.update(merchant_id=merchant_id, read=[])
         self.merchant_id = merchant_id
-        self._block = block
-        self._slots: Iterator[int] = iter(())
+        self._ids = ids
         self._new: dict[str, list[SQLModel | dict[str, Any]]] = {}
 
     def new_id(self) -> int:
-        """The next of the ids that this transaction reserved."""
-        return id_of(next(self._slots))
-
-    async def reserve_ids(self, count: int = RESERVE) -> None:
-        """Reserve ids for :meth:`new_id`. What a lease took from the database stays taken, even if this transaction is rolled back."""
-        carved = self._block.carve(count)
-        if carved is None:
-            size = max(count, BLOCK)
-            first = (await self.execute(_LEASE, {"count": size})).scalar_one()
-            self._block.adopt(Lease(first + count, first + size))
-            carved = Lease(first, first + count)
-        self._slots = iter(range(*carved))
+        return self._ids.take()
 
     def seen(self, table: type[_R], ids: Iterable[int]) -> dict[int, _R]:
         """Those of the merchant's rows with these ids that this transaction has read already."""
@@ -107,8 +103,8 @@ class TenantSession(AsyncSession):
             raise StaleDataError("a row that was read is gone")
         self._new.clear()
         for row in changed:
-            state = sa.inspect(row)
-            state._commit_all(state.dict, self.identity_map)  # noqa: SLF001 - so that no flush finds it again
+            for name in list(sa.inspect(row).committed_state):
+                set_committed_value(row, name, getattr(row, name))  # so that no flush finds it again
 
 
 def locked(rows: sa.Select[_T], **how: Any) -> sa.Select[_T]:
@@ -160,19 +156,19 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int) -> None:
         self.engine = engine_of(url, pool_size=pool_size)
-        self._block = _Block()
+        self._ids = _IdBlock()
 
     @asynccontextmanager
     async def reading(self, merchant_id: int) -> AsyncIterator[TenantSession]:
         """One transaction for one merchant: committed at the end, rolled back when anything is raised."""
-        async with TenantSession(self.engine, merchant_id, self._block) as session, session.begin():
+        async with TenantSession(self.engine, merchant_id, self._ids) as session, session.begin():
             yield session
 
     @asynccontextmanager
     async def writing(self, merchant_id: int) -> AsyncIterator[TenantSession]:
-        """The same, with ids reserved for new rows."""
+        """The same, with ids for new rows."""
         async with self.reading(merchant_id) as session:
-            await session.reserve_ids()
+            await self._ids.replenish(session)
             yield session
 
     async def aclose(self) -> None:

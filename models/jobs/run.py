@@ -139,7 +139,6 @@ async def _retime(job: Job, ticket: TicketAggregate, book: Rulebook, configurati
     if shift is None:
         return False
     _count(job, ticket, shift)
-    await ticket.session.reserve_ids()
     retime(ticket, book, configuration, shift, job.id)
     return True
 

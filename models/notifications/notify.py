@@ -7,7 +7,6 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from models.audit import ActorKind
-from models.db.session import RESERVE
 from models.notifications.kinds import NotificationKind
 from models.notifications.messages import DeliveryRef, NotificationStatus
 from models.notifications.tables import Notification, RecipientKind
@@ -92,7 +91,6 @@ async def audience(ticket: TicketAggregate, whom: Sequence[Audience], *agent_ids
     roles = [role for name, role in ((Audience.LEAD, Role.LEAD), (Audience.SENIOR, Role.SENIOR)) if name in whom]
     roles = list(Role) if Audience.TEAM in whom else roles
     people = [as_recipient(agent) for agent in sorted(await _agents(ticket, ids, roles), key=lambda agent: agent.id)]
-    await ticket.session.reserve_ids(RESERVE + len(people))  # a letter for each, however large the team
     return people + (await reporter(ticket) if Audience.REPORTER in whom else [])
 
 

@@ -127,7 +127,6 @@ async def pick_up_waiting(session: TenantSession, team_id: int, change: Change) 
     """
     await hold_team(session, team_id)
     for row in await _waiting(session, team_id):
-        await session.reserve_ids()
         ticket = (await load(session, [row], change.model_copy(update={"by": SYSTEM})))[0]
         if await assign_automatically(ticket) is None:
             return

@@ -22,7 +22,6 @@ SECRET = "rosalind@customer.example"
 
 async def _twice(session: TenantSession) -> None:
     """PostgreSQL's DETAIL names the key that is there already."""
-    await session.reserve_ids()
     for _ in range(2):
         session.insert(Reporter(merchant_id=session.merchant_id, id=session.new_id(), sub=SECRET, name=SECRET, email=SECRET))
     await session.write()

@@ -135,5 +135,5 @@ async def _result(post: Post, acme: Merchant, letter: dict[str, Any]) -> str:
     handle = post.desk.client.get_workflow_handle(await post.desk.delivery_of(acme, letter["id"]))
     result: list[str] = await handle.result()
     carried = (await handle.fetch_history()).events[0].workflow_execution_started_event_attributes.input.payloads[0]
-    place = [each.notification_id for each in DeliveryBatch.model_validate_json(carried.data).letters].index(int(letter["id"]))
+    place = [each.notification_id for each in DeliveryBatch.model_validate_json(carried.data).notifications].index(int(letter["id"]))
     return result[place]
