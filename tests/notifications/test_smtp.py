@@ -178,7 +178,7 @@ async def test_a_receipt_outlives_a_server_that_stalls_at_the_farewell(mailbox: 
     assert (await converse(mailbox.address(timeout=SHORT), letter(), SENDER, ANA, before_data=attempts)).code == 250
 
 
-@pytest.mark.parametrize("answer", ["hello there", "999 what", "250-" + "x" * 9000, "220"])
+@pytest.mark.parametrize("response", ["hello there", "999 what", "250-" + "x" * 9000, "220"])
 async def test_an_answer_that_is_none_is_transient_before_the_dot(mailbox: Mailbox, attempts: Attempts, response: str) -> None:
     mailbox.tricks["MAIL"] = say(response)
     assert type(await fail(mailbox.address(timeout=SHORT), attempts)) is TransientFailure
