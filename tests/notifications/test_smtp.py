@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from activities.email.address import on_the_wire
 from activities.email.errors import AmbiguousFailure, DeliveryFailed, PermanentFailure, TransientFailure
 from activities.email.smtp import Receipt, SmtpServer, converse
 from models.platform.settings import MailSecurity
@@ -259,7 +260,26 @@ async def test_a_domain_beyond_ascii_needs_nothing(mailbox: Mailbox, attempts: A
 
 @pytest.mark.parametrize(
     "address",
-    ["", "ana", "ana@", "@acme.test", "ana@acme.test\r\nRCPT TO:<leo@acme.test>", "a b@c.d", "a@b@c", "<a@b.c>", "a@" + "b" * 300],
+    [
+        "",
+        "ana",
+        "ana@",
+        "@acme.test",
+        "ana@acme.test\r\nRCPT TO:<leo@acme.test>",
+        "a b@c.d",
+        "a@b@c",
+        "<a@b.c>",
+        "a@" + "b" * 300,
+        "a" * 251 + "@b.c",
+        '"ana"@acme.test',
+        '"a> SIZE=1"@acme.test',
+        "ana@[127.0.0.1]",
+        "ana@localhost",
+        "ana\x00@acme.test",
+        "ana@acme\u202e.test",
+        "ana\ud800@acme.test",
+    ],
+    ids=lambda address: ascii(address)[:40],
 )
 async def test_what_is_no_address_is_permanent_and_opens_no_connection(mailbox: Mailbox, attempts: Attempts, address: str) -> None:
     assert type(await fail(mailbox.address(), attempts, to=address)) is PermanentFailure
@@ -275,3 +295,18 @@ async def test_a_cancelled_conversation_leaves_at_once(mailbox: Mailbox, attempt
     talking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await talking
+
+
+@pytest.mark.parametrize(
+    ("address", "form"),
+    [
+        ("ana@acme.test", "ana@acme.test"),
+        ("helpdesk@demo.local", "helpdesk@demo.local"),
+        ("rita@customer.example", "rita@customer.example"),
+        ("ana@mailhost", "ana@mailhost"),
+        ("o'brien+desk@Acme.test", "o'brien+desk@acme.test"),
+        ("jörg@bücher.test", "jörg@xn--bcher-kva.test"),
+    ],
+)
+def test_a_domain_travels_in_ascii(address: str, form: str) -> None:
+    assert on_the_wire(address) == form
