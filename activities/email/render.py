@@ -20,7 +20,7 @@ from typing import Any, Final
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
-from activities.email.address import on_the_wire
+from activities.email.smtp import on_the_wire
 from models.notifications.kinds import NotificationKind
 
 MAX_SUBJECT: Final = 150

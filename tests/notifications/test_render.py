@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from jinja2 import UndefinedError
 
-from activities.email.errors import PermanentFailure
 from activities.email.render import MAX_QUOTE, MAX_SUBJECT, SHORTENED, Rendered, compose, render
+from activities.email.smtp import PermanentFailure
 from models.notifications.kinds import NotificationKind
 
 KINDS = list(NotificationKind)
