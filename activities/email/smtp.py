@@ -44,9 +44,8 @@ _OUR_STANDING: Final = frozenset({530, 534, 535, 538})  # RFC 4954, section 6
 _ASCII: Final = policy.SMTP.clone(cte_type="7bit")
 _ADDRESS_LIKE: Final = re.compile(r"\S*@\S*")
 
-# The one reserved name that real servers serve, on company networks and in the local stack. The list is a setting of the library.
-with suppress(ValueError):
-    SPECIAL_USE_DOMAIN_NAMES.remove("local")
+# Reserved names that real servers serve, on company networks and on one machine. The list is a setting of the library.
+SPECIAL_USE_DOMAIN_NAMES[:] = set(SPECIAL_USE_DOMAIN_NAMES) - {"local", "localhost"}
 
 
 class DeliveryFailed(Exception):
@@ -117,7 +116,7 @@ def on_the_wire(address: str) -> str:
     """Return the address with its domain in ASCII (RFC 5891), so that only a local part beyond ASCII needs SMTPUTF8 of the server.
 
     Raises ``PermanentFailure`` for what is no address. Quoted local parts and address literals are refused: people have none, and
-    injections live in them. Domains without a dot and those that end in ``.test`` or ``.local`` are for the mail server to judge.
+    injections live in them. Whether a domain without a dot, or one in ``.local`` or ``.test``, is served is for the mail server to judge.
     """
     try:
         valid = validate_email(address, check_deliverability=False, globally_deliverable=False, test_environment=True)
