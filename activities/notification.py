@@ -6,9 +6,8 @@ import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.email.errors import AmbiguousFailure, DeliveryFailed, PermanentFailure
 from activities.email.render import compose, render
-from activities.email.smtp import SmtpServer, converse
+from activities.email.smtp import AmbiguousFailure, DeliveryFailed, PermanentFailure, SmtpServer, converse
 from activities.precedence import Precedence
 from models.db.session import Database
 from models.notifications.delivery_log import Ending, Letter, begin_attempt, end_attempt, read_letter, settle, status_after

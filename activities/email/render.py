@@ -1,17 +1,17 @@
-"""Letters: what they say, and the e-mail that carries it.
+"""Render what a notification says, and compose the e-mail that says it.
 
-A template (templates/<kind>.j2) holds blocks of plain text: subject, text, quote, action, url. They are rendered without any markup, and
-one layout makes the text part of them and another the HTML part, in which everything is escaped. So nothing that a person typed is
+A template (templates/<kind>.j2) holds blocks of plain text: subject, text, quote, action, url. They are rendered without any markup. One
+layout makes the text part of them, and another makes the HTML part, in which everything is escaped. So nothing that a person typed is
 ever HTML, whatever a template does, and nothing that a person typed is ever a template.
 """
 
-import email.policy
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.headerregistry import Address, BaseHeader, HeaderRegistry
 from email.message import EmailMessage
+from email.policy import EmailPolicy
 from email.utils import format_datetime
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any, Final
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
-from activities.email.address import on_the_wire
+from activities.email.smtp import on_the_wire
 from models.notifications.kinds import NotificationKind
 
 MAX_SUBJECT: Final = 150
@@ -38,7 +38,7 @@ _NOT_STORABLE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 class _Headers(HeaderRegistry):
-    """The library's makes a class for each header of each letter: half of what composing costs. These are made once."""
+    """The library makes a class for each header of each e-mail, which is half of what composing costs. Here each class is made once."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,7 +50,7 @@ class _Headers(HeaderRegistry):
         return self._made[name]
 
 
-_POLICY: Final = email.policy.EmailPolicy(header_factory=_Headers())
+_POLICY: Final = EmailPolicy(header_factory=_Headers())
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Rendered:
 
 
 def render(kind: str, context: Mapping[str, Any]) -> Rendered:
-    """Render the letter of a ``NotificationKind``.
+    """Render the e-mail of a ``NotificationKind``.
 
     Instants in the context are ``datetime`` or RFC 3339 text. Raises ``ValueError`` for an unknown kind or a link that is not
     http(s), and ``jinja2.UndefinedError`` for what the template needs and the context lacks: both are defects of the caller.
@@ -83,7 +83,7 @@ def render(kind: str, context: Mapping[str, Any]) -> Rendered:
     return Rendered(subject, text, _html().get_template("layout.html").render(parts))
 
 
-def compose(  # noqa: PLR0913 - a letter has that many parts, all named
+def compose(  # noqa: PLR0913 - an e-mail has that many parts, all named
     rendered: Rendered,
     *,
     sender: str,
@@ -91,36 +91,35 @@ def compose(  # noqa: PLR0913 - a letter has that many parts, all named
     recipient_address: str,
     message_id: str,
     thread_id: str | None,
-    sent_at: datetime | None = None,
 ) -> EmailMessage:
-    """Put a rendered letter into an e-mail (RFC 5322): text and HTML, pure ASCII on the wire unless the address itself is not.
+    """Compose an e-mail (RFC 5322) of what was rendered: text and HTML, pure ASCII on the wire unless the address itself is not.
 
-    ``message_id`` and ``thread_id`` are of the form ``<left@right>``. ``Auto-Submitted`` (RFC 3834) keeps other machines from answering.
+    ``message_id`` and ``thread_id`` are of the form ``<left@right>``. ``Auto-Submitted`` (RFC 3834) keeps other machines from replying.
     Raises ``PermanentFailure`` for an impossible address and ``ValueError`` for an id of another form.
     """
-    notification = EmailMessage(_POLICY)
-    notification["From"] = _mailbox("", sender)
-    notification["To"] = _mailbox(recipient_name, recipient_address)
-    notification["Subject"] = line(rendered.subject, MAX_SUBJECT)
-    notification["Date"] = format_datetime(sent_at or datetime.now(UTC))
-    notification["Message-ID"] = _checked(message_id)
+    email = EmailMessage(_POLICY)
+    email["From"] = _mailbox("", sender)
+    email["To"] = _mailbox(recipient_name, recipient_address)
+    email["Subject"] = line(rendered.subject, MAX_SUBJECT)
+    email["Date"] = format_datetime(datetime.now(UTC))
+    email["Message-ID"] = _checked(message_id)
     if thread_id is not None:
-        notification["In-Reply-To"] = notification["References"] = _checked(thread_id)
-    notification["Auto-Submitted"] = "auto-generated"
-    notification["X-Auto-Response-Suppress"] = "All"
-    notification.set_content(_storable(rendered.text), cte="quoted-printable")
-    notification.add_alternative(_storable(rendered.html), subtype="html", cte="quoted-printable")
-    return notification
+        email["In-Reply-To"] = email["References"] = _checked(thread_id)
+    email["Auto-Submitted"] = "auto-generated"
+    email["X-Auto-Response-Suppress"] = "All"
+    email.set_content(_storable(rendered.text), cte="quoted-printable")
+    email.add_alternative(_storable(rendered.html), subtype="html", cte="quoted-printable")
+    return email
 
 
 def line(text: str, limit: int) -> str:
-    """Make one line of at most ``limit`` characters: controls and breaks become spaces, marks that turn the direction of writing go."""
+    """Make one line of at most ``limit`` characters: controls and breaks become spaces, marks of the writing direction are dropped."""
     flat = " ".join(_NO_PART_OF_A_LINE.sub(" ", text.translate(_BIDI)).split())
     return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
 
 
 def _one_line_each(context: Mapping[str, Any]) -> dict[str, Any]:
-    """Make one line of every text but the message, so that no name, subject or reason can pose as a paragraph of ours."""
+    """Make one line of every text but ``message``, the comment, so that no name, subject or reason can pose as a paragraph of ours."""
     return {name: value if name == "message" else _flat(value) for name, value in context.items()}
 
 
@@ -171,7 +170,7 @@ def _instant(value: datetime | str) -> str:
 
 @cache
 def _plain() -> SandboxedEnvironment:
-    # Not escaped, for it makes plain text only; what it makes is escaped when the HTML layout takes it in.
+    # Not escaped: it makes plain text only, and the HTML layout escapes what it takes from it.
     environment = SandboxedEnvironment(loader=FileSystemLoader(_TEMPLATES), undefined=StrictUndefined, autoescape=False, trim_blocks=True)
     environment.filters |= {"instant": _instant, "words": lambda text: str(text).replace("_", " ")}
     return environment

@@ -1,66 +1,77 @@
-"""One letter to one recipient in one SMTP conversation (RFC 5321), step by step, so that it is always known how far it came.
+"""Send one e-mail to one recipient in one SMTP conversation (RFC 5321), and judge how it ended.
 
-How an end is judged:
+    DeliveryFailed             code (SMTP, or None without a response), text (safe to store and to log)
+    ├── TransientFailure       not delivered, and worth another try
+    ├── PermanentFailure       not delivered, and another try can't help
+    └── AmbiguousFailure       perhaps delivered: another try may be a second e-mail (RFC 5321, section 4.2.5, and RFC 1047)
 
-- no answer (refused, lost, timed out) before the final dot is written: transient;
-- no answer, or none that can be read, after it: ambiguous;
-- 4xx, and 421 anywhere: transient;
-- 5xx for the sender, the recipient or the letter: permanent;
-- 5xx in the greeting, to EHLO, STARTTLS or AUTH, and 530, 534, 535 and 538 wherever they come: transient. They speak of our standing
-  with the server (a block, a changed password, a wrong setting) and not of the letter. An operator mends that, and until then no
-  letter may be lost over it;
-- TLS that was asked for and is not offered or not trusted: transient for the same reason; never is it done without.
+The table of judgements. Silence is a timeout, a lost connection or a response that can't be read.
 
-Every wait is bounded by the server's ``timeout``; a conversation has at most twelve of them.
+- silence before DATA: transient;
+- silence once DATA has begun: ambiguous (docs/decisions/0007);
+- 4xx at any step, and so 421: transient;
+- 5xx for the sender, the recipient or the text: permanent;
+- 5xx in the greeting, to EHLO, STARTTLS or AUTH, and 530, 534, 535 and 538 at any step: transient. They are about our standing with
+  the server (a block, a changed password, a wrong setting) and not about the e-mail: an operator mends that, and no e-mail may be
+  lost until then;
+- TLS that was asked for and is not offered or not trusted: transient for the same reason. The conversation never goes on without it.
+
+Every wait is bounded by the server's ``timeout``; a conversation has about a dozen of them.
 """
 
 import asyncio
-import email.policy
 import re
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from email import policy
 from email.message import EmailMessage
 from enum import StrEnum
 from functools import cache
 from typing import Final, cast
 
-from aiosmtplib import SMTP, SMTPDataError, SMTPException, SMTPResponseException
-from aiosmtplib.protocol import SMTPProtocol
+from aiosmtplib import SMTP, SMTPException, SMTPResponseException
+from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
-from activities.email.address import on_the_wire
-from activities.email.errors import AmbiguousFailure, DeliveryFailed, PermanentFailure, TransientFailure
 from models.platform.settings import MailSecurity
 
 QUIT_SECONDS: Final = 1.0
 MAX_TEXT: Final = 200
 
 _OUR_STANDING: Final = frozenset({530, 534, 535, 538})  # RFC 4954, section 6
-_GO_AHEAD: Final = 354
-_ASCII: Final = email.policy.SMTP.clone(cte_type="7bit")
+_ASCII: Final = policy.SMTP.clone(cte_type="7bit")
 _ADDRESS_LIKE: Final = re.compile(r"\S*@\S*")
 
-
-class Step(StrEnum):
-    CONNECT = "connecting"
-    EHLO = "EHLO"
-    STARTTLS = "STARTTLS"
-    AUTH = "AUTH"
-    MAIL = "MAIL"
-    RCPT = "RCPT"
-    DATA = "DATA"
-    TEXT = "sending the text"
-    DOT = "the final dot"
+# Reserved names that real servers serve, on company networks and on one machine. The list is a setting of the library.
+SPECIAL_USE_DOMAIN_NAMES[:] = set(SPECIAL_USE_DOMAIN_NAMES) - {"local", "localhost"}
 
 
-_INTRODUCTION: Final = frozenset({Step.CONNECT, Step.EHLO, Step.STARTTLS, Step.AUTH})
+class DeliveryFailed(Exception):
+    """``text`` holds our own words and, of the server's response, one printable line without addresses."""
+
+    def __init__(self, text: str, code: int | None = None) -> None:
+        super().__init__(text)
+        self.text = text
+        self.code = code
+
+
+class TransientFailure(DeliveryFailed):
+    """Not delivered, and worth another try."""
+
+
+class PermanentFailure(DeliveryFailed):
+    """Not delivered, and another try can't help."""
+
+
+class AmbiguousFailure(DeliveryFailed):
+    """Perhaps delivered: another try may be a second e-mail."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpServer:
-    """Where letters are handed in. ``timeout`` is seconds for each wait; ``tls`` replaces the system's trust, for a private authority."""
+    """The server that takes our e-mails. ``timeout`` is seconds a wait; ``tls`` replaces the system's trust, for a private authority."""
 
     host: str
     port: int
@@ -73,30 +84,45 @@ class SmtpServer:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The server took the letter: its code, and its words without addresses (most name their queue id there)."""
+    """The server took the e-mail: its code, and its words without addresses (most servers name their queue id there)."""
 
     code: int
     text: str
 
 
 async def converse(
-    server: SmtpServer, notification: EmailMessage, sender: str, recipient: str, *, before_data: Callable[[], Awaitable[None]]
+    server: SmtpServer, email: EmailMessage, sender: str, recipient: str, *, before_data: Callable[[], Awaitable[None]]
 ) -> Receipt:
-    """Hand in one letter for one recipient.
+    """Send one e-mail to one recipient.
 
-    ``before_data`` is awaited when the recipient is accepted and nothing of the letter is sent: there the attempt is committed, so
-    that a crash after it is known to be ambiguous. What it raises ends the conversation and is passed on. Raises one of the
-    ``DeliveryFailed``.
+    ``before_data`` is awaited once the recipient is accepted and before DATA: it commits the attempt, so that a crash after it is
+    known to be ambiguous. What it raises ends the conversation and is passed on. Raises one of the ``DeliveryFailed``.
     """
-    talk = _Conversation(server, on_the_wire(sender), on_the_wire(recipient))
-    text = talk.flatten(notification)
+    conversation = _Conversation(server, on_the_wire(sender), on_the_wire(recipient))
+    text = conversation.flatten(email)
     try:
-        await talk.introduce()
-        await talk.address(len(text))
+        await conversation.introduce()
+        await conversation.address(len(text))
         await _recorded(before_data, server.timeout)
-        return await talk.send(text)
+        return await conversation.send(text)
+    except asyncio.CancelledError:
+        conversation.abort()
+        raise
     finally:
-        await talk.leave()
+        await conversation.leave()
+
+
+def on_the_wire(address: str) -> str:
+    """Return the address with its domain in ASCII (RFC 5891), so that only a local part beyond ASCII needs SMTPUTF8 of the server.
+
+    Raises ``PermanentFailure`` for what is no address. Quoted local parts and address literals are refused: people have none, and
+    injections live in them. Whether a domain without a dot, or one in ``.local`` or ``.test``, is served is for the mail server to judge.
+    """
+    try:
+        valid = validate_email(address, check_deliverability=False, globally_deliverable=False, test_environment=True)
+    except EmailNotValidError:
+        raise PermanentFailure("the address is not valid") from None
+    return f"{valid.local_part}@{valid.ascii_domain}"
 
 
 async def _recorded(before_data: Callable[[], Awaitable[None]], seconds: float) -> None:
@@ -107,112 +133,91 @@ async def _recorded(before_data: Callable[[], Awaitable[None]], seconds: float) 
         raise TransientFailure("recording the attempt: timed out") from None
 
 
+class _Step(StrEnum):
+    INTRODUCTION = "introduction"  # the greeting, EHLO, STARTTLS and AUTH
+    MAIL = "MAIL"
+    RCPT = "RCPT"
+    DATA = "DATA"
+
+
 class _Conversation:
     def __init__(self, server: SmtpServer, sender: str, recipient: str) -> None:
-        self._server = server
         self._sender = sender
         self._recipient = recipient
+        self._is_international = not (sender + recipient).isascii()
+        self._quit_seconds = min(QUIT_SECONDS, server.timeout)
+        self._transport: asyncio.WriteTransport | None = None
         self._client = SMTP(
             hostname=server.host,
             port=server.port,
+            username=server.username,
+            password=server.password,
             timeout=server.timeout,
             use_tls=server.security is MailSecurity.TLS,
-            start_tls=False,
+            start_tls=server.security is MailSecurity.STARTTLS,
             tls_context=server.tls or _system_trust(),
             local_hostname=_own_name(),
         )
 
-    @property
-    def _is_international(self) -> bool:
-        return not (self._sender.isascii() and self._recipient.isascii())
-
-    def flatten(self, notification: EmailMessage) -> bytes:
-        """Make the octets that DATA sends: lines end in CRLF, a leading dot is doubled (RFC 5321, section 4.5.2)."""
-        text = re.sub(rb"\r\n|\r|\n", b"\r\n", notification.as_bytes(policy=email.policy.SMTPUTF8 if self._is_international else _ASCII))
-        return re.sub(rb"(?m)^\.", b"..", text if text.endswith(b"\r\n") else text + b"\r\n")
+    def flatten(self, email: EmailMessage) -> bytes:
+        return email.as_bytes(policy=policy.SMTPUTF8 if self._is_international else _ASCII)
 
     async def introduce(self) -> None:
-        with self.judged(Step.CONNECT):
+        with self._judged(_Step.INTRODUCTION):
             await self._client.connect()
-        await self._greet()
-        if self._server.security is MailSecurity.STARTTLS:
-            with self.judged(Step.STARTTLS):
-                await self._client.starttls()
-            await self._greet()
-        if self._server.username is not None:
-            with self.judged(Step.AUTH):
-                await self._client.login(self._server.username, self._server.password or "")
-
-    async def _greet(self) -> None:
-        with self.judged(Step.EHLO):
-            await self._client.ehlo()
+            self._transport = cast(asyncio.WriteTransport, self._client.transport)
+            if self._client.is_ehlo_or_helo_needed:
+                await self._client.ehlo()
 
     async def address(self, size: int) -> None:
         """Name sender and recipient; ``size`` is octets (RFC 1870)."""
         options = [f"SIZE={size}"] if self._client.supports_extension("size") else []
         if self._is_international:
             if not self._client.supports_extension("smtputf8"):
-                raise PermanentFailure("the address has letters beyond ASCII, and the mail server does not offer SMTPUTF8")
+                raise PermanentFailure("the address has characters beyond ASCII, and the mail server does not offer SMTPUTF8")
             options += ["SMTPUTF8", "BODY=8BITMIME"]
-        with self.judged(Step.MAIL):
+        with self._judged(_Step.MAIL):
             await self._client.mail(self._sender, options=options, encoding="utf-8")
-        with self.judged(Step.RCPT):
+        with self._judged(_Step.RCPT):
             await self._client.rcpt(self._recipient, encoding="utf-8")
 
     async def send(self, text: bytes) -> Receipt:
-        with self.judged(Step.DATA):
-            answer = await self._client.execute_command(b"DATA")
-            if answer.code != _GO_AHEAD:
-                raise SMTPDataError(answer.code, answer.message)
-        protocol = cast(SMTPProtocol, self._client.protocol)
-        # Listening starts before the first byte: a server that refuses in the middle of the text is heard, and it is not ambiguous.
-        reply = asyncio.create_task(protocol.read_response())
-        try:
-            with self.judged(Step.TEXT):
-                await _write(protocol, text, reply, self._server.timeout)
-                protocol.write(b".\r\n")
-            with self.judged(Step.DOT):
-                code, message = await asyncio.wait_for(reply, self._server.timeout)
-                if not 200 <= code < 300:
-                    raise SMTPDataError(code, message)
-                return Receipt(code, self._sayable(message))
-        finally:
-            if not reply.done() or reply.cancelled():
-                # In the middle of something: a polite QUIT would be a line of the letter, and a close would wait for what is not read.
-                reply.cancel()
-                self._abort()
-
-    def _abort(self) -> None:
-        if self._client.transport is not None:
-            cast(asyncio.Transport, self._client.transport).abort()
+        if not self._client.is_connected:  # lost while the attempt was committed: DATA has not begun
+            raise TransientFailure("DATA: the connection was lost")
+        with self._judged(_Step.DATA):
+            response = await self._client.data(text)
+        return Receipt(response.code, self._sayable(response.message))
 
     async def leave(self) -> None:
-        """Part politely, but not at any price: whatever was decided stands."""
-        with suppress(SMTPException, OSError, TimeoutError):
-            if self._client.is_connected:
-                await self._client.quit(timeout=min(QUIT_SECONDS, self._server.timeout))
-        self._client.close()
+        """Quit politely, but not at any price: what was judged stands."""
+        try:
+            with suppress(SMTPException, OSError):
+                await self._client.quit(timeout=self._quit_seconds)
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Drop what is not sent yet. The client's own ``close`` would go on sending it after the attempt has ended."""
+        if self._transport is not None:
+            self._transport.abort()
 
     @contextmanager
-    def judged(self, step: Step) -> Iterator[None]:
-        """Turn what the library raises in a step into one of our three ends."""
+    def _judged(self, step: _Step) -> Iterator[None]:
+        """Turn what the library raises in a step into one of our three failures."""
         try:
             yield
         except SMTPResponseException as error:
             raise _refusal(step, error.code, self._sayable(error.message)) from None
         except TimeoutError:
             raise _silence(step, "timed out") from None
-        except ssl.SSLCertVerificationError:
-            raise _silence(step, "the certificate is not trusted") from None
         except OSError as error:
-            cause = error.__cause__
-            trusted = not isinstance(cause, ssl.SSLCertVerificationError)
-            raise _silence(step, "the connection failed or was lost" if trusted else "the certificate is not trusted") from None
+            distrusted = any(isinstance(each, ssl.SSLCertVerificationError) for each in (error, error.__cause__))
+            raise _silence(step, "the certificate is not trusted" if distrusted else "the connection failed or was lost") from None
         except SMTPException as error:
             raise _silence(step, self._sayable(error.message)) from None
 
     def _sayable(self, text: str) -> str:
-        """Keep of a server's words one printable line without addresses, for these are stored and logged."""
+        """Keep of a server's words one printable line without addresses, for it is stored and logged."""
         line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         line = _ADDRESS_LIKE.sub("<address>", line)
         for address in (self._sender, self._recipient):
@@ -220,34 +225,15 @@ class _Conversation:
         return line[:MAX_TEXT]
 
 
-def _refusal(step: Step, code: int, text: str) -> DeliveryFailed:
-    said = f"{step}: {code} {text}"
-    if not 400 <= code < 600:
-        # No answer that RFC 5321 knows here; aiosmtplib gives what it cannot read the code -1.
-        return _silence(step, "an answer that is none")
-    if code < 500 or step in _INTRODUCTION or code in _OUR_STANDING:
-        return TransientFailure(said, code)
-    return PermanentFailure(said, code)
+def _refusal(step: _Step, code: int, text: str) -> DeliveryFailed:
+    if not 400 <= code < 600:  # aiosmtplib gives -1 to what it can't read
+        return _silence(step, "the response can't be read")
+    is_transient = code < 500 or step is _Step.INTRODUCTION or code in _OUR_STANDING
+    return (TransientFailure if is_transient else PermanentFailure)(f"{step}: {code} {text}", code)
 
 
-def _silence(step: Step, what: str) -> DeliveryFailed:
-    return (AmbiguousFailure if step is Step.DOT else TransientFailure)(f"{step}: {what}")
-
-
-async def _write(protocol: SMTPProtocol, text: bytes, reply: asyncio.Task[tuple[int, str]], timeout: float) -> None:  # noqa: ASYNC109
-    """Give the whole text to the system, so that what goes wrong before the dot is known to have gone wrong before the dot."""
-    cast(asyncio.WriteTransport, protocol.transport).set_write_buffer_limits(high=0)
-    protocol.write(text)
-    # What asyncio's own StreamWriter.drain calls; a StreamWriter would close the connection when it is collected.
-    drained = asyncio.ensure_future(protocol._drain_helper())  # noqa: SLF001
-    await asyncio.wait({reply, drained}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-    if reply.done():
-        drained.cancel()
-        raise SMTPDataError(*reply.result())
-    if not drained.done():
-        drained.cancel()
-        raise TimeoutError
-    drained.result()
+def _silence(step: _Step, what: str) -> DeliveryFailed:
+    return (AmbiguousFailure if step is _Step.DATA else TransientFailure)(f"{step}: {what}")
 
 
 @cache
@@ -257,6 +243,6 @@ def _system_trust() -> ssl.SSLContext:
 
 @cache
 def _own_name() -> str:
-    """Name this machine without asking DNS, which may hang; a name that SMTP cannot carry becomes an address literal."""
+    """Name this machine without asking DNS, which may hang; a name that SMTP can't carry becomes an address literal."""
     name = socket.gethostname()
     return name if re.fullmatch(r"[A-Za-z0-9.-]{1,255}", name) else "[127.0.0.1]"

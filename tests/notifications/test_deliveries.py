@@ -57,7 +57,7 @@ def post(bad_post: Post) -> Post:
     """The same, behaving well until a test says otherwise."""
     bad_post.desk.clock.ahead = timedelta()
     bad_post.mailbox.tricks.clear()
-    bad_post.mailbox.letters.clear()
+    bad_post.mailbox.emails.clear()
     return bad_post
 
 
@@ -112,14 +112,14 @@ async def test_each_try_of_a_letter_has_the_same_message_id(post: Post) -> None:
 
 def _refuse_each_first_time() -> Trick:
     async def trick(protocol: Any) -> None:
-        seen = _ids(protocol.mailbox.letters)
+        seen = _ids(protocol.mailbox.emails)
         await protocol.say(LATER if seen.count(seen[-1]) == 1 else "250 OK")
 
     return trick
 
 
 def _message_ids(post: Post) -> list[str]:
-    return _ids(post.mailbox.letters)
+    return _ids(post.mailbox.emails)
 
 
 def _ids(letters: list[Any]) -> list[str]:

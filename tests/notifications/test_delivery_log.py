@@ -131,7 +131,7 @@ async def test_a_letter_that_somebody_else_has_is_asked_for_later(acme: Merchant
     await begun(acme, letter)
     with pytest.raises(ApplicationError, match="somebody else has this letter"):
         await delivered(acme, letter, post)
-    assert post.letters == []
+    assert post.emails == []
 
 
 async def test_after_the_death_of_a_worker_its_letter_is_unknown(acme: Merchant, letter: DeliveryRef, post: Mailbox) -> None:
@@ -140,11 +140,11 @@ async def test_after_the_death_of_a_worker_its_letter_is_unknown(acme: Merchant,
         await session.execute(sa.update(DeliveryAttempt).values(started_at=col(DeliveryAttempt.started_at) - 2 * LOST_AFTER))
     assert await delivered(acme, letter, post) == "unknown"
     assert (await rows(acme.desk, acme, Notification))[0].status is NotificationStatus.UNKNOWN
-    assert post.letters == []
+    assert post.emails == []
 
 
 async def test_two_workers_that_have_the_same_letter_send_it_once(acme: Merchant, letter: DeliveryRef, post: Mailbox) -> None:
     answers = await asyncio.gather(*(delivered(acme, letter, post) for _ in range(3)), return_exceptions=True)
-    assert len(post.letters) == 1
+    assert len(post.emails) == 1
     assert "sent" in answers
     assert await delivered(acme, letter, post) == "sent"

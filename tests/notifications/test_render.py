@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from jinja2 import UndefinedError
 
-from activities.email.errors import PermanentFailure
 from activities.email.render import MAX_QUOTE, MAX_SUBJECT, SHORTENED, Rendered, compose, render
+from activities.email.smtp import PermanentFailure
 from models.notifications.kinds import NotificationKind
 
 KINDS = list(NotificationKind)
@@ -35,7 +35,7 @@ def context(**changes: Any) -> dict[str, Any]:
 
 
 def composed(rendered: Rendered, **changes: Any) -> EmailMessage:
-    """Compose a letter, send it through bytes and read it again, as the recipient's program does."""
+    """Compose an e-mail, send it through bytes and read it again, as the recipient's program does."""
     whole = {
         "sender": "desk@helpdesk.test",
         "recipient_name": "Ana",
@@ -50,14 +50,14 @@ def composed(rendered: Rendered, **changes: Any) -> EmailMessage:
     return read
 
 
-def part(letter: EmailMessage, kind: str) -> str:
-    found = letter.get_body((kind,))
+def part(email: EmailMessage, kind: str) -> str:
+    found = email.get_body((kind,))
     assert found is not None
     return str(found.get_content())
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_has_a_letter(kind: NotificationKind) -> None:
+def test_every_kind_has_an_email(kind: NotificationKind) -> None:
     rendered = render(kind, context())
     assert rendered.subject.startswith("[#7] ")
     assert "The printer is on fire" in rendered.subject
@@ -70,7 +70,7 @@ def test_every_kind_has_a_letter(kind: NotificationKind) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_letter_does_without_what_may_be_missing(kind: NotificationKind) -> None:
+def test_an_email_does_without_what_may_be_missing(kind: NotificationKind) -> None:
     absent = {"reason": None, "from_agent_name": None, "to_agent_name": None}
     nameless = context(recipient={"name": ""}, **absent)
     assert "Hello,\n" in render(kind, nameless).text
@@ -78,14 +78,14 @@ def test_a_letter_does_without_what_may_be_missing(kind: NotificationKind) -> No
     assert "\n\n\n" not in render(kind, nameless).text
 
 
-def test_a_reply_reads_like_a_letter() -> None:
+def test_a_reply_reads_like_an_email() -> None:
     assert render("reply_to_reporter", context()).text == (
         "Hello Ana,\n\nLeo has answered your request:\n\n> First line\n> second line\n> \n> last line\n\n"
         "See the whole conversation: https://desk.test/tickets/7?from=mail&x=1\n\n-- \nAcme · #7"
     )
 
 
-def test_an_escalation_says_from_whom_to_whom_and_why() -> None:
+def test_an_escalation_names_both_agents_and_the_reason() -> None:
     text = render("escalated", context()).text
     assert "reached escalation level 2 on its first response target." in text
     assert "It has passed from Ana to Greta." in text
@@ -93,7 +93,7 @@ def test_an_escalation_says_from_whom_to_whom_and_why() -> None:
     assert "Reason: Deadline" in text
 
 
-def test_an_escalation_tells_the_reporter_neither_why_nor_to_whom() -> None:
+def test_an_escalation_tells_the_reporter_neither_agent_nor_reason() -> None:
     text = render("escalated", context(actor_name=None, from_agent_name=None, to_agent_name=None, reason=None)).text
     assert "reached escalation level 2 on its first response target." in text
     assert "Due date of the target: 24 November 2026 at 10:15 UTC" in text
@@ -110,24 +110,24 @@ def test_what_people_typed_is_neither_html_nor_template_nor_header(kind: Notific
     ticket = {"number": 7, "subject": EVIL, "status": "open", "priority": "low", "category": EVIL}
     names = {"actor_name": EVIL, "from_agent_name": EVIL, "to_agent_name": EVIL, "reason": EVIL, "merchant_name": EVIL, "message": EVIL}
     rendered = render(kind, context(ticket=ticket, recipient={"name": EVIL}, **names))
-    letter = composed(rendered, recipient_name=EVIL)
+    email = composed(rendered, recipient_name=EVIL)
     assert "<script" not in rendered.html
     assert "49" not in rendered.text
-    assert "Bcc" not in letter
-    assert not re.search(r"[\r\n\x00\u202e]", str(letter["Subject"]) + str(letter["To"]))
-    assert not re.search("[\x00\u202e\ud800]", part(letter, "plain") + part(letter, "html"))
+    assert "Bcc" not in email
+    assert not re.search(r"[\r\n\x00\u202e]", str(email["Subject"]) + str(email["To"]))
+    assert not re.search("[\x00\u202e\ud800]", part(email, "plain") + part(email, "html"))
 
 
-def test_only_the_message_has_lines_of_its_own() -> None:
+def test_only_the_comment_has_lines_of_its_own() -> None:
     text = render("ticket_reopened", context(reason="a\n\nYour password has expired.\n\nb")).text
     assert "Reason: a Your password has expired. b" in text
 
 
-def test_line_breaks_of_a_message_show_in_html() -> None:
+def test_line_breaks_of_a_comment_show_in_html() -> None:
     assert "First line<br>\nsecond line<br>\n<br>\nlast line" in render("reply_to_agent", context()).html
 
 
-def test_a_very_long_message_is_shortened() -> None:
+def test_a_very_long_comment_is_shortened() -> None:
     rendered = render("reply_to_agent", context(message="x" * 1_000_000))
     assert SHORTENED in rendered.text
     assert len(rendered.text) < MAX_QUOTE + 1_000
@@ -158,27 +158,27 @@ def test_an_unknown_kind_is_refused() -> None:
         render("layout", context())
 
 
-def test_the_letter_is_threaded_and_marked_as_a_machines() -> None:
-    letter = composed(render("ticket_received", context()))
-    assert letter["Message-ID"] == "<notification-7431234567890123456@helpdesk.test>"
-    assert letter["In-Reply-To"] == letter["References"] == "<ticket-7431234567890123457@helpdesk.test>"
-    assert (letter["Auto-Submitted"], letter["X-Auto-Response-Suppress"]) == ("auto-generated", "All")
-    assert letter["Date"].datetime is not None
-    assert letter.get_content_type() == "multipart/alternative"
-    assert [each.get_content_type() for each in letter.iter_parts()] == ["text/plain", "text/html"]
+def test_an_email_is_threaded_and_marked_as_generated() -> None:
+    email = composed(render("ticket_received", context()))
+    assert email["Message-ID"] == "<notification-7431234567890123456@helpdesk.test>"
+    assert email["In-Reply-To"] == email["References"] == "<ticket-7431234567890123457@helpdesk.test>"
+    assert (email["Auto-Submitted"], email["X-Auto-Response-Suppress"]) == ("auto-generated", "All")
+    assert email["Date"].datetime is not None
+    assert email.get_content_type() == "multipart/alternative"
+    assert [each.get_content_type() for each in email.iter_parts()] == ["text/plain", "text/html"]
 
 
-def test_a_letter_that_opens_a_thread_refers_to_none() -> None:
-    letter = composed(render("ticket_received", context()), thread_id=None)
-    assert "In-Reply-To" not in letter
-    assert "References" not in letter
+def test_an_email_that_opens_a_thread_refers_to_none() -> None:
+    email = composed(render("ticket_received", context()), thread_id=None)
+    assert "In-Reply-To" not in email
+    assert "References" not in email
 
 
 @pytest.mark.parametrize("left", [20, 60, 120, 200])
 def test_long_ids_survive_the_folding_of_headers(left: int) -> None:
     long = f"<{'n' * left}@mail.helpdesk.example.test>"
-    letter = composed(render("ticket_received", context()), message_id=long, thread_id=long)
-    assert [str(letter[name]).strip() for name in ("Message-ID", "In-Reply-To", "References")] == [long] * 3
+    email = composed(render("ticket_received", context()), message_id=long, thread_id=long)
+    assert [str(email[name]).strip() for name in ("Message-ID", "In-Reply-To", "References")] == [long] * 3
 
 
 @pytest.mark.parametrize("bad", ["", "a@b", "<a@b>\r\nBcc: x@y", "<a b@c>", "<a>"])
@@ -194,6 +194,6 @@ def test_an_impossible_address_is_permanent(address: str) -> None:
 
 
 def test_names_and_domains_beyond_ascii_arrive() -> None:
-    letter = composed(render("ticket_received", context()), recipient_name='Jörg "J", Größe', recipient_address="ana@bücher.test")
-    to = letter["To"].addresses[0]
+    email = composed(render("ticket_received", context()), recipient_name='Jörg "J", Größe', recipient_address="ana@bücher.test")
+    to = email["To"].addresses[0]
     assert (to.display_name, to.addr_spec) == ('Jörg "J", Größe', "ana@xn--bcher-kva.test")

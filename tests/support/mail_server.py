@@ -1,4 +1,4 @@
-"""A real SMTP server (aiosmtpd) that can be told to misbehave at any step, and a certificate that it made itself."""
+"""A real SMTP server (aiosmtpd) that misbehaves at any step on request, and a certificate that it made itself."""
 
 import asyncio
 import datetime as dt
@@ -22,9 +22,9 @@ Trick = Callable[["_Protocol"], Awaitable[None]]
 PASSWORD = "open sesame"
 
 
-def say(answer: str) -> Trick:
+def say(response: str) -> Trick:
     async def trick(protocol: "_Protocol") -> None:
-        await protocol.say(answer)
+        await protocol.say(response)
 
     return trick
 
@@ -43,28 +43,36 @@ async def go_ahead_and_drop(protocol: "_Protocol") -> None:
 
 
 async def go_ahead_and_refuse(protocol: "_Protocol") -> None:
-    """Refuse in the middle of the text, as servers do that have seen enough."""
+    """Refuse in the middle of the text, as servers do when it is too big."""
     await protocol.say("354 go ahead")
     await protocol._reader.read(1000)
     await protocol.say("552 5.3.4 too big")
     _wire(protocol).close()
 
 
-async def go_ahead_and_read_nothing(protocol: "_Protocol") -> None:
+async def go_ahead_and_stall(protocol: "_Protocol") -> None:
+    """Read nothing until released, and then all that the client still sends."""
     await protocol.say("354 go ahead")
     _wire(protocol).pause_reading()
     await protocol.mailbox.released.wait()
+    _wire(protocol).resume_reading()
+    try:
+        await protocol._reader.read()
+    finally:
+        protocol.mailbox.ended.set()
 
 
 @dataclass
 class Mailbox:
-    """What arrived, and how the server is to misbehave: a trick by the step at which it is played."""
+    """What arrived, and how the server misbehaves: a trick by the step at which it is played."""
 
     tricks: dict[str, Trick] = field(default_factory=dict)
-    letters: list[Envelope] = field(default_factory=list)
+    emails: list[Envelope] = field(default_factory=list)
     protocols: list["_Protocol"] = field(default_factory=list)
     commands: list[str] = field(default_factory=list)
+    received: int = 0
     released: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
     options: dict[str, Any] = field(default_factory=dict)
     port: int = 0
     _server: asyncio.Server | None = None
@@ -102,7 +110,7 @@ class _Inbox:
         self._mailbox = mailbox
 
     async def handle_DATA(self, server: "_Protocol", session: Session, envelope: Envelope) -> str:  # noqa: N802, ARG002 - aiosmtpd's
-        self._mailbox.letters.append(envelope)
+        self._mailbox.emails.append(envelope)
         if trick := self._mailbox.tricks.get("DOT"):
             await trick(server)
             return ""
@@ -128,11 +136,15 @@ class _Protocol(SMTP):
         if self.transport is not None:
             _wire(self).abort()
 
-    async def say(self, answer: str) -> None:
-        await super().push(answer)
+    def data_received(self, data: bytes) -> None:
+        self.mailbox.received += len(data)
+        super().data_received(data)
+
+    async def say(self, response: str) -> None:
+        await super().push(response)
 
     async def push(self, status: Any) -> None:
-        """Send an answer; the first one is the greeting, and an empty one was given already by a trick."""
+        """Send a response; the first one is the greeting, and an empty one was given already by a trick."""
         greeting = not self.mailbox.commands and str(status).startswith("220")
         if greeting and (trick := self.mailbox.tricks.get("GREETING")):
             await trick(self)
