@@ -13,17 +13,17 @@ from models.jobs.run import BATCH, run_batch, skip_one
 from models.outbox.relay import Relay
 
 TURN_SECONDS = 5.0
-"""How long one activity goes on: a word of a person waits for one batch, the engine hears of the progress after this."""
+"""How long one activity goes on: a person's word waits for one batch, the workflow hears of the progress after this."""
 log = structlog.get_logger()
 
 
 def temporal_clock() -> datetime:
-    """When the engine scheduled this try: not the clock of this process, nor of the one that began the job."""
+    """When Temporal scheduled this try: not the clock of this process, nor of the one that began the job."""
     return activity.info().current_attempt_scheduled_time
 
 
 class JobActivities:
-    """``now`` is the engine's clock, or one that a test moves."""
+    """``now`` is Temporal's clock, or one that a test moves."""
 
     def __init__(self, database: Database, relay: Relay, now: Callable[[], datetime] = temporal_clock) -> None:
         self._database = database

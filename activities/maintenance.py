@@ -24,7 +24,7 @@ _LOST_TICKETS = sa.text("""
 """)
 _LOST_NOTIFICATIONS = sa.text("""
     SELECT merchant_id, id FROM notification
-    WHERE status = 'pending' AND posted_at < :overdue AND (merchant_id, 'letter-' || id) NOT IN (SELECT merchant_id, key FROM outbox)
+    WHERE status = 'pending' AND posted_at < :overdue AND (merchant_id, 'notification-' || id) NOT IN (SELECT merchant_id, key FROM outbox)
     ORDER BY id LIMIT :at_once
 """)
 _LOST_JOBS = sa.text("""
@@ -32,7 +32,7 @@ _LOST_JOBS = sa.text("""
     WHERE status = 'running' AND updated_at < :overdue AND (merchant_id, 'job-' || id) NOT IN (SELECT merchant_id, key FROM outbox)
     ORDER BY updated_at LIMIT :at_once
 """)
-# Whoever comes or gets room picks up what waits; this finds whom an absence that ended by itself brought back.
+# An agent who comes back or gets room picks up what waits; this finds those whose absence ended by itself.
 _QUEUES = sa.text("""
     SELECT DISTINCT merchant_id, team_id FROM ticket
     WHERE is_queued AND team_id IS NOT NULL AND deleted_at IS NULL AND status IN ('new', 'open', 'pending', 'on_hold')
@@ -51,7 +51,7 @@ class MaintenanceActivities:
     async def reconcile(self, request: ReconciliationAt) -> Healed:
         async with self._across.begin() as connection:
             tickets = (await connection.execute(_LOST_TICKETS, {"overdue": request.at - OVERDUE, "at_once": AT_ONCE})).all()
-            letters = (
+            notifications = (
                 await connection.execute(_LOST_NOTIFICATIONS, {"overdue": request.at - NOTIFICATION_OVERDUE, "at_once": AT_ONCE})
             ).all()
             jobs = (await connection.execute(_LOST_JOBS, {"overdue": request.at - JOB_OVERDUE, "at_once": AT_ONCE})).all()
@@ -59,14 +59,14 @@ class MaintenanceActivities:
             keys = await connection.execute(_OLD_KEYS, {"before": request.at - KEYS_KEPT})
         for merchant_id, ticket_id in tickets:
             await self._heal(merchant_id, send_facts_again, ticket_id, request.at)
-        for merchant_id, notification_id in letters:
+        for merchant_id, notification_id in notifications:
             await self._heal(merchant_id, deliver_again, notification_id, request.at)
         change = Change(by=SYSTEM, at=request.at)
         for merchant_id, job_id in jobs:
             await self._heal(merchant_id, go_on, job_id, change)
         for merchant_id, team_id in queues:
             await self._heal(merchant_id, pick_up_waiting, team_id, change)
-        return Healed(tickets=len(tickets), deliveries=len(letters), keys_expired=keys.rowcount, jobs=len(jobs))
+        return Healed(tickets=len(tickets), deliveries=len(notifications), keys_expired=keys.rowcount, jobs=len(jobs))
 
     async def _heal(self, merchant_id: int, heal: Callable[..., Awaitable[None]], *what: object) -> None:
         """One thing in a transaction of its own. What can't be healed holds up nothing else; it is found again the next time."""

@@ -27,7 +27,7 @@ class Actor(Value):
 
     @property
     def as_text(self) -> str:
-        """As it is stored beside what he did: kind/id/name."""
+        """As it is stored beside what they did: kind/id/name."""
         return f"{self.kind}/{self.id or ''}/{self.name}"
 
     @property

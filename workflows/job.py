@@ -1,4 +1,4 @@
-"""Work over all open tickets of a merchant, a batch at a time: a new version of a rule, its dry run, or a check of every promise."""
+"""Work over all open tickets of a merchant, a batch at a time: a new version of an SLA configuration, its dry run, or a check of every deadline."""
 
 from temporalio import workflow
 
@@ -37,7 +37,7 @@ class JobWorkflow:
         return self._facts
 
     def _take(self, after: JobFacts) -> None:
-        """What the batch answers; a word of a person that came meanwhile is newer."""
+        """What the batch returns; a person's word that came meanwhile is newer."""
         if after.version >= self._facts.version:
             self._facts = after
 

@@ -120,7 +120,7 @@ class TicketWorkflow:
 def _together(newer: TicketFacts, older: TicketFacts) -> tuple[Deadline, ...]:
     """The newer facts' deadlines, and of the older ones those of a kind that the writer of the newer does not know.
 
-    While a release is rolled out, an older process must not drop what a newer one has promised to do.
+    While a release is rolled out, an older process must not drop what a newer one has to do.
     """
     if newer.has_ended or not newer.deadline_kinds:
         return newer.deadlines

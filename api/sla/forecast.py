@@ -10,7 +10,7 @@ from models.sla.rulebook import PROPOSED
 
 
 def forecast_view(found: Forecast, created_at: datetime) -> ForecastView:
-    return ForecastView(created_at=created_at, policy=_chosen(found), promised=[_promised(each) for each in found.promised])
+    return ForecastView(created_at=created_at, policy=_chosen(found), promised=[_promised(each) for each in found.clocks])
 
 
 def _chosen(found: Forecast) -> ChosenView | None:

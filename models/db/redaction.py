@@ -1,4 +1,4 @@
-"""What the database says of a failure, without the values that it failed on: errors reach logs and the engine's histories."""
+"""What the database says of a failure, without the values that it failed on: errors reach logs and Temporal's histories."""
 
 from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext

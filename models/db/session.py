@@ -1,4 +1,4 @@
-"""The tenant session: the only door to rows. Each transaction says first for whom it is; row-level security does the rest."""
+"""The tenant session: the only door to rows. Each transaction begins by naming its merchant; row-level security does the rest."""
 
 import asyncio
 import time
@@ -80,7 +80,7 @@ class TenantSession(AsyncSession):
         self._new.setdefault(str(row.__tablename__), []).append(row)
 
     def append(self, table: type[SQLModel], **values: Any) -> None:
-        """The same for a row that nobody looks at again in this transaction: no object is made of it. A column left out is null."""
+        """The same for a row that is not read again in this transaction: no object is made of it. A column left out is null."""
         if not values.keys() <= _columns(table):
             raise TypeError(f"{table.__name__} has no {sorted(values.keys() - _columns(table))}")
         self._new.setdefault(str(table.__tablename__), []).append(values)
@@ -126,7 +126,7 @@ class _TenantSyncSession(Session):
 
 
 class _TenantConnection(asyncpg.Connection):  # type: ignore[misc] # no types in the wheel
-    """Says for whom a transaction is in the message that begins it: no round trip of its own."""
+    """Names the transaction's merchant in the message that begins it: no round trip of its own."""
 
     merchant_id: int | None = None
     """Of the transaction that begins next."""
@@ -135,19 +135,19 @@ class _TenantConnection(asyncpg.Connection):  # type: ignore[misc] # no types in
         if query.startswith("BEGIN") and self.merchant_id is not None:
             # The third argument makes it last for this transaction only: a setting of the session would leak through the pool.
             query += f" SELECT set_config('app.merchant_id', '{self.merchant_id:d}', true)"
-            self.merchant_id = None  # whoever gets this connection next says for whom he is, or sees nothing
+            self.merchant_id = None  # the next transaction on this connection names its merchant, or sees nothing
         return str(await super().execute(query, *args, **options))
 
 
 @event.listens_for(_TenantSyncSession, "after_begin")
-def _say_for_whom(session: Session, _transaction: Any, connection: sa.Connection) -> None:
+def _name_merchant(session: Session, _transaction: Any, connection: sa.Connection) -> None:
     # SQLAlchemy's BEGIN goes out with the first statement, which comes after this.
     connection.connection.driver_connection.merchant_id = session.info["merchant_id"]  # type: ignore[union-attr]
 
 
 @event.listens_for(_TenantSyncSession, "loaded_as_persistent")
 def _keep(session: Session, row: object) -> None:
-    """A row is read once in a transaction: a session alone forgets what nobody holds, and would ask again."""
+    """A row is read once in a transaction: a session alone forgets what no variable holds, and would ask again."""
     session.info["read"].append(row)
 
 

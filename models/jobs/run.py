@@ -33,7 +33,7 @@ _LIVE = (JobStatus.RUNNING, JobStatus.PAUSED)
 async def begin_job(session: TenantSession, kind: JobKind, request: dict[str, Any], change: Change) -> Job:
     """Start work over every ticket that is open now, or over the one that ``request`` names.
 
-    A recalculation for an older version of the rule ends.
+    A recalculation for an older version ends.
 
     Raises:
         Conflict: the same work is under way.
@@ -75,7 +75,7 @@ async def cancel(session: TenantSession, job_id: int, change: Change) -> Job:
 
 
 async def go_on(session: TenantSession, job_id: int, change: Change) -> None:
-    """Its workflow is told once more, or started again if it is gone."""
+    """Signal its workflow once more, or start it again if it is gone."""
     job = await _locked(session, job_id)
     job.version, job.updated_at = job.version + 1, change.at
     outbox.post_job(session, facts_of(job), change)
@@ -186,9 +186,9 @@ _WORK = {JobKind.RECALCULATION: _recalculate, JobKind.PREVIEW: _preview, JobKind
 
 
 async def _require_no_other(session: TenantSession, kind: JobKind, request: dict[str, Any], change: Change) -> None:
-    """One walk for one purpose at a time: a second one would only find the tickets that the first has in hand.
+    """One job for one purpose at a time: a second one would only find the tickets that the first has in hand.
 
-    Who begins holds the merchant's rules: of two at once the second sees the first, and no newer version comes in between.
+    The caller holds the merchant's configuration: of two at once the second sees the first, and no newer version comes in between.
     """
     if kind is JobKind.PREVIEW:
         return
@@ -203,7 +203,7 @@ async def _require_no_other(session: TenantSession, kind: JobKind, request: dict
 
 
 async def _same(session: TenantSession, kind: JobKind, request: dict[str, Any]) -> Sequence[tuple[int, int | None]]:
-    """Id and version of what is under way. Not locked: a batch that runs keeps nobody waiting for his answer."""
+    """Id and version of what is under way. Not locked: a batch that runs delays no response."""
     same = (col(Job.kind) == kind) & col(Job.status).in_(_LIVE) & (col(Job.merchant_id) == session.merchant_id)
     for name in ("ruleId", "ticketId"):
         same &= col(Job.request)[name].astext.is_not_distinct_from(request.get(name))
@@ -211,7 +211,7 @@ async def _same(session: TenantSession, kind: JobKind, request: dict[str, Any]) 
 
 
 def _overtake(job: Job, newest: int, at: datetime) -> None:
-    """A newer version was published: whoever did so says what becomes of the tickets that this job has not reached."""
+    """A newer version was published: its own job takes the tickets that this one has not reached."""
     job.status, job.version, job.finished_at, job.updated_at = JobStatus.CANCELLED, job.version + 1, at, at
     job.result = {**job.result, "overtakenBy": newest}
 

@@ -1,7 +1,7 @@
-"""The delivery log: what was tried to bring a letter to its recipient, and how it ended.
+"""The delivery log: every attempt to deliver a notification, and how it ended.
 
-The log is also what keeps two from having the same letter, whoever they are: an attempt has the next number of its round, which is
-there once, and a round with an attempt that has not ended gets no other. Its instants are the database's own.
+The log also keeps two workers from delivering the same notification: an attempt has the next number of its round, which exists once, and
+a round with an open attempt gets no other. Its instants are the database's own.
 """
 
 from datetime import datetime, timedelta
@@ -22,16 +22,16 @@ from models.people.tables import Agent, Merchant
 from models.tickets.tables import Comment, Ticket
 
 LOST_AFTER = timedelta(seconds=1.25 * TRY_SECONDS)
-"""An attempt that has not ended after so long never will: whoever made it is dead."""
+"""An attempt still open after this long was abandoned: its worker crashed."""
 _BEGIN = sa.text("""
     INSERT INTO deliveryattempt
         (merchant_id, id, notification_id, round, attempt, workflow_id, started_at, finished_at, outcome, code, detail)
-    SELECT letter.merchant_id, :id, letter.id, letter.round, 1 + count(earlier.id), :workflow_id, now(),
+    SELECT due.merchant_id, :id, due.id, due.round, 1 + count(earlier.id), :workflow_id, now(),
         CASE WHEN :is_over THEN now() END, :outcome, CAST(:code AS integer), CAST(:detail AS text)
-    FROM notification AS letter LEFT JOIN deliveryattempt AS earlier
-        ON (earlier.merchant_id, earlier.notification_id, earlier.round) = (letter.merchant_id, letter.id, letter.round)
-    WHERE letter.id = :letter AND letter.round = :round AND letter.status = 'pending'
-    GROUP BY letter.merchant_id, letter.id, letter.round
+    FROM notification AS due LEFT JOIN deliveryattempt AS earlier
+        ON (earlier.merchant_id, earlier.notification_id, earlier.round) = (due.merchant_id, due.id, due.round)
+    WHERE due.id = :notification AND due.round = :round AND due.status = 'pending'
+    GROUP BY due.merchant_id, due.id, due.round
     HAVING count(*) FILTER (WHERE earlier.id IS NOT NULL AND earlier.finished_at IS NULL) = 0
     ON CONFLICT (merchant_id, notification_id, round, attempt) DO NOTHING
     RETURNING attempt
@@ -41,20 +41,20 @@ _END = sa.text("""
     WHERE id = :id
 """)
 _SETTLE = sa.text("""
-    UPDATE notification SET status = :status, settled_at = now() WHERE id = :letter AND round = :round AND status = 'pending'
+    UPDATE notification SET status = :status, settled_at = now() WHERE id = :notification AND round = :round AND status = 'pending'
 """)
 
 
 class Ending(NamedTuple):
-    """How a try ended, and the mail server's own words about it."""
+    """How an attempt ended, and the mail server's own words about it."""
 
     outcome: AttemptOutcome
     code: int | None
     detail: str
 
 
-class Letter(NamedTuple):
-    """All that a letter is made of, read in one look; ``began`` is when a try of this round began that has not ended, if there is one."""
+class Delivery(NamedTuple):
+    """All that an e-mail is made of, read at once; ``began`` is when the open attempt of this round began, if there is one."""
 
     notification: Notification
     ticket: Ticket
@@ -71,30 +71,30 @@ class Letter(NamedTuple):
 
     @property
     def may_have_been_sent(self) -> bool:
-        """A try began and never reported back."""
+        """An attempt began and never reported back."""
         return self.began is not None and not self.is_under_way
 
 
-async def read_letter(session: TenantSession, ref: DeliveryRef) -> Letter:
-    """The letter as it stands.
+async def read_delivery(session: TenantSession, ref: DeliveryRef) -> Delivery:
+    """The notification as it stands.
 
     Raises:
         NotFound: there is none.
     """
-    found = (await session.execute(_LETTER, {"letter": ref.notification_id, "round": ref.round})).one_or_none()
+    found = (await session.execute(_DELIVERY, {"notification": ref.notification_id, "round": ref.round})).one_or_none()
     if found is None:
         raise NotFound("notification")
-    return Letter(*found)
+    return Delivery(*found)
 
 
 async def begin_attempt(session: TenantSession, ref: DeliveryRef, workflow_id: str, ending: Ending | None = None) -> tuple[int, int] | None:
     """The id and the number of a new attempt, to be committed before the text is sent: whatever happens then, the try is known.
 
-    One that ended before any text was sent is written with its ``ending``. None when the letter is settled or somebody else has it.
+    One that ended before any text was sent is written with its ``ending``. None when the notification is settled, or another worker has it.
     """
     attempt_id = session.new_id()
     values = (ending or Ending(AttemptOutcome.UNKNOWN, None, ""))._asdict()
-    about = {"id": attempt_id, "letter": ref.notification_id, "round": ref.round, "workflow_id": workflow_id}
+    about = {"id": attempt_id, "notification": ref.notification_id, "round": ref.round, "workflow_id": workflow_id}
     number = (await session.execute(_BEGIN, about | values | {"is_over": ending is not None})).scalar_one_or_none()
     return None if number is None else (attempt_id, number)
 
@@ -104,12 +104,12 @@ async def end_attempt(session: TenantSession, attempt_id: int, ending: Ending) -
 
 
 async def settle(session: TenantSession, ref: DeliveryRef, status: NotificationStatus) -> None:
-    """The end of this round. A letter that was settled already stays as it is."""
-    await session.execute(_SETTLE, {"letter": ref.notification_id, "round": ref.round, "status": status})
+    """The end of this round. A notification that was settled already stays as it is."""
+    await session.execute(_SETTLE, {"notification": ref.notification_id, "round": ref.round, "status": status})
 
 
 def status_after(ending: Ending, attempt: int) -> NotificationStatus:
-    """How the letter stands after its ``attempt``-th try ended so."""
+    """How the notification stands after its ``attempt``-th attempt ended so."""
     if ending.outcome is AttemptOutcome.TRANSIENT:
         return NotificationStatus.PENDING if attempt < MAXIMUM_TRIES else NotificationStatus.DEAD
     return _FINAL[ending.outcome]
@@ -124,14 +124,14 @@ async def lock_notification(session: TenantSession, notification_id: int) -> Not
 
 
 async def replay(session: TenantSession, notification_id: int, change: Change) -> Notification:
-    """Another round of tries for a letter that did not get through, or may not have.
+    """Another round of attempts for a notification that did not get through, or may not have.
 
     Raises:
-        Conflict: the letter is on its way, or was sent.
+        Conflict: it is on its way, or was sent.
     """
     notification = await lock_notification(session, notification_id)
     if notification.status not in (NotificationStatus.DEAD, NotificationStatus.UNKNOWN):
-        raise Conflict("not_dead", f"The letter is {notification.status.value}.")
+        raise Conflict("not_dead", f"The notification is {notification.status.value}.")
     notification.status, notification.settled_at, notification.round = NotificationStatus.PENDING, None, notification.round + 1
     await post_again(session, notification, change)
     return notification
@@ -168,7 +168,7 @@ _HANGING = (
     .correlate(Notification)
     .scalar_subquery()
 )
-_LETTER: sa.Select[Any] = (
+_DELIVERY: sa.Select[Any] = (
     sa.select(Notification, Ticket)
     .add_columns(col(Merchant.name), col(Comment.body), col(_old.name), col(_new.name), _HANGING, sa.func.now())
     .join(Ticket, _same_merchant(Ticket) & (col(Ticket.id) == col(Notification.ticket_id)))
@@ -176,7 +176,7 @@ _LETTER: sa.Select[Any] = (
     .outerjoin(Comment, _same_merchant(Comment) & (col(Comment.id) == _named("messageId")))
     .outerjoin(_old, _same_merchant(_old) & (col(_old.id) == _named("fromAgentId")))
     .outerjoin(_new, _same_merchant(_new) & (col(_new.id) == _named("toAgentId")))
-    .where(col(Notification.id) == sa.bindparam("letter"))
+    .where(col(Notification.id) == sa.bindparam("notification"))
     .options(load_only(*map(col, (Ticket.number, Ticket.subject, Ticket.status, Ticket.priority, Ticket.category))))  # type: ignore[arg-type]
 )
-"""The letter and all that it speaks of, in one round trip."""
+"""The notification and all that it speaks of, in one round trip."""

@@ -1,4 +1,4 @@
-"""What people are told: one kind for each letter, named like its template."""
+"""What people are notified of: each kind is named like its e-mail's template."""
 
 from enum import StrEnum
 

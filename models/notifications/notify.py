@@ -111,7 +111,7 @@ async def agents(ticket: TicketAggregate, *ids: int | None) -> list[Recipient]:
 
 
 def others(ticket: TicketAggregate, people: Iterable[Recipient]) -> list[Recipient]:
-    """Of these agents all but the one who acts: nobody is told of his own deed."""
+    """Of these agents all but the one who acts: they know what they did."""
     return [person for person in people if person.id != _own_id(ticket)]
 
 
@@ -120,7 +120,7 @@ def _own_id(ticket: TicketAggregate) -> int | None:
 
 
 async def responsible(ticket: TicketAggregate) -> list[Recipient]:
-    """The assignee; while nobody has the ticket, the lead of its team."""
+    """The assignee; of an unassigned ticket the lead of its team."""
     return await audience(ticket, (Audience.LEAD if ticket.row.assignee_id is None else Audience.ASSIGNEE,))
 
 

@@ -1,7 +1,7 @@
-"""What the engine has to hear, written in the transaction of the change that it is about.
+"""What Temporal has to be sent, written in the transaction of the change that it is about.
 
-One row for each workflow, and for each letter: a newer message takes the place of one that still waits. A relay (see
-:mod:`models.outbox.relay`) delivers it at least once.
+One row for each workflow, and for each notification: a newer one takes the place of one that still waits. A relay (see
+:mod:`models.outbox.relay`) sends it at least once.
 """
 
 from models.audit import Change
@@ -18,7 +18,7 @@ def post_facts(session: TenantSession, facts: TicketFacts, change: Change) -> No
 
 
 def post_delivery(session: TenantSession, delivery: DeliveryRef, change: Change) -> None:
-    _post(session, delivery, f"letter-{delivery.notification_id}", Topic.DELIVERY, delivery.round, change)
+    _post(session, delivery, f"notification-{delivery.notification_id}", Topic.DELIVERY, delivery.round, change)
 
 
 def post_job(session: TenantSession, facts: JobFacts, change: Change) -> None:

@@ -1,4 +1,4 @@
-"""What was lost is written to the outbox again: tickets whose deadline passed with nobody acting, letters that nobody took."""
+"""What was lost is written to the outbox again: tickets whose deadline passed without an act, notifications without a delivery."""
 
 from datetime import datetime, timedelta
 
@@ -24,15 +24,15 @@ async def send_facts_again(session: TenantSession, ticket_id: int, at: datetime)
 
 
 async def deliver_again(session: TenantSession, notification_id: int, at: datetime) -> None:
-    """Its workflow was lost; should it be there after all, the delivery log keeps the two from having the letter both."""
+    """Its workflow was lost; should it exist after all, the delivery log keeps the two from delivering it twice."""
     notification = await lock_notification(session, notification_id)
     if notification.status is NotificationStatus.PENDING:
         await post_again(session, notification, Change(by=SYSTEM, at=at))
 
 
 OVERDUE = timedelta(minutes=2)
-"""How long a deadline may be late before it counts as lost: longer than any retry of a healthy engine."""
+"""How long a deadline may be late before it counts as lost: longer than any retry of a healthy server."""
 NOTIFICATION_OVERDUE = timedelta(hours=3)
-"""The same for a letter: longer than its five tries take."""
+"""The same for a notification: longer than its five tries take."""
 JOB_OVERDUE = timedelta(minutes=10)
 """The same for a job's next batch."""

@@ -17,7 +17,7 @@ class Topic(StrEnum):
 
 
 class Outbox(SQLModel, table=True):
-    """One row for each workflow that has news to hear, and for each letter to be delivered; ``key`` names it.
+    """One row for each workflow to be signalled, and for each notification to be delivered; ``key`` names it.
 
     The newest message replaces an older one that is still waiting.
 

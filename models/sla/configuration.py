@@ -1,4 +1,4 @@
-"""A merchant's rules are published: a first version, or the next one. Tickets keep the versions that they were opened under."""
+"""SLA configuration is published: a first version, or the next one. Tickets keep the versions that they were opened under."""
 
 import asyncio
 from datetime import datetime
@@ -31,7 +31,7 @@ def versions(session: TenantSession, kind: ConfigurationKind, configuration_id: 
 
 
 def newest(session: TenantSession, kind: ConfigurationKind) -> Select[ConfigurationVersion]:
-    """The current version of every rule of the kind."""
+    """The current version of every configuration of the kind."""
     newer = aliased(ConfigurationVersion)
     key = (col(newer.merchant_id) == ConfigurationVersion.merchant_id) & (col(newer.id) == ConfigurationVersion.id)
     is_superseded = sa.select(sa.literal(1)).where(key, col(newer.version) > col(ConfigurationVersion.version)).exists()
@@ -54,14 +54,14 @@ async def held(session: TenantSession, kind: ConfigurationKind, configuration_id
 
 
 async def hold_configuration(session: TenantSession) -> None:
-    """The merchant's row is the mutex of its rules, locked before all else: versions have no gaps, and no count of them is overtaken."""
+    """The merchant's row is the mutex of its configuration, locked before all else: versions have no gaps, and no count of them is overtaken."""
     mine = locked(sa.select(col(Merchant.id)).where(col(Merchant.id) == session.merchant_id))
     if (await session.execute(mine)).scalar_one_or_none() is None:
         raise NotFound("merchant")
 
 
 async def publish_first(session: TenantSession, kind: ConfigurationKind, definition: Definition, change: Change) -> ConfigurationVersion:
-    """Publish a new rule.
+    """Publish a new configuration.
 
     Raises:
         Invalid: see :func:`require_sound`. Conflict: there are enough.
@@ -106,7 +106,7 @@ async def _publish(session: TenantSession, definition: Definition, change: Chang
 async def _require_room(session: TenantSession, kind: ConfigurationKind) -> None:
     count = sa.select(sa.func.count()).select_from(_of_kind(session, kind).subquery())
     if (await session.execute(count)).scalar_one() >= MAX_VERSIONS:
-        raise Conflict("too_many_versions", f"There may be {MAX_VERSIONS} versions of all rules of this kind.")
+        raise Conflict("too_many_versions", f"There may be {MAX_VERSIONS} versions of this kind.")
 
 
 async def require_sound(session: TenantSession, definition: Definition, at: datetime, *, configuration_id: int, place: str = "") -> None:
@@ -134,7 +134,7 @@ async def _require_reach(policy: SlaPolicy, calendar: Calendar, at: datetime, pl
 
 async def _require_reach_of(policy: SlaPolicy, calendar: Calendar, at: datetime, place: str) -> None:
     if await asyncio.to_thread(longest_out_of_reach, policy, calendar, at):
-        detail = f"The policy {policy.name} promises more than the open time of two years."
+        detail = f"A target of the policy {policy.name} exceeds the open time of two years."
         raise Invalid("target_out_of_reach", detail, f"{place}/weekly")
 
 

@@ -56,7 +56,7 @@ class DeadlineInputs(Value):
 
 
 def warnings_of(inputs: DeadlineInputs) -> Iterator[Deadline]:
-    """A fraction of the target is used: one deadline for each fraction of which nobody was warned yet."""
+    """A fraction of the target is used: one deadline for each fraction without a warning so far."""
     for clock, calendar in _live(inputs):
         for fraction in () if clock.breached_at else inputs.warn_at_fractions:
             at = instant_of(clock, clock.target * fraction, calendar)
@@ -81,14 +81,14 @@ def rungs_of(inputs: DeadlineInputs) -> Iterator[Deadline]:
 
 
 def rung_is_open(inputs: DeadlineInputs, clock: Clock, rung: Rung) -> bool:
-    """Neither it nor a higher one was taken in this cycle, and nobody acknowledged one since the clock was reopened."""
+    """Neither it nor a higher one was taken in this cycle, and none was acknowledged since the clock was reopened."""
     cycle = (clock.metric, clock.cycle)
     reached = max((level for metric, number, level in inputs.taken if (metric, number) == cycle), default=0)
     return rung.level > reached and not clock.is_acknowledged
 
 
 def due(deadlines: Iterable[Deadline], at: datetime) -> tuple[Deadline, ...]:
-    """Those to be acted on at ``at``. Nobody is warned of a clock whose breach is due as well."""
+    """Those to be acted on at ``at``. A clock whose breach is due as well has no warning."""
     found = [deadline for deadline in deadlines if deadline.due_at <= at]
     breached = {deadline.clock for deadline in found if deadline.kind == BREACH}
     return tuple(each for each in found if each.kind != WARN or each.clock not in breached)

@@ -1,6 +1,6 @@
 """Escalation: a rung of the ladder, taken by a deadline or by a person.
 
-It changes the owner or tells, in one transaction; never silently nothing.
+It reassigns or notifies, in one transaction; never silently nothing.
 """
 
 from collections.abc import Sequence
@@ -64,10 +64,10 @@ async def escalate_by_hand(ticket: TicketAggregate, reason: str, level: int | No
 
 
 def acknowledge(ticket: TicketAggregate, level: int | None) -> Escalation:
-    """Somebody cares for it: the later rungs of that metric's cycle are not taken any more, until the ticket is reopened.
+    """An agent cares for it: the later rungs of that metric's cycle are not taken any more, until the ticket is reopened.
 
     Raises:
-        Conflict: the ticket is finished, or no rung was taken whose promise still stands.
+        Conflict: the ticket is finished, or no rung was taken whose clock still runs.
     """
     require_work(ticket.row)
     taken = [e for e in ticket.escalations if level in (None, e.level) and _still_counts(ticket, e)]
@@ -84,7 +84,7 @@ def acknowledge(ticket: TicketAggregate, level: int | None) -> Escalation:
 
 
 def _still_counts(ticket: TicketAggregate, escalation: Escalation) -> bool:
-    """One that a person took without a promise behind it always does."""
+    """One that a person took without a clock behind it always does."""
     clock = _clock_of(ticket, escalation)
     return escalation.outcome is not EscalationOutcome.SUPERSEDED and (escalation.metric is None or (clock is not None and clock.is_live))
 
@@ -104,7 +104,7 @@ async def _take(ticket: TicketAggregate, rung: Rung, escalation: Escalation) -> 
     elif rung.reassign is not Reassign.NONE and new is None:
         escalation.outcome = EscalationOutcome.NO_TARGET
     cause = _record(ticket, escalation, status)
-    await _tell(ticket, rung, escalation, cause)
+    await _notify(ticket, rung, escalation, cause)
     return escalation
 
 
@@ -121,12 +121,12 @@ async def _target(ticket: TicketAggregate, rung: Rung) -> Agent | None:
     return pick(team, senior or choose((c for c in others if c.role is Role.LEAD), ticket.requested_at))
 
 
-async def _tell(ticket: TicketAggregate, rung: Rung, escalation: Escalation, cause: int) -> None:
-    """Those whom the rung names, the old and the new owner; the lead, if that is nobody or nobody could take it."""
+async def _notify(ticket: TicketAggregate, rung: Rung, escalation: Escalation, cause: int) -> None:
+    """Those whom the rung names, the old and the new assignee; the lead, if there is none of them or no agent could take it."""
     people = await audience(ticket, rung.notify, escalation.from_agent_id, escalation.to_agent_id)
     is_missed = escalation.outcome is EscalationOutcome.NO_TARGET
     leads = await audience(ticket, (Audience.LEAD,)) if is_missed or not any(person.address for person in people) else []
-    public = {"level": escalation.level, "metric": escalation.metric, "dueAt": _promised(ticket, escalation)}
+    public = {"level": escalation.level, "metric": escalation.metric, "dueAt": _due_at(ticket, escalation)}
     owners = {"fromAgentId": escalation.from_agent_id, "toAgentId": escalation.to_agent_id}
     internal = public | owners | {"reason": escalation.reason}
     if is_missed:
@@ -134,17 +134,17 @@ async def _tell(ticket: TicketAggregate, rung: Rung, escalation: Escalation, cau
     others = _without(people, leads) if is_missed else [*people, *leads]
     notify(ticket, NotificationKind.ESCALATED, cause, [person for person in others if person.kind is RecipientKind.AGENT], **internal)
     reporters = [person for person in others if person.kind is RecipientKind.REPORTER]
-    notify(ticket, NotificationKind.ESCALATED, cause, reporters, **public, actorName=None)  # why and to whom is the house's own affair
+    notify(ticket, NotificationKind.ESCALATED, cause, reporters, **public, actorName=None)  # why and to whom is the staff's own affair
 
 
-def _promised(ticket: TicketAggregate, escalation: Escalation) -> str | None:
+def _due_at(ticket: TicketAggregate, escalation: Escalation) -> str | None:
     """When the metric is due: not when the rung was."""
     clock = ticket.clocks.latest(escalation.metric) if escalation.metric else None
     return _iso(clock.due_at) if clock else None
 
 
-def _without(people: list[Recipient], told: list[Recipient]) -> list[Recipient]:
-    ids = {person.id for person in told}
+def _without(people: list[Recipient], notified: list[Recipient]) -> list[Recipient]:
+    ids = {person.id for person in notified}
     return [person for person in people if person.id not in ids]
 
 

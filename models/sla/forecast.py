@@ -1,4 +1,4 @@
-"""What would be promised on a ticket that somebody only thinks of."""
+"""What would come due on a ticket that is only described."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -16,7 +16,7 @@ from models.value import Value
 
 
 class TicketSample(Value):
-    """What of a new ticket decides its promises. Without a category it gets the merchant's first, as a ticket does."""
+    """What of a new ticket decides its targets. Without a category it gets the merchant's first, as a ticket does."""
 
     priority: Priority = Priority.NORMAL
     category: str | None = None
@@ -36,11 +36,11 @@ class Forecast(NamedTuple):
 
     pin: Pin | None
     configuration: SlaConfiguration
-    promised: list[ForecastClock]
+    clocks: list[ForecastClock]
 
 
 def forecast(book: Rulebook, sample: TicketSample, at: datetime) -> Forecast:
-    """What a ticket like this would be promised if it were opened at ``at``. A new calendar is laid out first: not for the event loop.
+    """The targets of a ticket like this if it were opened at ``at``. A new calendar is laid out first: not for the event loop.
 
     Raises:
         Invalid: the merchant has no such category.
@@ -51,10 +51,10 @@ def forecast(book: Rulebook, sample: TicketSample, at: datetime) -> Forecast:
     traits = Traits(priority=sample.priority, category=category, organizer_id=sample.organizer_id, tags=frozenset(sample.tags))
     chosen = book.choose(traits)
     configuration = book.configuration(chosen)
-    return Forecast(chosen, configuration, list(_promised(configuration, sample.priority, at)))
+    return Forecast(chosen, configuration, list(_clocks(configuration, sample.priority, at)))
 
 
-def _promised(configuration: SlaConfiguration, priority: Priority, at: datetime) -> Iterator[ForecastClock]:
+def _clocks(configuration: SlaConfiguration, priority: Priority, at: datetime) -> Iterator[ForecastClock]:
     policy, calendar = configuration.policy, configuration.calendar
     if policy is None or calendar is None:
         return
@@ -62,10 +62,10 @@ def _promised(configuration: SlaConfiguration, priority: Priority, at: datetime)
         if target := policy.target(priority, metric):
             clock = Clock(metric=metric, target=target)
             begun = clock if Status.NEW in policy.pause_on.of(metric) else start(clock, at, calendar)
-            yield ForecastClock(begun, deadlines_of(_promises(begun, configuration)))
+            yield ForecastClock(begun, deadlines_of(_inputs(begun, configuration)))
 
 
-def _promises(clock: Clock, configuration: SlaConfiguration) -> DeadlineInputs:
+def _inputs(clock: Clock, configuration: SlaConfiguration) -> DeadlineInputs:
     return DeadlineInputs(
         clocks=(clock,),
         calendar=configuration.calendar,

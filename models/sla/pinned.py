@@ -1,4 +1,4 @@
-"""The rules that one ticket is held to: each in the version that it is pinned to."""
+"""The SLA configuration that one ticket is held to: each part in the version that it is pinned to."""
 
 from typing import NamedTuple
 

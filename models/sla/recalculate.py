@@ -1,4 +1,4 @@
-"""A ticket moves to the newest version of a rule: its clocks are timed anew, what was spent stays spent."""
+"""A ticket moves to the newest version of a configuration: its clocks are retimed, what was spent stays spent."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -26,7 +26,7 @@ class Shift(NamedTuple):
 
 
 def forecast_change(ticket: TicketAggregate, book: Rulebook, configuration: ConfigurationRef) -> Shift | None:
-    """What it would do to the ticket if the newest version of ``rule`` held for it from now on; None: nothing."""
+    """What would change for the ticket if the newest version of ``configuration`` held for it from now on; None: nothing."""
     current = pin_of(ticket.row)
     chosen = book.moved(current, traits_of(ticket.row), configuration.kind, configuration.id)
     if chosen == current:

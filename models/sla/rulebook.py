@@ -1,4 +1,4 @@
-"""A merchant's rules: read once per version of them, then kept. A version of a rule never changes."""
+"""A merchant's SLA configuration, all of it: read once per ``rulebook_version``, then kept. A version never changes."""
 
 from collections import OrderedDict
 from typing import Any, NamedTuple, TypeVar
@@ -19,7 +19,7 @@ from models.sla.tables import ConfigurationKind, ConfigurationVersion
 from models.tickets.tables import Ticket
 
 PROPOSED = 2**63 - 1
-"""The id of a rule that is only proposed: it comes after all others of its position, as a new one does."""
+"""The id of a policy that is only proposed: it comes after all others of its position, as a new one does."""
 _KEPT_MERCHANTS = 500
 _T = TypeVar("_T", bound=BaseModel)
 
@@ -34,7 +34,7 @@ class Pin(NamedTuple):
 
 
 class Rulebook:
-    """All rules of a merchant, every version, as of ``merchant.rulebook_version``."""
+    """Every version of every calendar, policy and ladder of a merchant, as of ``merchant.rulebook_version``."""
 
     def __init__(self, merchant: Merchant, categories: dict[str, int], configuration: list[ConfigurationVersion]) -> None:
         self.merchant = merchant
@@ -62,7 +62,7 @@ class Rulebook:
         return SlaConfiguration(policy, self._calendars[policy.calendar_id, pin.calendar_version], ladder)
 
     def moved(self, pin: Pin | None, traits: Traits, kind: ConfigurationKind, configuration_id: int) -> Pin | None:
-        """Where a ticket stands once the newest version of one rule holds for it; it keeps its versions of all others."""
+        """Where a ticket is pinned once the newest version of one configuration holds for it; it keeps its versions of all others."""
         if kind is ConfigurationKind.POLICY:
             chosen = self.choose(traits)
             return self._keeping(pin, chosen) if configuration_id in {each.policy_id for each in (pin, chosen) if each} else pin
@@ -76,7 +76,7 @@ class Rulebook:
         return pin
 
     def current(self, configuration_id: int) -> int:
-        """The newest version of a rule."""
+        """The newest version of a configuration."""
         return self._current[configuration_id]
 
     def _keeping(self, pin: Pin | None, chosen: Pin | None) -> Pin | None:
@@ -89,7 +89,7 @@ class Rulebook:
         return chosen._replace(calendar_version=calendar, ladder_version=ladder)
 
     def proposing(self, kind: ConfigurationKind, configuration_id: int, definition: dict[str, Any]) -> "Rulebook":
-        """This book as it would be with one more version of a rule, or with a new one."""
+        """This rulebook as it would be with one more version of a configuration, or with a new one."""
         version = self._current.get(configuration_id, 0) + 1
         new = ConfigurationVersion(merchant_id=self.merchant.id, id=configuration_id, kind=kind, version=version, definition=definition)
         return Rulebook(self.merchant, self.categories, [*self._configuration, new])
@@ -147,7 +147,7 @@ async def _of(merchant: Merchant | None, session: TenantSession) -> Rulebook:
 
 
 async def configuration_of(session: TenantSession, ticket: Ticket) -> SlaConfiguration:
-    """The rules that ``ticket`` is pinned to."""
+    """The configuration that ``ticket`` is pinned to."""
     pin = pin_of(ticket)
     if pin is None:
         return SlaConfiguration()

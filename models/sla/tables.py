@@ -1,4 +1,4 @@
-"""The promises: the rules by version, the clocks, their ledger, and the rungs that were taken."""
+"""The SLA: its configuration by version, the clocks, their ledger, and the rungs that were taken."""
 
 from datetime import datetime, timedelta
 from enum import StrEnum

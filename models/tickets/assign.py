@@ -1,7 +1,7 @@
 """Who works on a ticket.
 
-The row of the team is the mutex of assignment: whoever counts the load of its agents, and gives by it, holds that row until he commits. It
-is always taken after the ticket's own row, and further tickets only with SKIP LOCKED, so nobody waits in a circle.
+The row of the team is the mutex of assignment: a transaction that counts the load of its agents, and assigns by it, holds that row until
+it commits. It is taken after the ticket's own row, and further tickets only with SKIP LOCKED, so no two transactions wait for each other.
 """
 
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ from models.tickets.tables import Ticket
 
 
 async def assign_automatically(ticket: TicketAggregate) -> Agent | None:
-    """Give a waiting ticket to the best available agent of its team. Nobody there: it stays in the queue, and None is returned."""
+    """Assign a waiting ticket to the best available agent of its team; without one it stays in the queue, and None is returned."""
     if ticket.row.assignee_id is not None or ticket.row.team_id is None or not is_at_work(ticket.row):
         return None
     team = await candidates(ticket.session, ticket.row.team_id)
@@ -39,7 +39,7 @@ async def assign_waiting(ticket: TicketAggregate) -> None:
 
 
 async def assign(ticket: TicketAggregate, agent: Agent) -> None:
-    """Give the ticket to ``agent``, whatever his load: a person's word overrides the numbers. The old and the new owner are told."""
+    """Assign the ticket to ``agent``, whatever their load: a person's word overrides the numbers. Old and new assignee are notified."""
     require_work(ticket.row)
     old = ticket.row.assignee_id
     if old == agent.id:
@@ -61,7 +61,7 @@ async def assign_to_team(ticket: TicketAggregate, team_id: int) -> None:
     require_work(ticket.row)
     if await ticket.session.get(Team, (ticket.row.merchant_id, team_id)) is None:
         raise Invalid("unknown_team", "There is no such team.", "/teamId")
-    for team in sorted({team_id, ticket.row.team_id or team_id}):  # always in this order: of two moves across, neither waits for the other
+    for team in sorted({team_id, ticket.row.team_id or team_id}):  # always in this order: of two that cross, neither waits for the other
         await hold_team(ticket.session, team)
     await unassign(ticket)
     ticket.row.team_id, ticket.row.is_queued = team_id, True
@@ -70,14 +70,14 @@ async def assign_to_team(ticket: TicketAggregate, team_id: int) -> None:
 
 
 async def claim(ticket: TicketAggregate, agent_id: int) -> None:
-    """An agent takes a ticket that nobody has. Of two who claim it, the second is told that it is taken."""
+    """An agent takes an unassigned ticket. Of two who claim it, the second is refused."""
     if ticket.row.assignee_id not in (None, agent_id):
         raise Conflict("already_assigned", "Another agent has this ticket.")
     await assign_by_hand(ticket, agent_id)
 
 
 async def unassign(ticket: TicketAggregate) -> None:
-    """Nobody has it any more: it waits for somebody to claim it, and is not given to the next who has room."""
+    """It waits for an agent to claim it, and is not given to the next who has room."""
     old = ticket.row.assignee_id
     if old is None:
         return

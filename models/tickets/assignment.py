@@ -32,7 +32,7 @@ class Candidate(Value):
 
 
 def choose(candidates: Iterable[Candidate], at: datetime) -> Candidate | None:
-    """The least loaded relative to capacity; ties by id. None when nobody is there or everybody is full."""
+    """The least loaded relative to capacity; ties by id. None when no agent is there, or all are full."""
     return min((c for c in candidates if c.can_take_one(at)), key=lambda c: (c.load / c.capacity, c.id), default=None)
 
 

@@ -11,10 +11,10 @@ from models.tickets.transitions import change_status, is_too_late, reopen, trans
 
 
 async def reply(ticket: TicketAggregate, body: str, then: Status | None = None) -> Comment:
-    """A public message. An agent's meets the response clocks; a reporter's reopens what waited for him. ``then`` moves the ticket after it.
+    """A public comment. An agent's stops the response clocks; a reporter's reopens a ticket that waited. ``then`` is the status after it.
 
     Raises:
-        Conflict: the ticket is closed, or was resolved too long ago for its reporter to reopen it (his message opens a follow-up
+        Conflict: the ticket is closed, or was resolved too long ago for its reporter to reopen it (the reply opens a follow-up
             instead: see :func:`needs_follow_up` and :mod:`models.tickets.open`).
     """
     if ticket.row.status is Status.CLOSED:
@@ -31,7 +31,7 @@ async def reply(ticket: TicketAggregate, body: str, then: Status | None = None) 
 
 
 def needs_follow_up(ticket: TicketAggregate) -> bool:
-    """Whether a message of the reporter comes too late for this ticket."""
+    """Whether a reporter's reply comes too late for this ticket."""
     return ticket.change.by.is_reporter and (ticket.row.status is Status.CLOSED or is_too_late(ticket))
 
 
@@ -68,7 +68,7 @@ async def _by_reporter(ticket: TicketAggregate, cause: int, message: Comment) ->
 
 
 async def _come_back(ticket: TicketAggregate, reason: str) -> None:
-    """The letter about the reply says it all: none is written about the move."""
+    """The notification about the reply says it all: there is none about the transition."""
     if ticket.row.status is Status.RESOLVED:
         await reopen(ticket, reason)
     else:

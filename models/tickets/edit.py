@@ -46,7 +46,7 @@ async def edit(ticket: TicketAggregate, changes: dict[str, Any]) -> None:
 
 
 async def _change_category(ticket: TicketAggregate, category: str | None) -> None:
-    """A ticket that nobody has goes to the category's team; one that somebody has stays with him."""
+    """An unassigned ticket goes to the category's team; an assigned one stays with its agent."""
     book = await rulebook(ticket.session)
     if category not in book.categories:
         raise Invalid("unknown_category", "There is no such category.", "/category")

@@ -1,4 +1,4 @@
-"""Context: what the agent should know before he answers. It never blocks or fails a ticket."""
+"""Context: what the agent should know before they reply. It never blocks or fails a ticket."""
 
 from datetime import datetime
 
@@ -15,7 +15,7 @@ _EARLIER = (
     sa.select(col(_earlier.id), col(_earlier.number), col(_earlier.subject), col(_earlier.status), col(_earlier.created_at))
     .join(_this, (col(_this.merchant_id) == col(_earlier.merchant_id)) & (col(_this.reporter_id) == col(_earlier.reporter_id)))
     .where(col(_this.id) == sa.bindparam("ticket_id"), col(_earlier.created_at) < col(_this.created_at), col(_earlier.deleted_at).is_(None))
-    # Of the same organizer only: whoever may read this ticket may read those.
+    # Of the same organizer only: a caller who may read this ticket may read those.
     .where(col(_earlier.organizer_id).is_not_distinct_from(col(_this.organizer_id)))
     .order_by(col(_earlier.created_at).desc())
     .limit(EARLIER_SHOWN + 1)

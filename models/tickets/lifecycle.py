@@ -1,4 +1,4 @@
-"""The life of a ticket: its states, and the one table of allowed moves."""
+"""The life of a ticket: its states, and the one table of allowed transitions."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -8,7 +8,7 @@ class Status(StrEnum):
     NEW = "new"
     OPEN = "open"
     PENDING = "pending"  # waits for the reporter
-    ON_HOLD = "on_hold"  # waits for somebody else
+    ON_HOLD = "on_hold"  # waits for a third party
     RESOLVED = "resolved"
     CLOSED = "closed"
 
@@ -64,7 +64,7 @@ _SOURCES: Mapping[Transition, frozenset[Status]] = {
 }
 
 UNFINISHED = frozenset({Status.NEW, Status.OPEN, Status.PENDING, Status.ON_HOLD})
-"""The states in which somebody still has work: they count towards an agent's load."""
+"""The states in which there is still work: they count towards an agent's load."""
 
 REOPENED_BY_REPORTER = frozenset({Status.PENDING, Status.ON_HOLD, Status.RESOLVED})
 
@@ -79,7 +79,7 @@ def may_snooze(current: Status) -> bool:
 
 
 def allowed_from(current: Status) -> list[Status]:
-    """The states that ``current`` may move to, in the order of the lifecycle."""
+    """The states that ``current`` may change to, in the order of the lifecycle."""
     return [status for status in Status if status in ALLOWED[current]]
 
 

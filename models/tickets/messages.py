@@ -1,4 +1,4 @@
-"""What a ticket's workflow is told, and what it asks of the activities."""
+"""What a ticket's workflow is sent, and what it asks of the activities."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""A ticket is opened: row, audit, clocks, letters and the news for the engine, in one transaction."""
+"""A ticket is opened: row, audit, clocks, notifications and the facts for its workflow, in one transaction."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ class NewTicket(Value):
 
 
 async def open_ticket(session: TenantSession, new: NewTicket, opened_for: Reporter, change: Change) -> Ticket:
-    """Open a ticket for ``opened_for``. He gets an acknowledgement if he opened it himself: an address that an agent typed is not verified.
+    """Open a ticket for ``opened_for``, acknowledged if they opened it themselves: an address that an agent typed is not verified.
 
     Raises:
         Invalid: the merchant has no such category.
@@ -68,12 +68,12 @@ async def _open(session: TenantSession, new: NewTicket, opened_for: Reporter, ch
         updated_at=change.at,
         **new.model_dump(include={"subject", "description", "priority", "organizer_id", "channel", "custom_fields"}),
     )
-    await _promise(session, ticket, book, change)
+    await _start(session, ticket, book, change)
     return ticket
 
 
-async def _promise(session: TenantSession, row: Ticket, book: Rulebook, change: Change) -> None:
-    """The clocks start, and the reporter learns that his ticket has arrived."""
+async def _start(session: TenantSession, row: Ticket, book: Rulebook, change: Change) -> None:
+    """The clocks start, and the reporter learns that the ticket has arrived."""
     chosen = book.choose(traits_of(row))
     pin(row, chosen)
     ticket = TicketAggregate(session, row, book.configuration(chosen), change)

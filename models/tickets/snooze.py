@@ -42,7 +42,7 @@ async def wake(ticket: TicketAggregate) -> None:
 
 
 async def _last_turn(ticket: TicketAggregate) -> datetime:
-    """A late wake moves no promise, but the ledger goes forward only: a clock may have been timed anew meanwhile."""
+    """A late wake moves no target, but the ledger only goes forward: a clock may have been retimed meanwhile."""
     last = sa.select(sa.func.coalesce(sa.func.max(col(LedgerEntry.at)), ticket.row.created_at)).where(
         col(LedgerEntry.merchant_id) == ticket.row.merchant_id, col(LedgerEntry.ticket_id) == ticket.row.id
     )

@@ -21,7 +21,7 @@ SEARCH = Column("search", TSVECTOR, Computed("to_tsvector('simple', subject || '
 
 class Ticket(Row, table=True):
     """``version`` is the ETag; ``facts_version`` is the last version that the workflow has to know of; ``is_queued`` says that
-    the ticket waits for whoever of its team has room; ``waiting_since`` is when the reporter wrote what nobody has answered yet."""
+    the ticket waits for an agent of its team to have room; ``waiting_since`` is when the reporter wrote what has no reply yet."""
 
     __table_args__ = (
         UniqueConstraint("merchant_id", "number"),

@@ -35,7 +35,7 @@ async def transition(ticket: TicketAggregate, wanted: Transition, reason: str | 
     if wanted is Transition.RESOLVE:
         await _resolve(ticket, reason)
     elif wanted is Transition.REOPEN:
-        await _reopen_and_tell(ticket, reason)
+        await _reopen_and_notify(ticket, reason)
     elif wanted is Transition.CLOSE:
         close(ticket, reason)
     else:
@@ -65,7 +65,7 @@ async def reopen(ticket: TicketAggregate, reason: str | None) -> int:
     """A resolved ticket is open again; the id of the event.
 
     Raises:
-        Conflict: its reporter comes too late. Staff may reopen it as long as it is not closed.
+        Conflict: the reporter comes too late. Staff may reopen it as long as it is not closed.
     """
     if is_too_late(ticket):
         raise Conflict("reopen_window_over", "The ticket was resolved too long ago to be reopened.")
@@ -78,12 +78,12 @@ async def reopen(ticket: TicketAggregate, reason: str | None) -> int:
 
 
 def is_too_late(ticket: TicketAggregate) -> bool:
-    """Whether the reporter writes on, or reopens, what was resolved longer ago than the merchant's window."""
+    """Whether a reporter comes back later than the merchant's window after the resolution."""
     until = ticket.row.reopen_until
     return ticket.change.by.is_reporter and ticket.row.status is Status.RESOLVED and until is not None and ticket.requested_at > until
 
 
-async def _reopen_and_tell(ticket: TicketAggregate, reason: str | None) -> None:
+async def _reopen_and_notify(ticket: TicketAggregate, reason: str | None) -> None:
     cause = await reopen(ticket, reason)
     if ticket.change.by.is_reporter:
         notify(ticket, NotificationKind.TICKET_REOPENED, cause, await responsible(ticket), reason=reason)
@@ -101,7 +101,7 @@ async def _resolve(ticket: TicketAggregate, reason: str | None) -> None:
 
 
 def _schedule_what_follows(ticket: TicketAggregate, merchant: Merchant) -> None:
-    """As instants: when the merchant changes his windows, what was resolved before keeps what it was promised."""
+    """As instants: when the merchant changes the windows, what was resolved before keeps its own."""
     row, policy = ticket.row, ticket.configuration.policy
     survey_after = policy.survey_after_seconds if policy else None
     row.survey_at = ticket.at + timedelta(seconds=merchant.survey_after_seconds if survey_after is None else survey_after)
@@ -110,5 +110,5 @@ def _schedule_what_follows(ticket: TicketAggregate, merchant: Merchant) -> None:
 
 
 async def auto_close(ticket: TicketAggregate) -> None:
-    """A resolved ticket that nobody reopened in time."""
+    """A resolved ticket that was not reopened in time."""
     close(ticket, "auto-close")

@@ -51,7 +51,7 @@ async def test_a_lost_ticket_and_a_lost_letter_are_found_once(quiet: tuple[Isola
 
     assert await maintenance.reconcile(later) == Healed(tickets=1, deliveries=1, keys_expired=0)
     waiting = {row.key: row for row in await rows(desk, acme, Outbox)}
-    assert set(waiting) == {f"ticket-{ticket['id']}", f"letter-{letter.id}"}
+    assert set(waiting) == {f"ticket-{ticket['id']}", f"notification-{letter.id}"}
     assert waiting[f"ticket-{ticket['id']}"].version > before.facts_version
     assert await maintenance.reconcile(later) == Healed(tickets=0, deliveries=0, keys_expired=0)
     await lose(isolated, acme)
