@@ -9,7 +9,6 @@ from temporalio.exceptions import ApplicationError
 from activities.email.errors import AmbiguousFailure, DeliveryFailed, PermanentFailure
 from activities.email.render import compose, render
 from activities.email.smtp import SmtpServer, converse
-from activities.precedence import Precedence
 from models.db.session import Database
 from models.notifications.delivery_log import Ending, Letter, begin_attempt, end_attempt, read_letter, settle, status_after
 from models.notifications.messages import DELIVER, DeliveryRef, NotificationStatus
@@ -22,12 +21,9 @@ log = structlog.get_logger()
 class DeliveryActivities:
     """``public_url`` is where links lead; ``signing_key`` signs the survey's."""
 
-    def __init__(  # noqa: PLR0913 - what a letter is made of, all named
-        self, database: Database, server: SmtpServer, precedence: Precedence, *, sender: str, public_url: str, signing_key: str
-    ) -> None:
+    def __init__(self, database: Database, server: SmtpServer, *, sender: str, public_url: str, signing_key: str) -> None:
         self._database = database
         self._server = server
-        self._precedence = precedence
         self._sender = sender
         self._base = f"{public_url.rstrip('/')}/v1/api/helpdesk"
         self._signing_key = signing_key
@@ -35,7 +31,6 @@ class DeliveryActivities:
     @activity.defn(name=DELIVER)
     async def deliver(self, ref: DeliveryRef) -> str:
         """Return how the letter ended; raise to be asked again. After an ambiguous end nobody sends it twice by himself."""
-        await self._precedence.give_way()
         async with self._database.reading(ref.merchant_id) as session:
             notification = await read_letter(session, ref)
             if notification.notification.round != ref.round or notification.notification.status is not NotificationStatus.PENDING:

@@ -6,6 +6,7 @@ import sys
 import uvloop
 
 from api.main import serve
+from deploy.app_info import APP_INFO
 from deploy.local.identity import DevelopmentIdentity
 from deploy.local.layout import AUDIENCE, CannotStartError, read_layout
 from deploy.local.refusal import refuse_production
@@ -27,9 +28,9 @@ def main() -> None:
 async def _serve(settings: Settings) -> None:
     layout = read_layout()
     identity = DevelopmentIdentity(layout.identity_key, issuer=layout.issuer, audience=AUDIENCE)
-    database = Database(str(settings.database_url), pool_size=1)
+    database = Database(str(settings.database_url), pool_size=1, node=APP_INFO.node)
     try:
-        await serve(settings, routers=[routes(database=database, identity=identity, mail=layout.mail)])
+        await serve(settings, node=APP_INFO.node, routers=[routes(database=database, identity=identity, mail=layout.mail)])
     finally:
         await database.aclose()
 

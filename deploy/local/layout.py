@@ -14,9 +14,12 @@ from deploy.local.postgres import EmbeddedPostgres
 from models.platform.settings import PREFIX
 
 AUDIENCE = "helpdesk"
+WORKERS = {"worker": "tickets,maintenance", "notifier": "notifications"}
+"""Two worker processes by the queues they serve: on two cores the system's scheduler shares out the time better than one event loop."""
 _PORTS = {
     "http_port": ("the API", "APP_ENV_HTTP_PORT"),
     "worker_port": ("the worker's probes", "APP_ENV_WORKER_PORT"),
+    "notifier_port": ("the notifier's probes", "LOCAL_NOTIFIER_PORT"),
     "temporal_port": ("Temporal", "LOCAL_TEMPORAL_PORT"),
     "temporal_ui_port": ("the Temporal UI", "LOCAL_TEMPORAL_UI_PORT"),
     "smtp_port": ("the mail catcher", "LOCAL_SMTP_PORT"),
@@ -35,6 +38,7 @@ class Layout(BaseSettings):
     var: Path = Field(default=Path("var"), validation_alias="LOCAL_VAR")
     http_port: int = Field(default=3000, ge=1, le=65535, validation_alias="APP_ENV_HTTP_PORT")
     worker_port: int = Field(default=3001, ge=1, le=65535, validation_alias="APP_ENV_WORKER_PORT")
+    notifier_port: int = Field(default=3002, ge=1, le=65535, validation_alias="LOCAL_NOTIFIER_PORT")
     temporal_port: int = Field(default=7233, ge=1, le=65535, validation_alias="LOCAL_TEMPORAL_PORT")
     temporal_ui_port: int = Field(default=8233, ge=1, le=65535, validation_alias="LOCAL_TEMPORAL_UI_PORT")
     smtp_port: int = Field(default=2525, ge=1, le=65535, validation_alias="LOCAL_SMTP_PORT")
@@ -61,8 +65,8 @@ class Layout(BaseSettings):
     @property
     def processes(self) -> dict[str, int]:
         """Those of ours that are started, in this order, with the port that answers for each."""
-        worker = {"worker": self.worker_port} if self.worker else {}
-        return worker | {"api": self.http_port}
+        workers = {"worker": self.worker_port, "notifier": self.notifier_port} if self.worker else {}
+        return workers | {"api": self.http_port}
 
     def log(self, name: str) -> Path:
         return self.var / "log" / f"{name}.log"

@@ -2,6 +2,7 @@
 
 import asyncio
 
+from deploy.app_info import APP_INFO
 from deploy.local.layout import read_layout
 from deploy.local.seed import seed
 from models.db.migrate import upgrade
@@ -15,7 +16,7 @@ def main() -> None:
 
 
 async def _seed(settings: Settings, auto_close_seconds: int) -> None:
-    database = Database(str(settings.database_url), pool_size=1)
+    database = Database(str(settings.database_url), pool_size=1, node=APP_INFO.node)
     try:
         await seed(database, auto_close_seconds=auto_close_seconds)
     finally:

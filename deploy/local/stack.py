@@ -10,7 +10,7 @@ from types import FrameType
 from typing import NamedTuple, NoReturn
 
 from deploy.local.console import ErrorsOf, greet, say
-from deploy.local.layout import CannotStartError, Layout, check_ports, read_layout
+from deploy.local.layout import WORKERS, CannotStartError, Layout, check_ports, read_layout
 from deploy.local.mail import MailCatcher
 from deploy.local.ownership import end_leftovers, owning, remember
 from deploy.local.postgres import EmbeddedPostgres
@@ -83,7 +83,7 @@ def _start_and_watch(layout: Layout, started: ExitStack) -> NoReturn:
 
 def _turn_logs(layout: Layout) -> None:
     layout.log("any").parent.mkdir(parents=True, exist_ok=True)
-    for name in ("postgres", "temporal", "prepare", "worker", "api"):
+    for name in ("postgres", "temporal", "prepare", *WORKERS, "api"):
         if (log := layout.log(name)).exists():
             log.rename(log.with_suffix(".previous.log"))
         log.touch()
@@ -133,8 +133,10 @@ def _finish_preparing(layout: Layout, process: subprocess.Popen[bytes]) -> None:
 
 def _start_process(layout: Layout, name: str, environment: dict[str, str], started: ExitStack) -> _Child:
     say(f"starting the {name}")
-    module, mode, niceness = {"worker": ("deploy", "worker", BACKGROUND), "api": ("deploy.local.api", "local", 0)}[name]
+    module, mode, niceness = ("deploy", "worker", BACKGROUND) if name in WORKERS else ("deploy.local.api", "local", 0)
     environment = {**environment, "RUN_MODE": mode}
+    if name in WORKERS:
+        environment |= {"APP_ENV_WORKER_QUEUES": WORKERS[name], "APP_ENV_WORKER_PORT": str(layout.processes[name])}
     process = launch([sys.executable, "-m", module], log=layout.log(name), environment=environment, niceness=niceness)
     started.callback(end, process, seconds=20)
     remember(layout.var, name, process.pid)

@@ -8,8 +8,6 @@ steps. See docs/decisions/0003-ids.md.
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from models.platform.settings import APP_INFO
-
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 SEQUENCE_BITS = 12
 NODE_BITS = 10
@@ -22,6 +20,6 @@ class Lease(NamedTuple):
     end: int
 
 
-def id_of(slot: int, node: int = APP_INFO.node) -> int:
+def id_of(slot: int, node: int) -> int:
     millisecond, sequence = slot >> SEQUENCE_BITS, slot & ((1 << SEQUENCE_BITS) - 1)
     return millisecond << (NODE_BITS + SEQUENCE_BITS) | node << SEQUENCE_BITS | sequence

@@ -52,17 +52,18 @@ class _Block:
 class TenantSession(AsyncSession):
     """A session of one merchant, inside one transaction."""
 
-    def __init__(self, engine: AsyncEngine, merchant_id: int, block: _Block) -> None:
+    def __init__(self, engine: AsyncEngine, merchant_id: int, block: _Block, node: int) -> None:
         super().__init__(engine, expire_on_commit=False, autoflush=False, sync_session_class=_TenantSyncSession)
         self.sync_session.info.update(merchant_id=merchant_id, read=[])
         self.merchant_id = merchant_id
         self._block = block
+        self._node = node
         self._slots: Iterator[int] = iter(())
         self._new: dict[str, list[SQLModel | dict[str, Any]]] = {}
 
     def new_id(self) -> int:
         """The next of the ids that this transaction reserved."""
-        return id_of(next(self._slots))
+        return id_of(next(self._slots), self._node)
 
     async def reserve_ids(self, count: int = RESERVE) -> None:
         """Reserve ids for :meth:`new_id`. What a lease took from the database stays taken, even if this transaction is rolled back."""
@@ -156,16 +157,17 @@ def _keep(session: Session, row: object) -> None:
 
 
 class Database:
-    """A pool of connections of the application role."""
+    """A pool of connections of the application role. ``node`` is the ten bits of this service in every id."""
 
-    def __init__(self, url: str, *, pool_size: int) -> None:
+    def __init__(self, url: str, *, pool_size: int, node: int) -> None:
         self.engine = engine_of(url, pool_size=pool_size)
+        self._node = node
         self._block = _Block()
 
     @asynccontextmanager
     async def reading(self, merchant_id: int) -> AsyncIterator[TenantSession]:
         """One transaction for one merchant: committed at the end, rolled back when anything is raised."""
-        async with TenantSession(self.engine, merchant_id, self._block) as session, session.begin():
+        async with TenantSession(self.engine, merchant_id, self._block, self._node) as session, session.begin():
             yield session
 
     @asynccontextmanager

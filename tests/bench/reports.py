@@ -18,6 +18,7 @@ import asyncpg
 import psutil
 import sqlalchemy as sa
 
+from deploy.app_info import APP_INFO
 from deploy.local.postgres import SUPERUSER, EmbeddedPostgres
 from models.db.migrate import upgrade
 from models.db.session import Database
@@ -129,7 +130,7 @@ async def _filled(postgres: EmbeddedPostgres) -> AsyncIterator[Database]:
     await asyncio.to_thread(upgrade, postgres.url("helpdesk_owner", _DATABASE))
     await _execute(postgres, _FILL.format(merchant=MERCHANT, tickets=TICKETS))
     await _execute(postgres, "VACUUM ANALYZE slaclock")
-    database = Database(postgres.url("helpdesk_app", _DATABASE), pool_size=1)
+    database = Database(postgres.url("helpdesk_app", _DATABASE), pool_size=1, node=APP_INFO.node)
     try:
         yield database
     finally:

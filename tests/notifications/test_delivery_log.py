@@ -12,7 +12,6 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.email.smtp import SmtpServer
 from activities.notification import DeliveryActivities
-from activities.precedence import Precedence
 from models.notifications.delivery_log import LOST_AFTER, Ending, begin_attempt, end_attempt, read_letter, settle, status_after
 from models.notifications.messages import DeliveryRef, NotificationStatus
 from models.notifications.tables import AttemptOutcome, DeliveryAttempt, Notification
@@ -121,9 +120,7 @@ async def post() -> AsyncIterator[Mailbox]:
 async def delivered(acme: Merchant, letter: DeliveryRef, post: Mailbox) -> str:
     """What the activity answers, on a worker of its own."""
     server = SmtpServer(host="127.0.0.1", port=post.port, security=MailSecurity.NONE, timeout=5)
-    worker = DeliveryActivities(
-        acme.desk.database, server, Precedence(), sender="a@desk.test", public_url="http://desk.test", signing_key="k" * 32
-    )
+    worker = DeliveryActivities(acme.desk.database, server, sender="a@desk.test", public_url="http://desk.test", signing_key="k" * 32)
     return str(await ActivityEnvironment().run(worker.deliver, letter))
 
 

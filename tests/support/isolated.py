@@ -19,7 +19,7 @@ from deploy.local.temporal import TemporalServer, free_port
 from models.db.migrate import upgrade
 from models.db.session import Database
 from models.tickets import search_attributes
-from tests.support.desk import SIGNING_KEY, Desk, context_of, relays_of
+from tests.support.desk import NODE, SIGNING_KEY, Desk, context_of, relays_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -113,7 +113,7 @@ async def desk_without_a_worker(isolated: Isolated) -> AsyncIterator[Desk]:
 async def still_desk(isolated: Isolated) -> AsyncIterator[Desk]:
     """The API without a relay: nothing moves by itself."""
     environment, (app_url, relay_url) = await isolated.environment(), isolated.urls
-    database = Database(app_url, pool_size=5)
+    database = Database(app_url, pool_size=5, node=NODE)
     relays = relays_of(relay_url, environment.client)
     keys = KeySet(isolated.jwks_url)
     context = context_of(database, keys, relays[0])
