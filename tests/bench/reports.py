@@ -126,7 +126,7 @@ async def _backend(database: Database) -> int:
 @asynccontextmanager
 async def _filled(postgres: EmbeddedPostgres) -> AsyncIterator[Database]:
     """A migrated database with the tickets, as the application's role sees it."""
-    postgres.create_database(_DATABASE)
+    postgres.psql(f"CREATE DATABASE {_DATABASE} OWNER helpdesk_owner")
     await asyncio.to_thread(upgrade, postgres.url("helpdesk_owner", _DATABASE))
     await _execute(postgres, _FILL.format(merchant=MERCHANT, tickets=TICKETS))
     await _execute(postgres, "VACUUM ANALYZE slaclock")
@@ -135,7 +135,7 @@ async def _filled(postgres: EmbeddedPostgres) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.aclose()
-        postgres.drop_database(_DATABASE)
+        postgres.psql(f"DROP DATABASE {_DATABASE} WITH (FORCE)")
 
 
 async def _execute(postgres: EmbeddedPostgres, script: str) -> None:

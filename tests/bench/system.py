@@ -1,6 +1,5 @@
 """The system that is measured: what ``make up`` starts, as processes of their own, in a folder and on ports of this run alone."""
 
-import json
 import os
 import subprocess
 import sys
@@ -82,7 +81,7 @@ def running(folder: Path) -> Iterator[System]:
     stack = launch([sys.executable, "-m", "deploy"], log=log, environment=_environment(var, ports), cwd=ROOT)
     try:
         wait_until(lambda: answers(f"http://127.0.0.1:{ports['APP_ENV_HTTP_PORT']}/healthz"), stack, log=log, seconds=90)
-        parts = _processes(var, stack)
+        parts = _processes(stack)
         probes = {"worker": ports["APP_ENV_WORKER_PORT"], "notifier": ports["LOCAL_NOTIFIER_PORT"]}
         with _working(WorkerProcesses(parts["api"].environ(), probes, var / "log")) as workers:
             yield System(var, ports, postgres, parts, workers)
@@ -128,11 +127,12 @@ def _environment(var: Path, ports: Mapping[str, int]) -> dict[str, str]:
     return ours | numbers | {"RUN_MODE": "local", "LOCAL_VAR": str(var), "LOCAL_WORKER": "0"}
 
 
-def _processes(var: Path, stack: subprocess.Popen[bytes]) -> dict[str, psutil.Process]:
-    known = json.loads((var / "processes.json").read_text())
-    postmaster = int((var / "postgres" / "postmaster.pid").read_text().splitlines()[0])
-    pids = {name: int(pid) for name, (pid, _) in known.items()} | {"postgres": postmaster, "mail catcher": stack.pid}
-    return {name: psutil.Process(pid) for name, pid in pids.items()}
+def _processes(stack: subprocess.Popen[bytes]) -> dict[str, psutil.Process]:
+    supervisor = psutil.Process(stack.pid)
+    children = {" ".join(child.cmdline()): child for child in supervisor.children()}
+    marks = {"postgres": "bin/postgres -D", "temporal": "start-dev", "api": "deploy.local.api"}
+    found = {name: next(child for line, child in children.items() if mark in line) for name, mark in marks.items()}
+    return found | {"mail catcher": supervisor}
 
 
 def _with_children(process: psutil.Process) -> float:

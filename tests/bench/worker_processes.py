@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from deploy.local.layout import WORKERS
+from deploy.local.layout import WORKERS, environment_of_worker
 from deploy.local.processes import BACKGROUND, end, launch, wait_until
 from deploy.local.temporal import answers
 
@@ -50,9 +50,8 @@ class WorkerProcesses:
         self._started.clear()
 
     def _launch(self, name: str) -> subprocess.Popen[bytes]:
-        own = {"RUN_MODE": "worker", "APP_ENV_WORKER_QUEUES": WORKERS[name], "APP_ENV_WORKER_PORT": str(self._ports[name])}
-        command = [sys.executable, "-m", "deploy"]
-        return launch(command, log=self._log(name), environment={**self._environment, **own}, niceness=BACKGROUND, cwd=ROOT)
+        environment = {**self._environment, **environment_of_worker(name, self._ports[name])}
+        return launch([sys.executable, "-m", "deploy"], log=self._log(name), environment=environment, niceness=BACKGROUND, cwd=ROOT)
 
     def _log(self, name: str) -> Path:
         return self._logs / f"{name}.log"

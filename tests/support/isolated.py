@@ -68,11 +68,11 @@ class Isolated(NamedTuple):
 
 @contextmanager
 def empty_database(postgres: EmbeddedPostgres, name: str) -> Iterator[str]:
-    postgres.create_database(name)
+    postgres.psql(f"CREATE DATABASE {name} OWNER helpdesk_owner")
     try:
         yield name
     finally:
-        postgres.drop_database(name)
+        postgres.psql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @contextmanager
