@@ -9,7 +9,7 @@ from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from deploy.app_info import APP_INFO
-from models.platform.settings import Settings, WorkerQueue
+from models.platform.settings import Settings
 from models.tickets.messages import RUN_DUE_DEADLINES
 from worker import run
 
@@ -28,5 +28,4 @@ class _Doom(Interceptor):
 
 
 if __name__ == "__main__":
-    # No notifications: one that is under way when a worker dies is another test's subject.
-    asyncio.run(run(Settings(worker_queues=(WorkerQueue.TICKETS,)), node=APP_INFO.node, interceptors=[_Doom()]))
+    asyncio.run(run(Settings(), node=APP_INFO.node, interceptors=[_Doom()]))

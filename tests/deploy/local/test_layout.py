@@ -15,7 +15,7 @@ def layout(tmp_path: Path, **chosen: int) -> Layout:
     return Layout.model_validate({"var": tmp_path, **{name: free_port() for name in PORTS}, **chosen})
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - wherever somebody else listens
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - wherever another process listens
 def test_a_port_that_is_taken_is_named_with_the_variable_that_changes_it(tmp_path: Path, address: str) -> None:
     with socket.create_server((address, 0)) as server:
         port = server.getsockname()[1]

@@ -89,7 +89,7 @@ def test_the_server_ends_with_its_parent_and_the_next_start_succeeds(tmp_path: P
     server.stop()
 
 
-def test_a_pid_file_whose_number_now_belongs_to_somebody_else_is_no_obstacle(tmp_path: Path) -> None:
+def test_a_pid_file_whose_number_now_belongs_to_another_process_is_no_obstacle(tmp_path: Path) -> None:
     server = EmbeddedPostgres(tmp_path / "data")
     server.start()
     left = (tmp_path / "data" / "postmaster.pid").read_text().splitlines()

@@ -61,5 +61,5 @@ def test_stopping_ends_the_process(temporal: TemporalServer) -> None:
     assert not psutil.pid_exists(pid)
 
 
-def test_nobody_there_does_not_answer() -> None:
+def test_a_port_on_which_nothing_listens_does_not_answer() -> None:
     assert not answers("http://127.0.0.1:1/")
