@@ -1,16 +1,16 @@
 """The worker process: settings -> adapters -> activities -> run.
 
-It serves three task queues, sweeps the outbox and answers health probes.
+It serves the task queues that its settings name, relays what their workflows must hear of, and answers health probes.
 """
 
 import asyncio
 import contextlib
 import gc
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 import uvicorn
@@ -25,22 +25,22 @@ from temporalio.client import (
     SchedulePolicy,
     ScheduleSpec,
 )
-from temporalio.worker import Worker, WorkflowRunner
+from temporalio.worker import Interceptor, Worker, WorkflowRunner
 
 from activities.email.smtp import SmtpServer
 from activities.job import JobActivities
 from activities.maintenance import MaintenanceActivities
 from activities.notification import DeliveryActivities
-from activities.precedence import Precedence
 from activities.ticket import TicketActivities
 from models.db.session import Database
 from models.notifications import messages as delivery
 from models.outbox import messages as maintenance
-from models.outbox.dispatch import LetterCarrier, NewsCarrier
-from models.outbox.relay import Relay
+from models.outbox.dispatch import Dispatcher
+from models.outbox.relay import DELIVERIES, FACTS, Relay
 from models.platform import logging as logs
-from models.platform import temporal as engine
-from models.platform.settings import Settings
+from models.platform import temporal
+from models.platform.settings import Settings, WorkerQueue
+from models.platform.zones import use_packaged_time_zones
 from models.tickets import messages as ticket
 from workflows.job import JobWorkflow
 from workflows.notification import DeliveryWorkflow
@@ -52,48 +52,70 @@ GRACE = timedelta(seconds=20)
 AT_ONCE = 8
 """Changes of tickets under way, each with a connection of the pool: more would only wait for their team's row, and for the one core."""
 DELIVERIES_AT_ONCE = 6
-"""Few, so that a storm of letters leaves the core to the escalations that they tell of."""
+"""Few, so that a slow mail server is not met by a crowd."""
 RECONCILED_EVERY = timedelta(minutes=1)
+RECONNECT_SECONDS = 1
 log = structlog.get_logger()
 
 
-async def run(settings: Settings) -> None:
-    """Work until SIGTERM or SIGINT; what is under way then has twenty seconds to end."""
+class Activities(NamedTuple):
+    """What can be done on the three queues; the last two are maintenance."""
+
+    tickets: TicketActivities
+    deliveries: DeliveryActivities
+    reconciliation: MaintenanceActivities
+    jobs: JobActivities
+
+
+async def run(settings: Settings, *, node: int, interceptors: Sequence[Interceptor] = ()) -> None:
+    """Work until SIGTERM or SIGINT; what is under way then has twenty seconds to end. ``node`` is the ten bits in every id."""
+    use_packaged_time_zones()
     logs.configure(settings.log_level)
-    client = await _patiently(settings)
-    database = Database(str(settings.database_url), pool_size=settings.database_pool_size)
-    relay_url = str(settings.database_relay_url)
-    relay = Relay(relay_url, NewsCarrier(client))
-    post = Relay(relay_url, LetterCarrier(client, retry_seconds=settings.mail_retry_seconds))
-    across = MaintenanceActivities(database, relay_url)
-    jobs = JobActivities(database, relay)
-    precedence = Precedence()
-    tickets, deliveries = TicketActivities(database, relay, precedence), deliveries_of(settings, database, precedence)
-    workers = workers_of(client, FREE, tickets, deliveries, across, jobs)
+    client = await _connect(settings)
+    database = Database(str(settings.database_url), pool_size=settings.database_pool_size, node=node)
+    relays = relays_of(settings, client)
+    reconciliation = MaintenanceActivities(database, str(settings.database_relay_url))
+    facts = relays[WorkerQueue.TICKETS]
+    activities = Activities(
+        TicketActivities(database, facts), deliveries_of(settings, database), reconciliation, JobActivities(database, facts)
+    )
+    workers = workers_of(client, FREE, activities, queues=settings.worker_queues, interceptors=interceptors)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(database.aclose)
-        stack.push_async_callback(across.aclose)
+        stack.push_async_callback(reconciliation.aclose)
         gc.collect()
         gc.freeze()  # see api/main.py; before the first workflow comes, which does not stay
         for worker in workers:
             await stack.enter_async_context(worker)
         await schedule_reconciliation(client)
         log.info("worker.ready", task_queues=[worker.task_queue for worker in workers])
-        await _until_told([relay, post], probes(settings, client))
+        await _until_signalled({relays[queue] for queue in settings.worker_queues}, probes(settings, client))
 
 
-def workers_of(  # noqa: PLR0913, PLR0917 - what the three queues need
+def relays_of(settings: Settings, client: Client) -> dict[WorkerQueue, Relay]:
+    """By the queue whose process runs it. Both tickets and jobs change tickets, so they share the relay of facts.
+
+    The relay of notifications is triggered by no commit, so that a merchant's notifications find company for half a second.
+    """
+    url, dispatcher = str(settings.database_relay_url), Dispatcher(client, retry_seconds=settings.mail_retry_seconds)
+    facts, deliveries = Relay(url, dispatcher, FACTS), Relay(url, dispatcher, DELIVERIES, pause=0.5)
+    return {WorkerQueue.TICKETS: facts, WorkerQueue.NOTIFICATIONS: deliveries, WorkerQueue.MAINTENANCE: facts}
+
+
+def workers_of(
     client: Client,
     runner: WorkflowRunner,
-    tickets: TicketActivities,
-    deliveries: DeliveryActivities,
-    across: MaintenanceActivities,
-    jobs: JobActivities,
+    activities: Activities,
+    *,
+    queues: Iterable[WorkerQueue] = WorkerQueue,
+    interceptors: Sequence[Interceptor] = (),
 ) -> Sequence[Worker]:
-    """Three queues, so that a slow mail server can't hold up an escalation."""
-    worker = partial(Worker, client, workflow_runner=runner, graceful_shutdown_timeout=GRACE)
-    return (
-        worker(
+    """One for each of the ``queues``: a slow mail server can't hold up an escalation."""
+    tickets, deliveries, reconciliation, jobs = activities
+    worker = partial(Worker, client, workflow_runner=runner, interceptors=interceptors, graceful_shutdown_timeout=GRACE)
+    makers = {
+        WorkerQueue.TICKETS: partial(
+            worker,
             task_queue=ticket.TASK_QUEUE,
             workflows=[TicketWorkflow],
             activities=[tickets.assign, tickets.run_due, tickets.enrich],
@@ -102,27 +124,30 @@ def workers_of(  # noqa: PLR0913, PLR0917 - what the three queues need
             max_concurrent_workflow_tasks=20,
             max_cached_workflows=800,  # an eighth of a megabyte each; one that is not kept is replayed when something happens to it
         ),
-        worker(
+        WorkerQueue.NOTIFICATIONS: partial(
+            worker,
             task_queue=delivery.TASK_QUEUE,
             workflows=[DeliveryWorkflow],
             activities=[deliveries.deliver],
             max_concurrent_activities=DELIVERIES_AT_ONCE,
             max_concurrent_local_activities=DELIVERIES_AT_ONCE,
             max_concurrent_workflow_tasks=DELIVERIES_AT_ONCE,
-            max_cached_workflows=100,  # a letter is done with its first task
+            max_cached_workflows=100,  # a delivery ends with its first task
         ),
-        worker(
+        WorkerQueue.MAINTENANCE: partial(
+            worker,
             task_queue=maintenance.TASK_QUEUE,
             workflows=[ReconciliationWorkflow, JobWorkflow],
-            activities=[across.reconcile, jobs.run_batch],
+            activities=[reconciliation.reconcile, jobs.run_batch],
             max_concurrent_activities=2,
             max_concurrent_workflow_tasks=2,
             max_cached_workflows=20,
         ),
-    )
+    }
+    return [makers[queue]() for queue in queues]
 
 
-def deliveries_of(settings: Settings, database: Database, precedence: Precedence) -> DeliveryActivities:
+def deliveries_of(settings: Settings, database: Database) -> DeliveryActivities:
     password = settings.smtp_password
     server = SmtpServer(
         host=settings.smtp_host,
@@ -135,7 +160,6 @@ def deliveries_of(settings: Settings, database: Database, precedence: Precedence
     return DeliveryActivities(
         database,
         server,
-        precedence,
         sender=settings.mail_from,
         public_url=str(settings.public_url),
         signing_key=settings.signing_key.get_secret_value(),
@@ -143,7 +167,7 @@ def deliveries_of(settings: Settings, database: Database, precedence: Precedence
 
 
 async def schedule_reconciliation(client: Client) -> None:
-    """Once for all workers: the schedule lives in the engine."""
+    """Once for all workers: the schedule lives in Temporal."""
     action = ScheduleActionStartWorkflow(
         maintenance.WORKFLOW,
         id="reconciliation",
@@ -160,7 +184,7 @@ async def schedule_reconciliation(client: Client) -> None:
 
 
 def probes(settings: Settings, client: Client) -> uvicorn.Server:
-    """``/healthz`` says that the process runs, ``/readyz`` that it reaches the engine."""
+    """``/healthz`` says that the process runs, ``/readyz`` that it reaches Temporal."""
     app = FastAPI(openapi_url=None)
 
     @app.get("/healthz")
@@ -169,32 +193,35 @@ def probes(settings: Settings, client: Client) -> uvicorn.Server:
 
     @app.get("/readyz")
     async def ready(response: Response) -> dict[str, str]:
-        is_ready = await engine.answers(client)
+        is_ready = await temporal.is_reachable(client)
         response.status_code = 200 if is_ready else 503
-        return {"status": "ok" if is_ready else "engine unreachable"}
+        return {"status": "ok" if is_ready else "Temporal is unreachable"}
 
     return uvicorn.Server(uvicorn.Config(app, host=settings.http_host, port=settings.worker_port, log_config=None, access_log=False))
 
 
-async def _patiently(settings: Settings) -> Client:
-    """A worker without an engine has nothing to do: it waits for it, and says so."""
+async def _connect(settings: Settings) -> Client:
+    """A worker without Temporal has nothing to do: it tries again until Temporal is there, and logs each failure."""
     while True:
         try:
-            return await engine.connect(settings, engine.Connection.NOW)
-        except RuntimeError:
-            log.warning("worker.engine_away", address=settings.temporal_address)
-            await asyncio.sleep(1)
+            return await temporal.connect(settings, temporal.Connection.NOW)
+        except RuntimeError as error:
+            log.warning(
+                "worker.temporal_unreachable", address=settings.temporal_address, error=str(error), retry_in_seconds=RECONNECT_SECONDS
+            )
+            await asyncio.sleep(RECONNECT_SECONDS)
 
 
-async def _until_told(relays: Sequence[Relay], server: uvicorn.Server) -> None:
-    told = asyncio.Event()
+async def _until_signalled(relays: Iterable[Relay], server: uvicorn.Server) -> None:
+    """Run until a signal, or until a relay or the probes fail: then raise their error."""
+    signalled = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, told.set)
+        loop.add_signal_handler(number, signalled.set)
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment] # signals are ours
     relaying = [asyncio.create_task(relay.run()) for relay in relays]
     tasks: list[asyncio.Task[Any]] = [*relaying, asyncio.create_task(server.serve())]
-    done, _ = await asyncio.wait([*tasks, asyncio.create_task(told.wait())], return_when=asyncio.FIRST_COMPLETED)
+    done, _ = await asyncio.wait([*tasks, asyncio.create_task(signalled.wait())], return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
     for task in relaying:
         task.cancel()

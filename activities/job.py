@@ -47,7 +47,7 @@ class JobActivities:
                 raise
             log.warning("job.batch_failed", **about, error=type(error).__name__)
             facts = await self._one_by_one(request)
-        self._relay.wake()
+        self._relay.trigger()
         log.info("job.batch", **about, done=facts.done, total=facts.total)
         return facts
 

@@ -10,7 +10,6 @@ from sqlmodel import col
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.precedence import Precedence
 from models.audit import SYSTEM, Change
 from models.db.session import Database, TenantSession
 from models.errors import NotFound
@@ -27,10 +26,9 @@ log = structlog.get_logger()
 
 
 class TicketActivities:
-    def __init__(self, database: Database, relay: Relay, precedence: Precedence) -> None:
+    def __init__(self, database: Database, relay: Relay) -> None:
         self._database = database
         self._relay = relay
-        self._precedence = precedence
 
     @activity.defn(name=ASSIGN)
     async def assign(self, request: At) -> TicketFacts:
@@ -46,9 +44,8 @@ class TicketActivities:
             await enrich(session, request.ticket_id, request.at)
 
     async def _change(self, request: At, operation: Callable[[TicketAggregate], Awaitable[Any]]) -> TicketFacts:
-        with self._precedence.first():
-            facts = await self._write(request, operation)
-        self._relay.wake()
+        facts = await self._write(request, operation)
+        self._relay.trigger()
         log.info(
             activity.info().activity_type,
             merchant_id=request.merchant_id,

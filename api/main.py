@@ -14,20 +14,22 @@ from api.auth.jwks import KeySet
 from api.auth.tokens import TokenVerifier
 from api.context import Context
 from models.db.session import Database
-from models.outbox.dispatch import NewsCarrier
-from models.outbox.relay import Relay
+from models.outbox.dispatch import Dispatcher
+from models.outbox.relay import FACTS, Relay
 from models.platform import logging as logs
-from models.platform import temporal as engine
+from models.platform import temporal
 from models.platform.settings import Settings
+from models.platform.zones import use_packaged_time_zones
 
 RELAYED_AT_ONCE = 4
 """A burst of tickets must not starve the people who open them: the workers' relays help."""
 
 
-async def serve(settings: Settings, routers: Sequence[APIRouter] = ()) -> None:
-    """Serve until SIGTERM or SIGINT. ``routers`` are the local-only routes of deploy/local."""
+async def serve(settings: Settings, *, node: int, routers: Sequence[APIRouter] = ()) -> None:
+    """Serve until SIGTERM or SIGINT. ``node`` is the ten bits in every id; ``routers`` are the local-only routes of deploy/local."""
+    use_packaged_time_zones()
     logs.configure(settings.log_level)
-    async with composed(settings) as app:
+    async with composed(settings, node) as app:
         for router in routers:
             app.include_router(router)
         gc.collect()
@@ -46,18 +48,19 @@ async def serve(settings: Settings, routers: Sequence[APIRouter] = ()) -> None:
 
 
 @contextlib.asynccontextmanager
-async def composed(settings: Settings) -> AsyncIterator[FastAPI]:
+async def composed(settings: Settings, node: int) -> AsyncIterator[FastAPI]:
     """The app with its relay running beside it."""
-    client = await engine.connect(settings, engine.Connection.WHEN_USED)
-    database = Database(str(settings.database_url), pool_size=settings.database_pool_size)
+    client = await temporal.connect(settings, temporal.Connection.WHEN_USED)
+    database = Database(str(settings.database_url), pool_size=settings.database_pool_size, node=node)
     keys = KeySet(str(settings.identity_jwks_url))
-    relay = Relay(str(settings.database_relay_url), NewsCarrier(client), at_once=RELAYED_AT_ONCE)
+    dispatcher = Dispatcher(client, retry_seconds=settings.mail_retry_seconds, at_once=RELAYED_AT_ONCE)
+    relay = Relay(str(settings.database_relay_url), dispatcher, FACTS)
     context = Context(
         database=database,
         keys=keys,
         verifier=TokenVerifier(keys, settings.identity_issuer, settings.identity_audience),
-        trigger_relay=relay.wake,
-        temporal_answers=lambda: engine.answers(client),
+        trigger_relay=relay.trigger,
+        temporal_answers=lambda: temporal.is_reachable(client),
         now=lambda: datetime.now(UTC),
         signing_key=settings.signing_key.get_secret_value(),
     )

@@ -10,6 +10,7 @@ import uvloop
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
+from deploy.app_info import APP_INFO
 from models.platform.settings import MigrationSettings, Settings, explain
 
 WRONG = 2
@@ -47,14 +48,14 @@ def _serve() -> None:
     settings = _read(Settings)
     from api.main import serve  # noqa: PLC0415
 
-    uvloop.run(serve(settings))
+    uvloop.run(serve(settings, node=APP_INFO.node))
 
 
 def _work() -> None:
     settings = _read(Settings)
     from worker import run  # noqa: PLC0415
 
-    uvloop.run(run(settings))
+    uvloop.run(run(settings, node=APP_INFO.node))
 
 
 def _migrate() -> None:

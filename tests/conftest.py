@@ -21,12 +21,15 @@ from deploy.local.postgres import FAST_AND_LOSABLE, EmbeddedPostgres
 from deploy.local.temporal import TemporalServer, free_port, temporal_binary
 from models.db.migrate import upgrade
 from models.people.tables import Agent
+from models.platform.zones import use_packaged_time_zones
 from models.tickets import search_attributes
 from models.tickets.assignment import Availability
 from tests.support.auditor import _rows_agree
 from tests.support.desk import Desk, Merchant, working_desk
 from tests.support.frozen import FrozenTicket, opened
 from tests.support.isolated import Isolated, empty_database, migrated, still_desk, workflow_server
+
+use_packaged_time_zones()
 
 
 @pytest.fixture(scope="session")

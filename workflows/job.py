@@ -1,4 +1,4 @@
-"""Work over all open tickets of a merchant, a batch at a time: a new version of an SLA configuration, its dry run, or a check of every deadline."""
+"""Work over all open tickets of a merchant, a batch at a time: a recalculation, its dry run, or a check of every deadline."""
 
 from temporalio import workflow
 

@@ -1,17 +1,27 @@
-"""The API with the ``/dev`` routes beside it: ``RUN_MODE=local python -m deploy.local.api``."""
+"""The API with four ``/dev`` routes beside it: ``RUN_MODE=local python -m deploy.local.api``. Nothing under api/ knows this module."""
 
 import os
 import sys
+from pathlib import Path
+from typing import Any
 
 import uvloop
+from fastapi import APIRouter
 
 from api.main import serve
-from deploy.local.identity import DevelopmentIdentity
+from deploy.app_info import APP_INFO
+from deploy.local.identity import DevelopmentIdentity, Wanted
 from deploy.local.layout import AUDIENCE, CannotStartError, read_layout
+from deploy.local.mail import CaughtMail, received
 from deploy.local.refusal import refuse_production
-from deploy.local.routes import routes
+from deploy.local.seed import world
 from models.db.session import Database
 from models.platform.settings import Settings
+from models.value import Value
+
+
+class Issued(Value):
+    access_token: str
 
 
 def main() -> None:
@@ -27,11 +37,34 @@ def main() -> None:
 async def _serve(settings: Settings) -> None:
     layout = read_layout()
     identity = DevelopmentIdentity(layout.identity_key, issuer=layout.issuer, audience=AUDIENCE)
-    database = Database(str(settings.database_url), pool_size=1)
+    database = Database(str(settings.database_url), pool_size=1, node=APP_INFO.node)
     try:
-        await serve(settings, routers=[routes(database=database, identity=identity, mail=layout.mail)])
+        await serve(settings, node=APP_INFO.node, routers=[routes(database, identity, layout.mail)])
     finally:
         await database.aclose()
+
+
+def routes(database: Database, identity: DevelopmentIdentity, mail: Path) -> APIRouter:
+    """``mail`` is the folder of the mail catcher."""
+    router = APIRouter(prefix="/dev", tags=["local only"])
+
+    @router.get("/identity/.well-known/jwks.json")
+    async def key_set() -> dict[str, Any]:
+        return identity.jwks()
+
+    @router.post("/identity/token")
+    async def issue_token(wanted: Wanted) -> Issued:
+        return Issued(access_token=identity.token(wanted))
+
+    @router.get("/world")
+    async def seeded_world() -> dict[str, Any]:
+        return await world(database)
+
+    @router.get("/mail")
+    def caught_mail() -> list[CaughtMail]:  # a plain function: reading files would hold up the event loop
+        return received(mail)
+
+    return router
 
 
 if __name__ == "__main__":

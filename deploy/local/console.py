@@ -1,11 +1,11 @@
 """What the local system says to the person in front of it."""
 
 import json
-import urllib.request
 from pathlib import Path
-from typing import Any
 
-from deploy.local.layout import Layout
+from deploy.local.identity import DevelopmentIdentity, Wanted
+from deploy.local.layout import AUDIENCE, DEMO_MERCHANT, Layout
+from models.people.roles import Role
 
 _WORKING_DAY = 12 * 3600
 _GREETING = """
@@ -15,14 +15,14 @@ _GREETING = """
   mail          {base}/dev/mail
   logs          {logs}
 
-A reporter of the demo merchant, for twelve hours:
+`make demo` in another terminal plays one ticket's life. Or open a ticket yourself; a reporter of the demo merchant, for twelve hours:
 
 export TOKEN={token}
 
-The first ticket, whose whole ladder of escalations passes in a quarter of a minute:
-
 curl -s {base}/v1/api/helpdesk/tickets -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
   -d '{{"subject": "The till does not open", "description": "Since this morning.", "category": "demo-fast"}}'
+
+Its whole ladder of escalations passes in a quarter of a minute.
 
 Ctrl-C stops everything; the next `make up` goes on from there.
 """
@@ -34,25 +34,16 @@ def say(text: str) -> None:
 
 def greet(layout: Layout) -> None:
     """Print where everything is, and how to open the first ticket."""
-    world = _ask(f"{layout.base}/dev/world")
-    demo = next(merchant["id"] for merchant in world["merchants"] if merchant["slug"] == "demo")
-    wanted = {
-        "sub": "reporter-rita",
-        "name": "Rita Reporter",
-        "email": "rita@customer.example",
-        "merchantIds": [demo],
-        "roles": ["reporter"],
-    }
-    token = _ask(f"{layout.base}/dev/identity/token", wanted | {"expiresIn": _WORKING_DAY})["accessToken"]
-    logs = layout.log("any").parent
-    say(_GREETING.format(base=layout.base, ui=layout.temporal_ui_port, logs=logs, token=token))
-
-
-def _ask(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    content = json.dumps(body).encode() if body else None
-    request = urllib.request.Request(url, content, {"Content-Type": "application/json"})  # noqa: S310 - our own address
-    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - the same
-        return dict(json.load(answer))
+    rita = Wanted(
+        sub="reporter-rita",
+        name="Rita Reporter",
+        email="rita@customer.example",
+        merchant_ids=(str(DEMO_MERCHANT),),
+        roles=(Role.REPORTER,),
+        expires_in=_WORKING_DAY,
+    )
+    token = DevelopmentIdentity(layout.identity_key, issuer=layout.issuer, audience=AUDIENCE).token(rita)
+    say(_GREETING.format(base=layout.base, ui=layout.temporal_ui_port, logs=layout.log("any").parent, token=token))
 
 
 class ErrorsOf:
@@ -79,4 +70,4 @@ def _error(line: bytes) -> str | None:
     except ValueError:
         return None  # not one of our structured lines: it is in the file
     is_error = isinstance(entry, dict) and str(entry.get("level")).lower() in {"error", "critical"}
-    return str(entry.get("event") or entry.get("message") or entry) if is_error else None
+    return str(entry.get("event") or entry) if is_error else None

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from jwt.algorithms import ECAlgorithm
 from pydantic import Field
 
 from models.people.roles import Role
@@ -71,11 +72,6 @@ def keep_secret(file: Path, content: bytes) -> None:
 
 
 def _public_jwk(key: ec.EllipticCurvePrivateKey) -> dict[str, str]:
-    numbers = key.public_key().public_numbers()
-    x, y = (_base64url(n.to_bytes(32, "big")) for n in (numbers.x, numbers.y))
-    thumbprint = _base64url(sha256(f'{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}'.encode()).digest())  # RFC 7638
-    return {"kty": "EC", "crv": "P-256", "x": x, "y": y, "use": "sig", "alg": "ES256", "kid": thumbprint}
-
-
-def _base64url(octets: bytes) -> str:
-    return urlsafe_b64encode(octets).rstrip(b"=").decode()
+    jwk = ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    thumbprint = sha256(f'{{"crv":"P-256","kty":"EC","x":"{jwk["x"]}","y":"{jwk["y"]}"}}'.encode()).digest()  # RFC 7638
+    return jwk | {"use": "sig", "alg": "ES256", "kid": urlsafe_b64encode(thumbprint).rstrip(b"=").decode()}

@@ -1,10 +1,14 @@
 """Where the local system lives: its folder, its ports, and the settings that its processes are given."""
 
+import fcntl
 import os
 import secrets
 import socket
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -14,17 +18,17 @@ from deploy.local.postgres import EmbeddedPostgres
 from models.platform.settings import PREFIX
 
 AUDIENCE = "helpdesk"
-_PORTS = {
-    "http_port": ("the API", "APP_ENV_HTTP_PORT"),
-    "worker_port": ("the worker's probes", "APP_ENV_WORKER_PORT"),
-    "temporal_port": ("Temporal", "LOCAL_TEMPORAL_PORT"),
-    "temporal_ui_port": ("the Temporal UI", "LOCAL_TEMPORAL_UI_PORT"),
-    "smtp_port": ("the mail catcher", "LOCAL_SMTP_PORT"),
-}
+DEMO_MERCHANT = 1001
+WORKERS = {"worker": "tickets,maintenance", "notifier": "notifications"}
+"""The worker processes by name, with the queues that each serves (docs/decisions/0014-notifications-have-a-process-of-their-own.md)."""
 
 
 class CannotStartError(Exception):
     """The local system must not or cannot start here. Nothing has been started."""
+
+
+def _port(default: int, variable: str, what: str) -> Any:
+    return Field(default=default, ge=1, le=65535, validation_alias=variable, description=what)
 
 
 class Layout(BaseSettings):
@@ -33,14 +37,15 @@ class Layout(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", populate_by_name=True)
 
     var: Path = Field(default=Path("var"), validation_alias="LOCAL_VAR")
-    http_port: int = Field(default=3000, ge=1, le=65535, validation_alias="APP_ENV_HTTP_PORT")
-    worker_port: int = Field(default=3001, ge=1, le=65535, validation_alias="APP_ENV_WORKER_PORT")
-    temporal_port: int = Field(default=7233, ge=1, le=65535, validation_alias="LOCAL_TEMPORAL_PORT")
-    temporal_ui_port: int = Field(default=8233, ge=1, le=65535, validation_alias="LOCAL_TEMPORAL_UI_PORT")
-    smtp_port: int = Field(default=2525, ge=1, le=65535, validation_alias="LOCAL_SMTP_PORT")
+    http_port: int = _port(3000, "APP_ENV_HTTP_PORT", "the API")
+    worker_port: int = _port(3001, "APP_ENV_WORKER_PORT", "the worker's probes")
+    notifier_port: int = _port(3002, "LOCAL_NOTIFIER_PORT", "the notifier's probes")
+    temporal_port: int = _port(7233, "LOCAL_TEMPORAL_PORT", "Temporal")
+    temporal_ui_port: int = _port(8233, "LOCAL_TEMPORAL_UI_PORT", "the Temporal UI")
+    smtp_port: int = _port(2525, "LOCAL_SMTP_PORT", "the mail catcher")
     auto_close_seconds: int = Field(default=7 * 24 * 3600, ge=0, validation_alias="LOCAL_AUTO_CLOSE_SECONDS")
     worker: bool = Field(default=True, validation_alias="LOCAL_WORKER")
-    """Without it somebody else starts the worker, and may stop it: a debugger, or a rehearsal of an outage."""
+    """Without it the workers are started, and stopped, by other means: a debugger, or a rehearsal of an outage."""
 
     @property
     def base(self) -> str:
@@ -61,17 +66,14 @@ class Layout(BaseSettings):
     @property
     def processes(self) -> dict[str, int]:
         """Those of ours that are started, in this order, with the port that answers for each."""
-        worker = {"worker": self.worker_port} if self.worker else {}
-        return worker | {"api": self.http_port}
+        workers = {"worker": self.worker_port, "notifier": self.notifier_port} if self.worker else {}
+        return workers | {"api": self.http_port}
 
     def log(self, name: str) -> Path:
         return self.var / "log" / f"{name}.log"
 
     def environment(self, postgres: EmbeddedPostgres) -> dict[str, str]:
-        """Return the environment of the API and the worker: what the caller set, under what makes the parts find each other."""
-        return {"APP_ENV_MAIL_RETRY_SECONDS": "2", **os.environ, "PYTHONTZPATH": "", **self._addresses(postgres)}
-
-    def _addresses(self, postgres: EmbeddedPostgres) -> dict[str, str]:
+        """Return the environment of the API and the workers: what the caller set, under what makes the parts find each other."""
         settings = {
             "database_url": postgres.url("helpdesk_app"),
             "database_relay_url": postgres.url("helpdesk_relay"),
@@ -82,15 +84,20 @@ class Layout(BaseSettings):
             "identity_audience": AUDIENCE,
             "signing_key": _signing_key(self.var / "secrets" / "signing.key"),
             "public_url": self.base,
-            "http_host": "127.0.0.1",  # never further: whoever reaches /dev can be anybody
+            "http_host": "127.0.0.1",  # never further: a caller who reaches /dev can be anyone
             "http_port": str(self.http_port),
-            "worker_port": str(self.worker_port),
             "smtp_host": "127.0.0.1",
             "smtp_port": str(self.smtp_port),
             "smtp_security": "none",
             "mail_from": "helpdesk@demo.local",
         }
-        return {f"{PREFIX}{name.upper()}": value for name, value in settings.items()} | {"LOCAL_VAR": str(self.var)}
+        ours = {f"{PREFIX}{name.upper()}": value for name, value in settings.items()}
+        return {f"{PREFIX}MAIL_RETRY_SECONDS": "2", **os.environ, **ours, "LOCAL_VAR": str(self.var)}
+
+
+def environment_of_worker(name: str, port: int) -> dict[str, str]:
+    """Return what one of ``WORKERS`` is given beside the environment of all."""
+    return {"RUN_MODE": "worker", f"{PREFIX}WORKER_QUEUES": WORKERS[name], f"{PREFIX}WORKER_PORT": str(port)}
 
 
 def read_layout() -> Layout:
@@ -103,35 +110,36 @@ def read_layout() -> Layout:
     return layout.model_copy(update={"var": layout.var.absolute()})
 
 
+@contextmanager
+def owning(var: Path) -> Iterator[None]:
+    """Hold the folder; raise CannotStartError when a running system holds it. The lock goes with its process, however that ends."""
+    var.mkdir(parents=True, exist_ok=True)
+    with (var / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CannotStartError(f"the local system is already running on {var}") from None
+        yield
+
+
 def check_ports(layout: Layout) -> None:
-    """Raise CannotStartError that names every port which somebody else listens on, or which was given twice."""
-    ports = {name: int(getattr(layout, name)) for name in _PORTS}
-    uses = Counter(ports.values())
-    wrong = [
-        f"  port {port} for {what} is {'given twice' if uses[port] > 1 else 'taken'}; free it, or choose another with {variable}=..."
-        for name, (what, variable) in _PORTS.items()
-        if uses[port := ports[name]] > 1 or _taken(port)
-    ]
+    """Raise CannotStartError that names every port on which another process listens, or which was given twice."""
+    fields = {name: field for name, field in Layout.model_fields.items() if name.endswith("_port")}
+    uses = Counter(getattr(layout, name) for name in fields)
+    wrong = []
+    for name, field in fields.items():
+        port = getattr(layout, name)
+        if uses[port] > 1 or _is_taken(port):
+            why = "given twice" if uses[port] > 1 else "taken"
+            wrong.append(f"  port {port} for {field.description} is {why}; free it, or choose another with {field.validation_alias}=...")
     if wrong:
         raise CannotStartError("nothing was started:\n" + "\n".join(wrong))
 
 
-def _taken(port: int) -> bool:
+def _is_taken(port: int) -> bool:
     with socket.socket() as caller:
         caller.settimeout(1)
-        if caller.connect_ex(("127.0.0.1", port)) == 0:
-            return True
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what merely lingers after a close is free
-        return _refuses(probe, port)
-
-
-def _refuses(probe: socket.socket, port: int) -> bool:
-    try:
-        probe.bind(("127.0.0.1", port))
-    except OSError:
-        return True
-    return False
+        return caller.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _signing_key(file: Path) -> str:

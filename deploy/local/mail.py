@@ -2,7 +2,6 @@
 
 import email
 import email.policy
-import threading
 import time
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -48,28 +47,19 @@ class MailCatcher:
 
 
 class _Keeping:
+    """aiosmtpd's own ``Mailbox`` waits for the disk at every message, and its names do not sort by arrival."""
+
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._order = threading.Lock()
-        self._last = 0
+        self._folder, self._last = folder, 0
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
-        content = envelope.original_content or b""
+        self._last = max(time.time_ns(), self._last + 1)
+        file = self._folder / f"{self._last:020d}.eml"
         header = f"X-Envelope-From: {envelope.mail_from}\r\nX-Envelope-To: {', '.join(envelope.rcpt_tos)}\r\n"
-        self._keep(header.encode() + content)
+        half = file.with_suffix(".part")  # a reader never sees half a message
+        half.write_bytes(header.encode() + (envelope.original_content or b""))
+        half.rename(file)
         return "250 kept"
-
-    def _keep(self, content: bytes) -> None:
-        """Write the whole file first and rename it then: a reader never sees half a message. Names sort by arrival."""
-        name = f"{self._next():020d}"
-        half = self._folder / f".{name}.part"
-        half.write_bytes(content)
-        half.rename(self._folder / f"{name}.eml")
-
-    def _next(self) -> int:
-        with self._order:
-            self._last = max(time.time_ns(), self._last + 1)
-            return self._last
 
 
 def received(folder: Path, limit: int = 200) -> list[CaughtMail]:
@@ -77,7 +67,7 @@ def received(folder: Path, limit: int = 200) -> list[CaughtMail]:
     return [_read(file) for file in sorted(folder.glob("*.eml"), reverse=True)[:limit]]
 
 
-@lru_cache(maxsize=5_000)  # a caught file never changes, and to parse thousands at every look would hold up the loop of whoever looks
+@lru_cache(maxsize=5_000)  # a caught file never changes, and to parse thousands at every look would hold up the loop of the reader
 def _read(file: Path) -> CaughtMail:
     message = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
     return CaughtMail(

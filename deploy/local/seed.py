@@ -1,17 +1,22 @@
 """The demo world: two merchants with the people and rules that the README's walk and the tests talk about.
 
-Seeding twice changes nothing.
+``python -m deploy.local.seed`` migrates the local database and seeds it. Seeding twice changes nothing.
 """
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlmodel import col
 
+from deploy.app_info import APP_INFO
+from deploy.local.layout import DEMO_MERCHANT, read_layout
+from models.db.migrate import upgrade
 from models.db.session import Database, TenantSession
 from models.people.roles import Role
 from models.people.tables import Agent, Category, Merchant, Team
+from models.platform.settings import MigrationSettings, Settings
 from models.sla.calendar import Calendar
 from models.sla.ladder import DEFAULT_LADDER
 from models.sla.policy import Match, SlaPolicy, Targets
@@ -39,7 +44,7 @@ class World(NamedTuple):
 
 
 DEMO = World(
-    1001,
+    DEMO_MERCHANT,
     "demo",
     "Demo GmbH",
     (
@@ -63,10 +68,19 @@ WORLDS = (DEMO, OTHER)
 HOUR = 3600
 
 
-async def seed(database: Database, *, auto_close_seconds: int = 7 * 24 * HOUR) -> None:
+def main() -> None:
+    upgrade(str(MigrationSettings().database_owner_url))
+    asyncio.run(seed(Settings(), read_layout().auto_close_seconds))
+
+
+async def seed(settings: Settings, auto_close_seconds: int) -> None:
     """Write both merchants unless they are there. ``auto_close_seconds`` is how long a resolved ticket waits before it closes by itself."""
-    for world in WORLDS:
-        await write_world(database, world, auto_close_seconds)
+    database = Database(str(settings.database_url), pool_size=1, node=APP_INFO.node)
+    try:
+        for world in WORLDS:
+            await write_world(database, world, auto_close_seconds)
+    finally:
+        await database.aclose()
 
 
 async def write_world(database: Database, world: World, auto_close_seconds: int = 7 * 24 * HOUR) -> None:
@@ -166,3 +180,7 @@ async def _describe(database: Database, merchant_id: int) -> dict[str, Any]:
                 {"id": str(a.id), "sub": a.sub, "name": a.name, "email": a.email, "role": a.role, "teamId": str(a.team_id)} for a in agents
             ],
         }
+
+
+if __name__ == "__main__":
+    main()

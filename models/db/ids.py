@@ -7,13 +7,11 @@ steps. See docs/decisions/0003-ids.md.
 
 from datetime import UTC, datetime
 
-from models.platform.settings import APP_INFO
-
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 SEQUENCE_BITS = 12
 NODE_BITS = 10
 
 
-def id_of(slot: int, node: int = APP_INFO.node) -> int:
+def id_of(slot: int, node: int) -> int:
     millisecond, sequence = slot >> SEQUENCE_BITS, slot & ((1 << SEQUENCE_BITS) - 1)
     return millisecond << (NODE_BITS + SEQUENCE_BITS) | node << SEQUENCE_BITS | sequence

@@ -34,7 +34,8 @@ _R = TypeVar("_R", bound=Row)
 class _IdBlock:
     """The ids that this process holds, for all its transactions: leased from the database a block at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, node: int) -> None:
+        self._node = node
         self._slots: Iterator[int] = iter(())
         self._left = 0
         self._leased_at = float("-inf")
@@ -42,7 +43,7 @@ class _IdBlock:
 
     def take(self) -> int:
         self._left -= 1
-        return id_of(next(self._slots))
+        return id_of(next(self._slots), self._node)
 
     async def replenish(self, session: AsyncSession) -> None:
         """Lease another block when this one runs low, or is old: an id tells its millisecond, and an old block would tell an old one."""
@@ -152,11 +153,11 @@ def _keep(session: Session, row: object) -> None:
 
 
 class Database:
-    """A pool of connections of the application role."""
+    """A pool of connections of the application role. ``node`` is the ten bits of this service in every id."""
 
-    def __init__(self, url: str, *, pool_size: int) -> None:
+    def __init__(self, url: str, *, pool_size: int, node: int) -> None:
         self.engine = engine_of(url, pool_size=pool_size)
-        self._ids = _IdBlock()
+        self._ids = _IdBlock(node)
 
     @asynccontextmanager
     async def reading(self, merchant_id: int) -> AsyncIterator[TenantSession]:

@@ -59,7 +59,7 @@ class Delivery(NamedTuple):
     notification: Notification
     ticket: Ticket
     merchant_name: str
-    message: str | None
+    comment: str | None
     from_agent: str | None
     to_agent: str | None
     began: datetime | None

@@ -18,7 +18,7 @@ class RecipientKind(StrEnum):
 
 
 class Notification(Row, table=True):
-    """One message to one recipient on one channel, written with the change that caused it: the unique key makes a repeated cause harmless."""
+    """One message to one recipient on one channel, written with the change that caused it; the key makes a repeated cause harmless."""
 
     __table_args__ = (
         of_ticket(),

@@ -1,11 +1,13 @@
-"""What the relay tells the engine: news of a ticket or of a job, one call each; letters, a merchant's in one bag."""
+"""Sending to Temporal what the outbox holds: a ticket's or a job's facts, one call each; a merchant's notifications, as one batch."""
 
+import asyncio
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
+import structlog
 from pydantic import ValidationError
 from temporalio.client import Client
 from temporalio.common import Priority
@@ -14,7 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from models.jobs import messages as jobs
 from models.jobs.messages import JobFacts
-from models.notifications import messages as deliveries
+from models.notifications import messages as notifications
 from models.notifications.messages import DeliveryBatch, DeliveryRef
 from models.outbox.tables import Topic
 from models.tickets import messages as tickets
@@ -22,11 +24,10 @@ from models.tickets.messages import TicketFacts, TicketLife
 from models.tickets.search_attributes import describe
 
 _RPC_TIMEOUT = timedelta(seconds=5)
+log = structlog.get_logger()
 
 
-class Parcel(NamedTuple):
-    """A row of the outbox."""
-
+class OutboxRow(NamedTuple):
     merchant_id: int
     key: str
     topic: Topic
@@ -34,57 +35,43 @@ class Parcel(NamedTuple):
     payload: dict[str, object]
 
 
-Load = Sequence[Parcel]
-"""What is told in one call."""
+class Dispatcher:
+    """``retry_seconds`` is the pause before a notification's second try; ``at_once`` bounds how many calls are under way."""
 
-
-class Carrier(Protocol):
-    """Knows how to tell the engine of some topics. ``pause`` is how many seconds a relay that was not woken waits between two looks."""
-
-    topics: tuple[Topic, ...]
-    pause: float
-
-    def loads(self, parcels: Sequence[Parcel]) -> Iterable[Load]: ...
-
-    async def deliver(self, load: Load) -> None: ...
-
-
-class NewsCarrier:
-    """Each ticket and each job by itself. A message that arrives twice or late does no harm: it carries state, and the newest wins."""
-
-    topics: tuple[Topic, ...] = (Topic.TICKET, Topic.JOB)
-    pause = 1.0
-
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, retry_seconds: float, at_once: int = 8) -> None:
         self._client = client
+        self._retry_seconds = retry_seconds
+        self._at_once = asyncio.Semaphore(at_once)
 
-    def loads(self, parcels: Sequence[Parcel]) -> Iterable[Load]:
-        return [[parcel] for parcel in parcels]
+    async def dispatch(self, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
+        """Send the rows; return those that Temporal has acknowledged.
 
-    async def deliver(self, load: Load) -> None:
-        for parcel in load:
-            if parcel.topic is Topic.JOB:
-                await self._signal_job(JobFacts.model_validate(parcel.payload))
-            else:
-                await self._signal_ticket(TicketFacts.model_validate(parcel.payload))
+        A row that arrives twice or late does no harm: facts carry a version, and the delivery log keeps a notification from being sent
+        twice.
+        """
+        sent = await asyncio.gather(*(self._send_safely(group) for group in _grouped(rows)))
+        return [row for group in sent for row in group]
 
-    async def _signal_job(self, facts: JobFacts) -> None:
-        if facts.has_ended:
-            await self._signal(facts, jobs.ADOPT)
-            return
-        await self._client.start_workflow(
-            jobs.WORKFLOW,
-            facts,
-            id=facts.workflow_id,
-            task_queue=jobs.TASK_QUEUE,
-            start_signal=jobs.ADOPT,
-            start_signal_args=[facts],
-            static_summary=f"{facts.kind} of merchant {facts.merchant_id}",
-            priority=_fairly(facts.merchant_id),
-            rpc_timeout=_RPC_TIMEOUT,
-        )
+    async def _send_safely(self, rows: Sequence[OutboxRow]) -> Sequence[OutboxRow]:
+        async with self._at_once:
+            try:
+                await self._send(rows)
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with these, the others are sent
+                about = {"merchant_id": rows[0].merchant_id, "keys": [row.key for row in rows]}
+                log.warning("outbox.not_sent", **about, error=type(error).__name__)
+                return ()
+        return rows
 
-    async def _signal_ticket(self, facts: TicketFacts) -> None:
+    async def _send(self, rows: Sequence[OutboxRow]) -> None:
+        match rows[0].topic:
+            case Topic.TICKET:
+                await self._send_ticket(TicketFacts.model_validate(rows[0].payload))
+            case Topic.JOB:
+                await self._send_job(JobFacts.model_validate(rows[0].payload))
+            case Topic.DELIVERY:
+                await self._send_notifications([DeliveryRef.model_validate(row.payload) for row in rows])
+
+    async def _send_ticket(self, facts: TicketFacts) -> None:
         if facts.has_ended:
             await self._signal(facts, tickets.ADOPT)
         elif facts.version == 1:
@@ -108,8 +95,24 @@ class NewsCarrier:
         except WorkflowAlreadyStartedError:
             await self._signal(facts, tickets.ADOPT)
 
+    async def _send_job(self, facts: JobFacts) -> None:
+        if facts.has_ended:
+            await self._signal(facts, jobs.ADOPT)
+            return
+        await self._client.start_workflow(
+            jobs.WORKFLOW,
+            facts,
+            id=facts.workflow_id,
+            task_queue=jobs.TASK_QUEUE,
+            start_signal=jobs.ADOPT,
+            start_signal_args=[facts],
+            static_summary=f"{facts.kind} of merchant {facts.merchant_id}",
+            priority=_fairly(facts.merchant_id),
+            rpc_timeout=_RPC_TIMEOUT,
+        )
+
     async def _signal(self, facts: TicketFacts | JobFacts, name: str) -> None:
-        """To a workflow that may have ended: then there is nobody left to tell."""
+        """Signal a workflow that may have ended: then there is nothing left to signal."""
         handle = self._client.get_workflow_handle(facts.workflow_id)
         try:
             await handle.signal(name, facts, rpc_timeout=_RPC_TIMEOUT)
@@ -117,45 +120,34 @@ class NewsCarrier:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
 
-
-class LetterCarrier:
-    """A merchant's letters that wait together travel in one workflow: a workflow is what a letter would cost most.
-
-    Nobody wakes it, so that letters find company for half a second. ``retry_seconds`` is the pause before a letter's second try.
-    """
-
-    topics: tuple[Topic, ...] = (Topic.DELIVERY,)
-    pause = 0.5
-
-    def __init__(self, client: Client, *, retry_seconds: float) -> None:
-        self._client = client
-        self._retry_seconds = retry_seconds
-
-    def loads(self, parcels: Sequence[Parcel]) -> Iterable[Load]:
-        """One that can't be read travels by itself, and holds up no other."""
-        bags: dict[tuple[int, str], list[Parcel]] = defaultdict(list)
-        for parcel in parcels:
-            bags[parcel.merchant_id, "" if _is_readable(parcel) else parcel.key].append(parcel)
-        return bags.values()
-
-    async def deliver(self, load: Load) -> None:
-        """Start a workflow of its own for them, also when they come again: the delivery log sees to it that no letter is sent twice."""
-        merchant_id = load[0].merchant_id
-        letters = tuple(DeliveryRef.model_validate(parcel.payload) for parcel in load)
+    async def _send_notifications(self, batch: Sequence[DeliveryRef]) -> None:
+        """In a workflow of their own, also when they come again."""
+        first = batch[0]
         await self._client.start_workflow(
-            deliveries.WORKFLOW,
-            DeliveryBatch(merchant_id=merchant_id, notifications=letters, retry_seconds=self._retry_seconds),
-            id=f"delivery-{letters[0].notification_id}-{secrets.token_hex(4)}",
-            task_queue=deliveries.TASK_QUEUE,
-            static_summary=f"{len(letters)} {'letter' if len(letters) == 1 else 'letters'} of merchant {merchant_id}",
-            priority=_fairly(merchant_id),
+            notifications.WORKFLOW,
+            DeliveryBatch(merchant_id=first.merchant_id, notifications=tuple(batch), retry_seconds=self._retry_seconds),
+            id=f"delivery-{first.notification_id}-{secrets.token_hex(4)}",
+            task_queue=notifications.TASK_QUEUE,
+            static_summary=f"{len(batch)} notification{'s' if len(batch) > 1 else ''} of merchant {first.merchant_id}",
+            priority=_fairly(first.merchant_id),
             rpc_timeout=_RPC_TIMEOUT,
         )
 
 
-def _is_readable(notification: Parcel) -> bool:
+def _grouped(rows: Sequence[OutboxRow]) -> Iterable[Sequence[OutboxRow]]:
+    """What goes in one call. A merchant's notifications go together: a workflow is what one of them would cost most.
+
+    One that can't be read goes by itself, and holds up no other.
+    """
+    groups: dict[tuple[int, str], list[OutboxRow]] = defaultdict(list)
+    for row in rows:
+        groups[row.merchant_id, "" if row.topic is Topic.DELIVERY and _is_readable(row) else row.key].append(row)
+    return groups.values()
+
+
+def _is_readable(row: OutboxRow) -> bool:
     try:
-        DeliveryRef.model_validate(notification.payload)
+        DeliveryRef.model_validate(row.payload)
     except ValidationError:
         return False
     return True

@@ -1,21 +1,23 @@
-"""The relay: it brings what the outbox holds to the engine, at least once, and deletes it only when the engine has acknowledged it.
+"""The relay: it sends what the outbox holds to Temporal, at least once, and deletes it only when Temporal has acknowledged it.
 
-For news it runs in the API's process, woken after each commit, and in every worker, where it sweeps up what a dead process left; for
-letters in the workers alone. Two relays never have the same row: a row is leased, in a transaction of its own, so that no writer waits for
-the engine.
+For facts it runs in the API's process, triggered after each commit, and in every worker of the queue ``tickets``, where it sweeps up what a
+dead process left; for notifications in the workers of their queue. Two relays never have the same row: a row is leased, in a transaction of
+its own, so that no writer waits for Temporal.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 import sqlalchemy as sa
 import structlog
 
 from models.db.session import engine_of
-from models.outbox.dispatch import Carrier, Load, Parcel
+from models.outbox.dispatch import Dispatcher, OutboxRow
 from models.outbox.tables import Topic
 
+FACTS = (Topic.TICKET, Topic.JOB)
+DELIVERIES = (Topic.DELIVERY,)
 BATCH = 32
 HANDED_BACK_SECONDS = 1.0
 _CLAIM = sa.text("""
@@ -30,7 +32,7 @@ _CLAIM = sa.text("""
 # A row that a writer holds is being replaced: it is skipped, so that no writer and no relay ever wait for each other.
 _MINE = """
     (SELECT merchant_id, key FROM outbox JOIN unnest(CAST(:merchants AS bigint[]), CAST(:keys AS text[]), CAST(:versions AS bigint[]))
-         AS told (merchant_id, key, version) USING (merchant_id, key, version) FOR UPDATE OF outbox SKIP LOCKED) AS mine
+         AS sent (merchant_id, key, version) USING (merchant_id, key, version) FOR UPDATE OF outbox SKIP LOCKED) AS mine
     WHERE outbox.merchant_id = mine.merchant_id AND outbox.key = mine.key
 """
 _DELETE = sa.text(f"DELETE FROM outbox USING {_MINE}")  # noqa: S608 - our own text
@@ -39,79 +41,68 @@ log = structlog.get_logger()
 
 
 class Relay:
-    """``url`` is the relay role's. ``at_once`` bounds how many calls to the engine are under way."""
+    """``url`` is the relay role's. ``pause`` is how many seconds a relay that was not triggered waits between two looks."""
 
-    def __init__(self, url: str, carrier: Carrier, *, at_once: int = 8) -> None:
+    def __init__(self, url: str, dispatcher: Dispatcher, topics: Sequence[Topic], *, pause: float = 1.0) -> None:
         self._database = engine_of(url, pool_size=2)
-        self._carrier = carrier
-        self._at_once = asyncio.Semaphore(at_once)
-        self._woken = asyncio.Event()
+        self._dispatcher = dispatcher
+        self._topics = list(topics)
+        self._pause = pause
+        self._triggered = asyncio.Event()
 
-    def wake(self) -> None:
+    def trigger(self) -> None:
         """Something was committed."""
-        self._woken.set()
+        self._triggered.set()
 
     async def run(self) -> None:
-        """Relay until cancelled. A database or an engine that is away is tried again, every second or sooner."""
+        """Relay until cancelled. A database or a Temporal server that is away is tried again, every second or sooner."""
         try:
             while True:
-                self._woken.clear()
+                self._triggered.clear()
                 if await self._relay_once_safely() < BATCH:
                     await self._wait()
         finally:
             await self._database.dispose()
 
     async def relay_once(self) -> int:
-        """Deliver one batch; return how many rows it had."""
-        parcels = await self._claim()
-        loads = list(self._carrier.loads(parcels))
-        delivered = await asyncio.gather(*(self._deliver_safely(load) for load in loads))
-        await self._settle(loads, delivered)
-        return len(parcels) if any(delivered) else 0
+        """Send one batch; return how many rows it had, 0 when none of them was acknowledged."""
+        rows = await self._claim()
+        sent = await self._dispatcher.dispatch(rows)
+        acknowledged = {(row.merchant_id, row.key) for row in sent}
+        await self._settle(sent, [row for row in rows if (row.merchant_id, row.key) not in acknowledged])
+        return len(rows) if sent else 0
 
     async def _relay_once_safely(self) -> int:
         try:
             return await self.relay_once()
         except Exception as error:  # noqa: BLE001 - whatever is wrong now, it goes on
-            log.warning("relay.failed", error=type(error).__name__)
+            log.warning("relay.failed", topics=self._topics, error=type(error).__name__)
             return 0
 
     async def _wait(self) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._carrier.pause):
-                await self._woken.wait()
+            async with asyncio.timeout(self._pause):
+                await self._triggered.wait()
 
-    async def _claim(self) -> Sequence[Parcel]:
+    async def _claim(self) -> Sequence[OutboxRow]:
         async with self._database.begin() as connection:
-            found = await connection.execute(_CLAIM, {"topics": list(self._carrier.topics), "batch": BATCH})
-            return [Parcel(row.merchant_id, row.key, Topic(row.topic), row.version, row.payload) for row in found]
+            found = await connection.execute(_CLAIM, {"topics": self._topics, "batch": BATCH})
+            return [OutboxRow(row.merchant_id, row.key, Topic(row.topic), row.version, row.payload) for row in found]
 
-    async def _settle(self, loads: Iterable[Load], delivered: Iterable[bool]) -> None:
-        told: dict[bool, list[Parcel]] = {True: [], False: []}
-        for load, is_delivered in zip(loads, delivered, strict=True):
-            told[is_delivered] += load
-        if not any(told.values()):
+    async def _settle(self, sent: Sequence[OutboxRow], kept: Sequence[OutboxRow]) -> None:
+        """Delete what was acknowledged, hand back the rest."""
+        if not (sent or kept):
             return
         async with self._database.begin() as connection:
-            if told[True]:
-                await connection.execute(_DELETE, _columns(told[True]))
-            if told[False]:
-                await connection.execute(_HAND_BACK, {"seconds": HANDED_BACK_SECONDS, **_columns(told[False])})
-
-    async def _deliver_safely(self, load: Load) -> bool:
-        async with self._at_once:
-            try:
-                await self._carrier.deliver(load)
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with one load, the others are delivered
-                about = {"merchant_id": load[0].merchant_id, "keys": [parcel.key for parcel in load]}
-                log.warning("relay.not_delivered", **about, error=type(error).__name__)
-                return False
-        return True
+            if sent:
+                await connection.execute(_DELETE, _columns(sent))
+            if kept:
+                await connection.execute(_HAND_BACK, {"seconds": HANDED_BACK_SECONDS, **_columns(kept)})
 
 
-def _columns(parcels: Sequence[Parcel]) -> dict[str, list[int] | list[str]]:
+def _columns(rows: Sequence[OutboxRow]) -> dict[str, list[int] | list[str]]:
     return {
-        "merchants": [parcel.merchant_id for parcel in parcels],
-        "keys": [parcel.key for parcel in parcels],
-        "versions": [parcel.version for parcel in parcels],
+        "merchants": [row.merchant_id for row in rows],
+        "keys": [row.key for row in rows],
+        "versions": [row.version for row in rows],
     }

@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     SecretStr,
     UrlConstraints,
@@ -21,24 +19,18 @@ from pydantic import (
     model_validator,
 )
 from pydantic.networks import AnyUrl, HttpUrl
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "APP_ENV_"
 PostgresUrl = Annotated[AnyUrl, UrlConstraints(allowed_schemes=["postgresql"])]
 
 
-class AppInfo(BaseModel):
-    """The service's identity; it stands in one file. ``port`` is the published one, ``node`` the ten bits in every id."""
+class WorkerQueue(StrEnum):
+    """A task queue that a worker process may serve."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    code: str
-    name: str
-    port: int
-    node: int = Field(ge=0, lt=1024)
-
-
-APP_INFO = AppInfo.model_validate_json((Path(__file__).parents[2] / "deploy" / "app-info.json").read_bytes())
+    TICKETS = "tickets"
+    NOTIFICATIONS = "notifications"
+    MAINTENANCE = "maintenance"
 
 
 class MailSecurity(StrEnum):
@@ -71,6 +63,9 @@ class Settings(BaseSettings):
     http_host: str = "0.0.0.0"  # noqa: S104 - inside a container every address is the container's own
     http_port: int = Field(default=3000, ge=0, le=65535)
     worker_port: int = Field(default=3001, ge=0, le=65535, description="the worker's health probes")
+    worker_queues: Annotated[tuple[WorkerQueue, ...], NoDecode] = Field(
+        default=tuple(WorkerQueue), min_length=1, description="the task queues that a worker process serves, separated by commas"
+    )
 
     smtp_host: str = Field(min_length=1)
     smtp_port: int = Field(default=25, ge=1, le=65535)
@@ -92,6 +87,11 @@ class Settings(BaseSettings):
     @classmethod
     def _file_was_readable(cls, value: Any, field: ValidationInfo) -> Any:
         return _readable(value, field)
+
+    @field_validator("worker_queues", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(dict.fromkeys(name.strip() for name in value.split(","))) if isinstance(value, str) else value
 
 
 class MigrationSettings(BaseSettings):

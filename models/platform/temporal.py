@@ -1,4 +1,4 @@
-"""The connection to the engine, as the API and the worker both make it."""
+"""The connection to Temporal, as the API and the worker both make it."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -11,17 +11,17 @@ from models.platform.settings import Settings
 
 
 class Connection(StrEnum):
-    """``WHEN_USED``: the API starts, and takes tickets, while the engine is away. ``NOW``: a worker has nothing to do without it."""
+    """``WHEN_USED``: the API starts, and takes tickets, while Temporal is down. ``NOW``: a worker has nothing to do without it."""
 
     WHEN_USED = "when used"
     NOW = "now"
 
 
 async def connect(settings: Settings, connection: Connection) -> Client:
-    """Connect to the engine.
+    """Connect to Temporal.
 
     Raises:
-        RuntimeError: it does not answer, and the connection was wanted now.
+        RuntimeError: it can't be reached, and the connection was wanted now.
     """
     key = settings.temporal_api_key
     return await Client.connect(
@@ -35,8 +35,8 @@ async def connect(settings: Settings, connection: Connection) -> Client:
     )
 
 
-async def answers(client: Client) -> bool:
-    """Whether the engine serves, asked for at most two seconds."""
+async def is_reachable(client: Client) -> bool:
+    """Whether Temporal serves, asked for at most two seconds."""
     try:
         return await client.service_client.check_health(timeout=timedelta(seconds=2))
     except (RPCError, RuntimeError):

@@ -7,20 +7,14 @@ It also never reverses two times, so an interval is never negative, and midnight
 Instants are whole microseconds since 1970 (UTC) in here, so that nothing is ever rounded.
 """
 
-import zoneinfo
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from importlib.resources import files
 from itertools import accumulate
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
-
-# The one place that decides where zone data comes from: the tzdata wheel, whose version the lock file pins. Without this, Python prefers
-# the operating system's files, and two processes on two images could disagree about a deadline. PYTHONTZPATH is no way to ask for it: it
-# is read before we are imported. Zones that somebody loaded before us would stay in the cache, hence the second line.
-zoneinfo.reset_tzpath(to=())
-ZoneInfo.clear_cache()
+from zoneinfo import ZoneInfo  # composition roots have it read the tzdata wheel alone: models/platform/zones.py
 
 Span = tuple[int, int]
 """From (included) to (excluded). Of minutes after a day's midnight, or of microseconds since 1970."""
@@ -45,7 +39,7 @@ BLOCK = 32 * DAY
 @lru_cache(maxsize=1)
 def known_zones() -> frozenset[str]:
     """Names of the IANA time zone database as the tzdata wheel has them."""
-    return frozenset(zoneinfo.available_timezones())
+    return frozenset((files("tzdata") / "zones").read_text().split())
 
 
 def has_holidays_of(country: str, subdivision: str | None) -> bool:

@@ -54,7 +54,7 @@ async def held(session: TenantSession, kind: ConfigurationKind, configuration_id
 
 
 async def hold_configuration(session: TenantSession) -> None:
-    """The merchant's row is the mutex of its configuration, locked before all else: versions have no gaps, and no count of them is overtaken."""
+    """The merchant's row is the mutex of its configuration, locked before all else: versions have no gaps, and their count is exact."""
     mine = locked(sa.select(col(Merchant.id)).where(col(Merchant.id) == session.merchant_id))
     if (await session.execute(mine)).scalar_one_or_none() is None:
         raise NotFound("merchant")

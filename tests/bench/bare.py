@@ -86,7 +86,7 @@ async def timed(do: Callable[[], Awaitable[object]], *, clients: int, each: int)
 
 
 async def _database(system: System) -> tuple[Timed, Timed]:
-    system.postgres.create_database("bare")
+    system.postgres.psql("CREATE DATABASE bare")
     async with asyncpg.create_pool(system.superuser_url("bare"), min_size=8, max_size=8) as pool:
         await pool.execute(_TABLES)
         await timed(lambda: _transaction(pool), clients=8, each=20)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
+from deploy.app_info import APP_INFO
 from deploy.local.seed import Person, World, write_world
 from models.db.session import Database
 from models.people.roles import Role
@@ -79,7 +80,7 @@ def checked(answer: Answer, expected: int) -> Answer:
 
 async def assemble(system: System, pool: asyncpg.Pool) -> Cast:
     """Write the merchants, and get everybody a token and eight connections."""
-    database = Database(system.postgres.url("helpdesk_app"), pool_size=1)
+    database = Database(system.postgres.url("helpdesk_app"), pool_size=1, node=APP_INFO.node)
     try:
         for each in (BUSY, LONG):
             await write_world(database, each)

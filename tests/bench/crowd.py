@@ -9,6 +9,7 @@ import asyncpg
 import sqlalchemy as sa
 from sqlmodel import col
 
+from deploy.app_info import APP_INFO
 from deploy.local.seed import ALWAYS, write_world
 from models.audit import SYSTEM, Change
 from models.db.session import Database
@@ -88,7 +89,7 @@ async def assemble_crowd(system: System, pool: asyncpg.Pool, cast: Cast, number:
 
 
 async def _people(system: System, pool: asyncpg.Pool) -> None:
-    database = Database(system.postgres.url("helpdesk_app"), pool_size=1)
+    database = Database(system.postgres.url("helpdesk_app"), pool_size=1, node=APP_INFO.node)
     try:
         await write_world(database, CROWD)
     finally:
@@ -146,7 +147,7 @@ async def _copy(pool: asyncpg.Pool, table: str, key: str, first_id: int, number:
 
 async def _start_workflows(system: System, after: int) -> None:
     """As the reconciliation does it (``tell_again``), but many in a transaction."""
-    database = Database(system.postgres.url("helpdesk_app"), pool_size=1)
+    database = Database(system.postgres.url("helpdesk_app"), pool_size=1, node=APP_INFO.node)
     try:
         while after:
             after = await _tell_batch(database, after)

@@ -26,6 +26,7 @@ PARTS = frozenset({"calendars", "requests", "starts", "retiming", "lateness", "b
 _OF_THE_CROWD = frozenset({"recalculation", "storm", "outage"})
 API = Promise(name="resident memory of the API", bound=Bound.AT_MOST, limit=180, unit="MB")
 WORKER = Promise(name="resident memory of the worker", bound=Bound.AT_MOST, limit=260, unit="MB")
+NOTIFIER = Promise(name="resident memory of the notifier", bound=Bound.AT_MOST, limit=180, unit="MB")
 
 
 class Sizes(Value):
@@ -130,7 +131,7 @@ async def _burst(run: _Run) -> None:
     tickets = await run.pool.fetchval("SELECT count(*) FROM ticket WHERE merchant_id = $1", BUSY.merchant_id)
     memory = [
         Row(promise, run.system.resident_megabytes(of), also=f"after {tickets} tickets")
-        for of, promise in (("api", API), ("worker", WORKER))
+        for of, promise in (("api", API), ("worker", WORKER), ("notifier", NOTIFIER))
     ]
     run.rows += [*rows, *memory]
     run.notes += notes

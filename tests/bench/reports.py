@@ -18,6 +18,7 @@ import asyncpg
 import psutil
 import sqlalchemy as sa
 
+from deploy.app_info import APP_INFO
 from deploy.local.postgres import SUPERUSER, EmbeddedPostgres
 from models.db.migrate import upgrade
 from models.db.session import Database
@@ -125,16 +126,16 @@ async def _backend(database: Database) -> int:
 @asynccontextmanager
 async def _filled(postgres: EmbeddedPostgres) -> AsyncIterator[Database]:
     """A migrated database with the tickets, as the application's role sees it."""
-    postgres.create_database(_DATABASE)
+    postgres.psql(f"CREATE DATABASE {_DATABASE} OWNER helpdesk_owner")
     await asyncio.to_thread(upgrade, postgres.url("helpdesk_owner", _DATABASE))
     await _execute(postgres, _FILL.format(merchant=MERCHANT, tickets=TICKETS))
     await _execute(postgres, "VACUUM ANALYZE slaclock")
-    database = Database(postgres.url("helpdesk_app", _DATABASE), pool_size=1)
+    database = Database(postgres.url("helpdesk_app", _DATABASE), pool_size=1, node=APP_INFO.node)
     try:
         yield database
     finally:
         await database.aclose()
-        postgres.drop_database(_DATABASE)
+        postgres.psql(f"DROP DATABASE {_DATABASE} WITH (FORCE)")
 
 
 async def _execute(postgres: EmbeddedPostgres, script: str) -> None:

@@ -1,6 +1,5 @@
 """The system that is measured: what ``make up`` starts, as processes of their own, in a folder and on ports of this run alone."""
 
-import json
 import os
 import subprocess
 import sys
@@ -15,25 +14,32 @@ from deploy.local.postgres import SUPERUSER, EmbeddedPostgres
 from deploy.local.processes import BACKGROUND, end, launch, wait_until
 from deploy.local.temporal import answers, free_port
 from models.platform.settings import PREFIX
-from tests.bench.worker_process import WorkerProcess
+from tests.bench.worker_processes import WorkerProcesses
 
 ROOT = Path(__file__).parents[2]
-_PORTS = ("APP_ENV_HTTP_PORT", "APP_ENV_WORKER_PORT", "LOCAL_TEMPORAL_PORT", "LOCAL_TEMPORAL_UI_PORT", "LOCAL_SMTP_PORT")
+_PORTS = (
+    "APP_ENV_HTTP_PORT",
+    "APP_ENV_WORKER_PORT",
+    "LOCAL_NOTIFIER_PORT",
+    "LOCAL_TEMPORAL_PORT",
+    "LOCAL_TEMPORAL_UI_PORT",
+    "LOCAL_SMTP_PORT",
+)
 
 
 @dataclass(frozen=True)
 class System:
-    """``parts`` are the processes by name, without the worker, which may stop; ``var`` is their folder."""
+    """``parts`` are the processes by name, without the workers, which may stop; ``var`` is their folder."""
 
     var: Path
     ports: Mapping[str, int]
     postgres: EmbeddedPostgres
     parts: Mapping[str, psutil.Process]
-    worker: WorkerProcess
+    workers: WorkerProcesses
 
     @property
     def processes(self) -> dict[str, psutil.Process]:
-        return {**self.parts, "worker": self.worker.process}
+        return {**self.parts, **self.workers.processes}
 
     @property
     def http_port(self) -> int:
@@ -75,25 +81,26 @@ def running(folder: Path) -> Iterator[System]:
     stack = launch([sys.executable, "-m", "deploy"], log=log, environment=_environment(var, ports), cwd=ROOT)
     try:
         wait_until(lambda: answers(f"http://127.0.0.1:{ports['APP_ENV_HTTP_PORT']}/healthz"), stack, log=log, seconds=90)
-        parts = _processes(var, stack)
-        with _working(WorkerProcess(parts["api"].environ(), ports["APP_ENV_WORKER_PORT"], var / "log" / "worker.log")) as worker:
-            yield System(var, ports, postgres, parts, worker)
+        parts = _processes(stack)
+        probes = {"worker": ports["APP_ENV_WORKER_PORT"], "notifier": ports["LOCAL_NOTIFIER_PORT"]}
+        with _working(WorkerProcesses(parts["api"].environ(), probes, var / "log")) as workers:
+            yield System(var, ports, postgres, parts, workers)
     finally:
         end(stack, seconds=60)
 
 
 @contextmanager
-def _working(worker: WorkerProcess) -> Iterator[WorkerProcess]:
+def _working(workers: WorkerProcesses) -> Iterator[WorkerProcesses]:
     try:
-        worker.start()
-        yield worker
+        workers.start()
+        yield workers
     finally:
-        worker.stop()
+        workers.stop()
 
 
 @contextmanager
 def bare_worker(system: System) -> Iterator[None]:
-    """A worker process of the bare workflows, on the same engine."""
+    """A worker process of the bare workflows, on the same Temporal server."""
     command = [sys.executable, "-m", "tests.bench.bare_worker", system.temporal_address, str(system.notes)]
     worker = launch(command, log=system.var.parent / "bare.log", niceness=BACKGROUND, cwd=ROOT)
     try:
@@ -120,11 +127,12 @@ def _environment(var: Path, ports: Mapping[str, int]) -> dict[str, str]:
     return ours | numbers | {"RUN_MODE": "local", "LOCAL_VAR": str(var), "LOCAL_WORKER": "0"}
 
 
-def _processes(var: Path, stack: subprocess.Popen[bytes]) -> dict[str, psutil.Process]:
-    known = json.loads((var / "processes.json").read_text())
-    postmaster = int((var / "postgres" / "postmaster.pid").read_text().splitlines()[0])
-    pids = {name: int(pid) for name, (pid, _) in known.items()} | {"postgres": postmaster, "mail catcher": stack.pid}
-    return {name: psutil.Process(pid) for name, pid in pids.items()}
+def _processes(stack: subprocess.Popen[bytes]) -> dict[str, psutil.Process]:
+    supervisor = psutil.Process(stack.pid)
+    children = {" ".join(child.cmdline()): child for child in supervisor.children()}
+    marks = {"postgres": "bin/postgres -D", "temporal": "start-dev", "api": "deploy.local.api"}
+    found = {name: next(child for line, child in children.items() if mark in line) for name, mark in marks.items()}
+    return found | {"mail catcher": supervisor}
 
 
 def _with_children(process: psutil.Process) -> float:

@@ -2,14 +2,14 @@
 
 import asyncio
 
+from deploy.app_info import APP_INFO
 from deploy.local.postgres import EmbeddedPostgres
 from models.db.session import Database
-from models.platform.settings import APP_INFO
 from tests.support.desk import Desk, Merchant
 
 
 async def test_ids_of_many_processes_at_once_are_unique(postgres: EmbeddedPostgres, acme: Merchant) -> None:
-    databases = [Database(postgres.url("helpdesk_app"), pool_size=2) for _ in range(4)]
+    databases = [Database(postgres.url("helpdesk_app"), pool_size=2, node=APP_INFO.node) for _ in range(4)]
     taken = await asyncio.gather(*(take(database, acme, 300) for database in databases for _ in range(8)))
     ids = [id_ for some in taken for id_ in some]
     assert len(ids) == len(set(ids)) == 4 * 8 * 300

@@ -22,4 +22,6 @@ def test_every_default_is_shown_as_it_is() -> None:
 
 
 def shown(default: object) -> str:
+    if isinstance(default, tuple):
+        return ",".join(default)
     return "" if default is None else str(default).lower() if isinstance(default, bool) else str(default)

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from models.platform.settings import Settings, explain
+from models.platform.settings import Settings, WorkerQueue, explain
 
 WHOLE = {
     "APP_ENV_DATABASE_URL": "postgresql://app@db/helpdesk",
@@ -59,3 +59,15 @@ def test_a_database_address_is_postgresqls(monkeypatch: pytest.MonkeyPatch, url:
 
 def test_no_secret_is_shown_when_settings_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "s" * 32 not in repr(read(monkeypatch))
+
+
+def test_a_worker_serves_every_queue_unless_some_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert read(monkeypatch, WORKER_QUEUES="").worker_queues == tuple(WorkerQueue)
+    assert read(monkeypatch, WORKER_QUEUES="tickets, maintenance,tickets").worker_queues == (WorkerQueue.TICKETS, WorkerQueue.MAINTENANCE)
+
+
+@pytest.mark.parametrize("names", ["letters", ",", "tickets;maintenance"])
+def test_a_queue_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch, names: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        read(monkeypatch, WORKER_QUEUES=names)
+    assert "APP_ENV_WORKER_QUEUES" in explain(error.value)

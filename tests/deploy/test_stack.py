@@ -17,7 +17,14 @@ import pytest
 from deploy.local.temporal import free_port
 
 SECONDS = 60
-PORTS = ("APP_ENV_HTTP_PORT", "APP_ENV_WORKER_PORT", "LOCAL_TEMPORAL_PORT", "LOCAL_TEMPORAL_UI_PORT", "LOCAL_SMTP_PORT")
+PORTS = (
+    "APP_ENV_HTTP_PORT",
+    "APP_ENV_WORKER_PORT",
+    "LOCAL_NOTIFIER_PORT",
+    "LOCAL_TEMPORAL_PORT",
+    "LOCAL_TEMPORAL_UI_PORT",
+    "LOCAL_SMTP_PORT",
+)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 from deploy.local.postgres import EmbeddedPostgres
 from models.db.migrate import newest_revision, older_revisions
 from models.db.session import Database
-from tests.support.desk import Desk, context_of
+from tests.support.desk import NODE, Desk, context_of
 from tests.support.isolated import empty_database
 
 NAMED = "CREATE TABLE alembic_version (version_num text); GRANT SELECT ON alembic_version TO helpdesk_app;"
@@ -38,7 +38,7 @@ class Probed:
 async def probed(desk: Desk, postgres: EmbeddedPostgres) -> AsyncIterator[Probed]:
     with empty_database(postgres, "probed") as name:
         postgres.psql(NAMED, name)
-        database = Database(postgres.url("helpdesk_app", name), pool_size=1)
+        database = Database(postgres.url("helpdesk_app", name), pool_size=1, node=NODE)
         yield Probed(desk, postgres, name, database)
         await database.aclose()
 

@@ -12,8 +12,7 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.email.smtp import SmtpServer
 from activities.notification import DeliveryActivities
-from activities.precedence import Precedence
-from models.notifications.delivery_log import LOST_AFTER, Ending, begin_attempt, end_attempt, read_letter, settle, status_after
+from models.notifications.delivery_log import LOST_AFTER, Ending, begin_attempt, end_attempt, read_delivery, settle, status_after
 from models.notifications.messages import DeliveryRef, NotificationStatus
 from models.notifications.tables import AttemptOutcome, DeliveryAttempt, Notification
 from models.platform.settings import MailSecurity
@@ -49,7 +48,7 @@ async def ended(acme: Merchant, attempt_id: int, ending: Ending) -> None:
 
 async def seen(acme: Merchant, letter: DeliveryRef) -> Any:
     async with acme.desk.database.reading(acme.id) as session:
-        return await read_letter(session, letter)
+        return await read_delivery(session, letter)
 
 
 async def test_of_many_who_have_the_same_letter_one_may_send_it(acme: Merchant, letter: DeliveryRef) -> None:
@@ -121,9 +120,7 @@ async def post() -> AsyncIterator[Mailbox]:
 async def delivered(acme: Merchant, letter: DeliveryRef, post: Mailbox) -> str:
     """What the activity answers, on a worker of its own."""
     server = SmtpServer(host="127.0.0.1", port=post.port, security=MailSecurity.NONE, timeout=5)
-    worker = DeliveryActivities(
-        acme.desk.database, server, Precedence(), sender="a@desk.test", public_url="http://desk.test", signing_key="k" * 32
-    )
+    worker = DeliveryActivities(acme.desk.database, server, sender="a@desk.test", public_url="http://desk.test", signing_key="k" * 32)
     return str(await ActivityEnvironment().run(worker.deliver, letter))
 
 

@@ -162,15 +162,6 @@ def test_the_ends_of_time_are_answered_or_out_of_reach(name: str, start: datetim
         assert start.year == MAXYEAR
 
 
-def test_the_zone_data_is_the_wheel_s_also_for_zones_that_were_loaded_before() -> None:
-    code = (
-        "import zoneinfo; early = zoneinfo.ZoneInfo('Europe/Berlin'); import models.sla.calendar; "
-        "print(zoneinfo.TZPATH, zoneinfo.ZoneInfo('Europe/Berlin') is early)"
-    )
-    printed = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
-    assert printed.split("\n")[0] == "() False"
-
-
 def test_the_slow_library_is_imported_only_for_a_country() -> None:
     code = (
         "import sys; from models.sla.calendar import Calendar; "

@@ -6,7 +6,7 @@ where a test moves it.
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -26,7 +26,6 @@ from activities.email.smtp import SmtpServer
 from activities.job import JobActivities
 from activities.maintenance import MaintenanceActivities
 from activities.notification import DeliveryActivities
-from activities.precedence import Precedence
 from activities.ticket import TicketActivities
 from api.app import create_app
 from api.auth.jwks import KeySet
@@ -37,17 +36,19 @@ from deploy.local.identity import DevelopmentIdentity, Wanted
 from deploy.local.seed import Person, World, write_world
 from models.db.session import Database
 from models.notifications.tables import DeliveryAttempt
-from models.outbox.dispatch import LetterCarrier, NewsCarrier
-from models.outbox.relay import Relay
+from models.outbox.dispatch import Dispatcher
+from models.outbox.relay import DELIVERIES, FACTS, Relay
 from models.people.roles import Role
 from models.people.tables import Agent
 from models.platform.settings import MailSecurity
 from models.platform.signed_links import sign
-from worker import workers_of
+from worker import Activities, workers_of
 from workflows.runner import WATCHED
 
 BASE = "/v1/api/helpdesk"
 SIGNING_KEY = "a key of tests, longer than 32 characters"
+NODE = 7
+"""In every id that a test makes."""
 _T = TypeVar("_T")
 _merchants = count(50_001)
 
@@ -224,21 +225,21 @@ async def working_desk(
 ) -> AsyncIterator[Desk]:
     """The API's parts and a worker, running until the end of the block."""
     app_url, relay_url = urls
-    clock, database = MovableClock(), Database(app_url, pool_size=10)
+    clock, database = MovableClock(), Database(app_url, pool_size=10, node=NODE)
     relays = relays_of(relay_url, environment.client)
     keys = KeySet(jwks_url)
     server = SmtpServer(host="127.0.0.1", port=smtp_port, security=MailSecurity.NONE, username=None, password=None, timeout=5)
     across = MaintenanceActivities(database, relay_url)
-    precedence = Precedence()
-    deliveries = DeliveryActivities(
-        database, server, precedence, sender="helpdesk@desk.test", public_url="http://desk.test", signing_key=SIGNING_KEY
-    )
+    deliveries = DeliveryActivities(database, server, sender="helpdesk@desk.test", public_url="http://desk.test", signing_key=SIGNING_KEY)
     context = context_of(database, keys, relays[0])
     relaying = [asyncio.create_task(relay.run()) for relay in relays]
     jobs = JobActivities(database, relays[0], clock.now)
-    workers = workers_of(environment.client, WATCHED, TicketActivities(database, relays[0], precedence), deliveries, across, jobs)
+    activities = Activities(TicketActivities(database, relays[0]), deliveries, across, jobs)
+    workers = workers_of(environment.client, WATCHED, activities)
     try:
-        async with workers[0], workers[1], workers[2]:
+        async with AsyncExitStack() as working:
+            for worker in workers:
+                await working.enter_async_context(worker)
             yield Desk(environment, database, relays, context, identity, mails, clock, workers)
     finally:
         for task in relaying:
@@ -250,8 +251,9 @@ async def working_desk(
 
 
 def relays_of(url: str, client: Client) -> tuple[Relay, Relay]:
-    """For news and for letters."""
-    return Relay(url, NewsCarrier(client)), Relay(url, LetterCarrier(client, retry_seconds=0.05))
+    """For facts and for deliveries."""
+    dispatcher = Dispatcher(client, retry_seconds=0.05)
+    return Relay(url, dispatcher, FACTS), Relay(url, dispatcher, DELIVERIES, pause=0.5)
 
 
 def context_of(database: Database, keys: KeySet, relay: Relay) -> Context:
@@ -260,7 +262,7 @@ def context_of(database: Database, keys: KeySet, relay: Relay) -> Context:
         database=database,
         keys=keys,
         verifier=TokenVerifier(keys, "https://identity.test", "helpdesk"),
-        trigger_relay=relay.wake,
+        trigger_relay=relay.trigger,
         temporal_answers=_always,
         now=lambda: datetime.now(UTC),
         signing_key=SIGNING_KEY,

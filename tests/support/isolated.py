@@ -1,9 +1,9 @@
-"""A database and an engine of a test's own, for what the shared ones must not suffer."""
+"""A database and a Temporal server of a test's own, for what the shared ones must not suffer."""
 
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -18,8 +18,9 @@ from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.temporal import TemporalServer, free_port
 from models.db.migrate import upgrade
 from models.db.session import Database
+from models.platform.settings import WorkerQueue
 from models.tickets import search_attributes
-from tests.support.desk import SIGNING_KEY, Desk, context_of, relays_of
+from tests.support.desk import NODE, SIGNING_KEY, Desk, context_of, relays_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,11 +69,11 @@ class Isolated(NamedTuple):
 
 @contextmanager
 def empty_database(postgres: EmbeddedPostgres, name: str) -> Iterator[str]:
-    postgres.create_database(name)
+    postgres.psql(f"CREATE DATABASE {name} OWNER helpdesk_owner")
     try:
         yield name
     finally:
-        postgres.drop_database(name)
+        postgres.psql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @contextmanager
@@ -99,7 +100,7 @@ async def migrated(postgres: EmbeddedPostgres, database: str) -> None:
 
 @asynccontextmanager
 async def desk_without_a_worker(isolated: Isolated) -> AsyncIterator[Desk]:
-    """The API alone: its relay starts workflows, and nobody runs them."""
+    """The API alone: its relay starts workflows, and no worker runs them."""
     async with still_desk(isolated) as desk:
         relaying = asyncio.create_task(desk.relay.run())
         try:
@@ -113,7 +114,7 @@ async def desk_without_a_worker(isolated: Isolated) -> AsyncIterator[Desk]:
 async def still_desk(isolated: Isolated) -> AsyncIterator[Desk]:
     """The API without a relay: nothing moves by itself."""
     environment, (app_url, relay_url) = await isolated.environment(), isolated.urls
-    database = Database(app_url, pool_size=5)
+    database = Database(app_url, pool_size=5, node=NODE)
     relays = relays_of(relay_url, environment.client)
     keys = KeySet(isolated.jwks_url)
     context = context_of(database, keys, relays[0])
@@ -127,8 +128,11 @@ async def still_desk(isolated: Isolated) -> AsyncIterator[Desk]:
 
 
 @asynccontextmanager
-async def worker_process(isolated: Isolated, module: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    environment = {**os.environ, **isolated.settings(), "RUN_MODE": "worker", "PYTHONPATH": str(ROOT)}
+async def worker_process(
+    isolated: Isolated, module: str, queues: Iterable[WorkerQueue] = WorkerQueue
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    own = {"RUN_MODE": "worker", "PYTHONPATH": str(ROOT), "APP_ENV_WORKER_QUEUES": ",".join(queues)}
+    environment = {**os.environ, **isolated.settings(), **own}
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", module, env=environment, cwd=ROOT)
     try:
         yield process

@@ -1,25 +1,23 @@
-"""A worker that dies of kill -9 as soon as an escalation is committed, before it has told the engine: for one test."""
+"""A worker that dies of kill -9 as soon as an escalation is committed, before it has told Temporal: for one test."""
 
 import asyncio
 import os
 import signal
-from collections.abc import Sequence
 from typing import Any
 
-import temporalio.worker
+from temporalio import activity
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
-import worker
+from deploy.app_info import APP_INFO
 from models.platform.settings import Settings
 from models.tickets.messages import RUN_DUE_DEADLINES
-
-_workers_of = worker.workers_of
+from worker import run
 
 
 class _Death(ActivityInboundInterceptor):
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
         result = await super().execute_activity(input)
-        if temporalio.activity.info().activity_type == RUN_DUE_DEADLINES:
+        if activity.info().activity_type == RUN_DUE_DEADLINES:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
@@ -29,16 +27,5 @@ class _Doom(Interceptor):
         return _Death(next)
 
 
-def _doomed(*args: Any, **options: Any) -> temporalio.worker.Worker:
-    return temporalio.worker.Worker(*args, **options, interceptors=[_Doom()])
-
-
-def _of_tickets_alone(*args: Any) -> Sequence[temporalio.worker.Worker]:
-    """No letters: one that is under way when a worker dies is another test's subject."""
-    return _workers_of(*args)[:1]
-
-
 if __name__ == "__main__":
-    worker.workers_of = _of_tickets_alone  # type: ignore[assignment]
-    worker.Worker = _doomed  # type: ignore[attr-defined,assignment] # the same worker in all but its end
-    asyncio.run(worker.run(Settings()))
+    asyncio.run(run(Settings(), node=APP_INFO.node, interceptors=[_Doom()]))

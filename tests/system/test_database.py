@@ -19,7 +19,7 @@ from models.db.migrate import upgrade
 from models.db.session import Database
 from models.tickets.tables import Event, Ticket
 from tests.support.auditor import rows
-from tests.support.desk import Desk, Merchant, context_of, relays_of
+from tests.support.desk import NODE, Desk, Merchant, context_of, relays_of
 
 AT_ONCE = 12
 ENOUGH = 15
@@ -37,7 +37,7 @@ async def mortal(tmp_path: Path, environment: WorkflowEnvironment, identity: Dev
     await asyncio.to_thread(server.start)
     try:
         await asyncio.to_thread(upgrade, server.url("helpdesk_owner"))
-        database, keys = Database(server.url("helpdesk_app"), pool_size=5), KeySet(jwks_url)
+        database, keys = Database(server.url("helpdesk_app"), pool_size=5, node=NODE), KeySet(jwks_url)
         relays = relays_of(server.url("helpdesk_relay"), environment.client)
         yield Mortal(server, Desk(environment, database, relays, context_of(database, keys, relays[0]), identity, tmp_path))
         for relay in relays:
@@ -129,7 +129,7 @@ async def _each_is_there_once(desk: Desk, acme: Merchant, burst: Burst) -> None:
     "where", ["postgresql://helpdesk_app@/helpdesk?host=/nowhere", "postgresql://helpdesk_app@nowhere.invalid/helpdesk"]
 )
 async def test_a_database_that_is_not_there_is_to_be_asked_again_later(where: str, desk: Desk, acme: Merchant) -> None:
-    database = Database(where, pool_size=1)
+    database = Database(where, pool_size=1, node=NODE)
     context = context_of(database, desk.app.state.context.keys, desk.relay)
     away = Desk(desk.environment, database, (desk.relay, desk.post), context, desk.identity, desk.mails)
     client = away.client_with(acme.rita.headers["Authorization"].removeprefix("Bearer "))

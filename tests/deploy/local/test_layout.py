@@ -3,19 +3,19 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.layout import CannotStartError, Layout, check_ports, read_layout
+from deploy.local.layout import WORKERS, CannotStartError, Layout, check_ports, environment_of_worker, read_layout
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.temporal import free_port
-from models.platform.settings import MigrationSettings, Settings
+from models.platform.settings import MigrationSettings, Settings, WorkerQueue
 
-PORTS = ("http_port", "worker_port", "temporal_port", "temporal_ui_port", "smtp_port")
+PORTS = [name for name in Layout.model_fields if name.endswith("_port")]
 
 
 def layout(tmp_path: Path, **chosen: int) -> Layout:
     return Layout.model_validate({"var": tmp_path, **{name: free_port() for name in PORTS}, **chosen})
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - wherever somebody else listens
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])  # noqa: S104 - wherever another process listens
 def test_a_port_that_is_taken_is_named_with_the_variable_that_changes_it(tmp_path: Path, address: str) -> None:
     with socket.create_server((address, 0)) as server:
         port = server.getsockname()[1]
@@ -60,6 +60,16 @@ def test_the_signing_key_stays_the_same(tmp_path: Path) -> None:
     assert first == second
 
 
-def test_somebody_else_may_start_the_worker(tmp_path: Path) -> None:
-    assert list(layout(tmp_path).processes) == ["worker", "api"]
+def test_the_workers_may_be_started_by_other_means(tmp_path: Path) -> None:
+    assert list(layout(tmp_path).processes) == ["worker", "notifier", "api"]
     assert list(layout(tmp_path, worker=False).processes) == ["api"]
+
+
+def test_every_queue_is_served_by_one_of_the_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    served: list[WorkerQueue] = []
+    for name in WORKERS:
+        own = environment_of_worker(name, 3001)
+        for variable, value in (layout(tmp_path).environment(EmbeddedPostgres(tmp_path / "postgres")) | own).items():
+            monkeypatch.setenv(variable, value)
+        served += Settings().worker_queues
+    assert sorted(served) == sorted(WorkerQueue)

@@ -18,7 +18,7 @@ def port(tmp_path: Path) -> Iterator[int]:
     catcher.stop()
 
 
-def letter(subject: str, **headers: str) -> EmailMessage:
+def mail(subject: str, **headers: str) -> EmailMessage:
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = "Desk <desk@demo.local>", "ana@acme.example", subject
     message["Message-ID"] = f"<{len(subject)}@demo.local>"
@@ -30,8 +30,8 @@ def letter(subject: str, **headers: str) -> EmailMessage:
 
 
 async def test_what_was_sent_is_shown_newest_first_in_the_contracts_words(tmp_path: Path, port: int) -> None:
-    await aiosmtplib.send(letter("first"), hostname="127.0.0.1", port=port)
-    await aiosmtplib.send(letter("Größe", In_Reply_To="<5@demo.local>"), hostname="127.0.0.1", port=port)
+    await aiosmtplib.send(mail("first"), hostname="127.0.0.1", port=port)
+    await aiosmtplib.send(mail("Größe", In_Reply_To="<5@demo.local>"), hostname="127.0.0.1", port=port)
     newest, oldest = received(tmp_path / "mail")
     assert (newest.subject, oldest.subject) == ("Größe", "first")
     assert newest.text.strip() == "Guten Tag, Zoë"
@@ -43,14 +43,14 @@ async def test_what_was_sent_is_shown_newest_first_in_the_contracts_words(tmp_pa
 
 
 async def test_the_recipients_are_those_of_the_envelope(tmp_path: Path, port: int) -> None:
-    await aiosmtplib.send(letter("hidden"), hostname="127.0.0.1", port=port, recipients=["leo@acme.example", "greta@globex.example"])
+    await aiosmtplib.send(mail("hidden"), hostname="127.0.0.1", port=port, recipients=["leo@acme.example", "greta@globex.example"])
     assert received(tmp_path / "mail")[0].to == ("leo@acme.example", "greta@globex.example")
 
 
 async def test_a_burst_loses_nothing_and_leaves_no_half_files(tmp_path: Path, port: int) -> None:
     async with aiosmtplib.SMTP(hostname="127.0.0.1", port=port) as smtp:
         for number in range(30):
-            await smtp.send_message(letter(f"number {number:02}"))
+            await smtp.send_message(mail(f"number {number:02}"))
     assert [mail.subject for mail in received(tmp_path / "mail")] == [f"number {n:02}" for n in reversed(range(30))]
     assert not list((tmp_path / "mail").glob(".*"))
 

@@ -62,24 +62,8 @@ async def test_what_was_committed_is_there_after_a_stop_and_after_a_crash(postgr
         assert await ask(postgres, "SELECT n FROM kept") == 7
 
 
-async def test_a_database_is_cloned_from_a_template_and_dropped_under_open_connections(postgres: EmbeddedPostgres) -> None:
-    await ask(postgres, "CREATE TABLE seeded AS SELECT 1 AS n")
-    postgres.create_database("clone_one", "helpdesk")
-    connection = await asyncpg.connect(postgres.url("helpdesk_owner", "clone_one"))
-    assert await connection.fetchval("SELECT n FROM seeded") == 1
-    postgres.drop_database("clone_one")
-    postgres.drop_database("clone_one")
-    with pytest.raises(asyncpg.InvalidCatalogNameError):
-        await ask(postgres, "SELECT 1", database="clone_one")
-
-
 def test_the_roles_may_be_made_again(postgres: EmbeddedPostgres) -> None:
     postgres.psql(ROLES.read_text())
-
-
-def test_a_database_name_is_plain(postgres: EmbeddedPostgres) -> None:
-    with pytest.raises(ValueError, match="plain"):
-        postgres.create_database('x"; DROP DATABASE helpdesk')
 
 
 def test_an_error_in_a_script_is_raised(postgres: EmbeddedPostgres) -> None:
@@ -88,7 +72,7 @@ def test_an_error_in_a_script_is_raised(postgres: EmbeddedPostgres) -> None:
 
 
 def test_a_long_path_still_has_a_short_socket(tmp_path: Path) -> None:
-    server = EmbeddedPostgres(tmp_path.joinpath(*["a-rather-long-folder-name"] * 6))
+    server = EmbeddedPostgres(tmp_path.joinpath(*["a-rather-long-folder-name"] * 6), log=tmp_path / "log")
     assert len(str(server.sockets / ".s.PGSQL.5432")) < 104
 
 
@@ -105,7 +89,7 @@ def test_the_server_ends_with_its_parent_and_the_next_start_succeeds(tmp_path: P
     server.stop()
 
 
-def test_a_pid_file_whose_number_now_belongs_to_somebody_else_is_no_obstacle(tmp_path: Path) -> None:
+def test_a_pid_file_whose_number_now_belongs_to_another_process_is_no_obstacle(tmp_path: Path) -> None:
     server = EmbeddedPostgres(tmp_path / "data")
     server.start()
     left = (tmp_path / "data" / "postmaster.pid").read_text().splitlines()

@@ -44,10 +44,6 @@ async def test_workflows_can_be_found_by_the_search_attributes(temporal: Tempora
     assert [w async for w in client.list_workflows("HelpdeskStatus = 'new' AND HelpdeskTicketNumber > 1")] == []
 
 
-def test_without_a_ui_port_there_is_no_ui(temporal: TemporalServer) -> None:
-    assert temporal.ui_url is None
-
-
 def test_a_port_that_is_taken_fails_the_start_with_the_servers_own_words(temporal: TemporalServer) -> None:
     port = int(temporal.address.rpartition(":")[2])
     second = TemporalServer(None, port, log=temporal.log.with_name("second.log"))
@@ -65,5 +61,5 @@ def test_stopping_ends_the_process(temporal: TemporalServer) -> None:
     assert not psutil.pid_exists(pid)
 
 
-def test_nobody_there_does_not_answer() -> None:
+def test_a_port_on_which_nothing_listens_does_not_answer() -> None:
     assert not answers("http://127.0.0.1:1/")
