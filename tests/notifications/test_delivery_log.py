@@ -126,7 +126,7 @@ async def delivered(acme: Merchant, letter: DeliveryRef, post: Mailbox) -> str:
 
 async def test_a_letter_that_somebody_else_has_is_asked_for_later(acme: Merchant, letter: DeliveryRef, post: Mailbox) -> None:
     await begun(acme, letter)
-    with pytest.raises(ApplicationError, match="somebody else has this letter"):
+    with pytest.raises(ApplicationError, match="another worker has this notification"):
         await delivered(acme, letter, post)
     assert post.emails == []
 

@@ -1,4 +1,4 @@
-"""Record a history of each shape, from the real engine: ``python -m pytest tests/replay/record_histories.py``.
+"""Record a history of each shape, from the real Temporal server: ``python -m pytest tests/replay/record_histories.py``.
 
 Not collected by default. Record again only when a shape is added: the histories in the folder stand for the tickets that are running out
 there, and new code must be able to replay them. Nothing of the machine that recorded stays in them.
@@ -84,7 +84,7 @@ async def test_record_a_recalculation(desk: Desk, acme: Merchant) -> None:
     job_id = await begun(acme, await publish(acme, policy, 2 * HOUR))
     await over(desk, acme, job_id)
     await desk.client.get_workflow_handle(f"job-{job_id}").result()
-    await keep(desk.client, "recalculation", f"job-{job_id}")
+    await keep(desk.client, "job", f"job-{job_id}")
 
 
 async def test_record_a_dead_letter_and_a_long_ticket(

@@ -20,7 +20,9 @@ from workflows.reconciliation import ReconciliationWorkflow
 from workflows.runner import WATCHED
 from workflows.ticket import TicketWorkflow
 
-HISTORIES = sorted(Path(__file__).with_name("histories").glob("*.json"))
+FOLDER = Path(__file__).with_name("histories")
+HISTORIES = sorted(FOLDER.rglob("*.json"))
+"""Those in the folder ``earlier`` were recorded before the names on the wire changed on 2026-11-28: the ones that need none of them."""
 SHAPES = {
     "after_continuing_as_new",
     "continued_as_new",
@@ -28,16 +30,16 @@ SHAPES = {
     "delivery_sent",
     "escalated_to_level_three",
     "everything_due_at_once",
+    "job",
     "plain_life",
-    "recalculation",
     "reconciliation",
     "reopened_and_deleted",
 }
-each_history = pytest.mark.parametrize("file", HISTORIES, ids=lambda file: file.stem)
+each_history = pytest.mark.parametrize("file", HISTORIES, ids=lambda file: "/".join(file.relative_to(FOLDER).with_suffix("").parts))
 
 
 def test_there_is_a_history_of_each_shape() -> None:
-    assert {file.stem for file in HISTORIES} == SHAPES
+    assert {file.stem for file in HISTORIES if file.parent == FOLDER} == SHAPES
 
 
 def recorded(file: Path) -> WorkflowHistory:
