@@ -111,40 +111,48 @@ def workers_of(
     interceptors: Sequence[Interceptor] = (),
 ) -> Sequence[Worker]:
     """One for each of the ``queues``: a slow mail server can't hold up an escalation."""
-    tickets, deliveries, reconciliation, jobs = activities
     worker = partial(Worker, client, workflow_runner=runner, interceptors=interceptors, graceful_shutdown_timeout=GRACE)
     makers = {
-        WorkerQueue.TICKETS: partial(
-            worker,
-            task_queue=ticket.TASK_QUEUE,
-            workflows=[TicketWorkflow],
-            activities=[tickets.assign, tickets.run_due, tickets.enrich],
-            max_concurrent_activities=AT_ONCE,
-            max_concurrent_local_activities=AT_ONCE,
-            max_concurrent_workflow_tasks=20,
-            max_cached_workflows=800,  # an eighth of a megabyte each; one that is not kept is replayed when something happens to it
-        ),
-        WorkerQueue.NOTIFICATIONS: partial(
-            worker,
-            task_queue=delivery.TASK_QUEUE,
-            workflows=[DeliveryWorkflow],
-            activities=[deliveries.deliver],
-            max_concurrent_activities=DELIVERIES_AT_ONCE,
-            max_concurrent_local_activities=DELIVERIES_AT_ONCE,
-            max_concurrent_workflow_tasks=DELIVERIES_AT_ONCE,
-            max_cached_workflows=100,  # a delivery ends with its first task
-        ),
-        WorkerQueue.MAINTENANCE: partial(
-            worker,
-            task_queue=maintenance.TASK_QUEUE,
-            workflows=[ReconciliationWorkflow, JobWorkflow],
-            activities=[reconciliation.reconcile, jobs.run_batch],
-            max_concurrent_activities=2,
-            max_concurrent_workflow_tasks=2,
-            max_cached_workflows=20,
-        ),
+        WorkerQueue.TICKETS: lambda: _of_tickets(worker, activities.tickets),
+        WorkerQueue.NOTIFICATIONS: lambda: _of_notifications(worker, activities.deliveries),
+        WorkerQueue.MAINTENANCE: lambda: _of_maintenance(worker, activities.reconciliation, activities.jobs),
     }
     return [makers[queue]() for queue in queues]
+
+
+def _of_tickets(worker: partial[Worker], tickets: TicketActivities) -> Worker:
+    return worker(
+        task_queue=ticket.TASK_QUEUE,
+        workflows=[TicketWorkflow],
+        activities=[tickets.assign, tickets.run_due, tickets.enrich],
+        max_concurrent_activities=AT_ONCE,
+        max_concurrent_local_activities=AT_ONCE,
+        max_concurrent_workflow_tasks=20,
+        max_cached_workflows=800,  # an eighth of a megabyte each; one that is not kept is replayed when something happens to it
+    )
+
+
+def _of_notifications(worker: partial[Worker], deliveries: DeliveryActivities) -> Worker:
+    return worker(
+        task_queue=delivery.TASK_QUEUE,
+        workflows=[DeliveryWorkflow],
+        activities=[deliveries.deliver],
+        max_concurrent_activities=DELIVERIES_AT_ONCE,
+        max_concurrent_local_activities=DELIVERIES_AT_ONCE,
+        max_concurrent_workflow_tasks=DELIVERIES_AT_ONCE,
+        max_cached_workflows=100,  # a delivery ends with its first task
+    )
+
+
+def _of_maintenance(worker: partial[Worker], reconciliation: MaintenanceActivities, jobs: JobActivities) -> Worker:
+    return worker(
+        task_queue=maintenance.TASK_QUEUE,
+        workflows=[ReconciliationWorkflow, JobWorkflow],
+        activities=[reconciliation.reconcile, jobs.run_batch],
+        max_concurrent_activities=2,
+        max_concurrent_workflow_tasks=2,
+        max_cached_workflows=20,
+    )
 
 
 def deliveries_of(settings: Settings, database: Database) -> DeliveryActivities:

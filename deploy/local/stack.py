@@ -19,6 +19,8 @@ from deploy.local.refusal import refuse_production
 from deploy.local.temporal import TemporalServer, answers
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_MODULES = {"prepare": "deploy.local.seed", "api": "deploy.local.api"}
+_SAID = {"prepare": "bringing the schema and the demo world up to date"}
 _GLANCE = 0.3  # seconds between two looks at the children
 
 
@@ -60,8 +62,7 @@ def _start_and_watch(layout: Layout, started: ExitStack) -> NoReturn:
     _turn_logs(layout)
     postgres = _start_postgres(layout, started)
     environment = layout.environment(postgres)
-    say("bringing the schema and the demo world up to date")
-    preparing = _start(layout, "prepare", "deploy.local.seed", environment, started)  # beside what follows: a start is mostly imports
+    preparing = _start(layout, "prepare", environment, started)  # beside what follows: a start is mostly imports
     temporal = _start_temporal(layout, started)
     mail = MailCatcher(layout.mail, layout.smtp_port)
     started.callback(mail.stop)
@@ -69,7 +70,7 @@ def _start_and_watch(layout: Layout, started: ExitStack) -> NoReturn:
     wait_until(lambda: preparing.poll() is not None, preparing, log=layout.log("prepare"), seconds=120)
     if preparing.returncode:
         raise ChildFailedError(f"the migration failed:\n{tail(layout.log('prepare'))}")
-    processes = {name: _start_process(layout, name, environment, started) for name in layout.processes}
+    processes = {name: _start(layout, name, environment, started) for name in layout.processes}
     for name, process in reversed(processes.items()):
         probe = f"http://127.0.0.1:{layout.processes[name]}/healthz"
         wait_until(lambda probe=probe: answers(probe), process, log=layout.log(name), seconds=30)  # type: ignore[misc]
@@ -105,18 +106,11 @@ def _start_temporal(layout: Layout, started: ExitStack) -> TemporalServer:
     return temporal
 
 
-def _start_process(layout: Layout, name: str, environment: dict[str, str], started: ExitStack) -> subprocess.Popen[bytes]:
-    say(f"starting the {name}")
-    if name in WORKERS:
-        own = environment_of_worker(name, layout.processes[name])
-        return _start(layout, name, "deploy", environment | own, started, niceness=BACKGROUND)
-    return _start(layout, name, "deploy.local.api", environment, started)
-
-
-def _start(  # noqa: PLR0913, PLR0917 - each says another thing about the process
-    layout: Layout, name: str, module: str, environment: dict[str, str], started: ExitStack, niceness: int = 0
-) -> subprocess.Popen[bytes]:
-    process = launch([sys.executable, "-m", module], log=layout.log(name), environment=environment, niceness=niceness)
+def _start(layout: Layout, name: str, environment: dict[str, str], started: ExitStack) -> subprocess.Popen[bytes]:
+    say(_SAID.get(name, f"starting the {name}"))
+    own, niceness = (environment_of_worker(name, layout.processes[name]), BACKGROUND) if name in WORKERS else ({}, 0)
+    command = [sys.executable, "-m", _MODULES.get(name, "deploy")]
+    process = launch(command, log=layout.log(name), environment=environment | own, niceness=niceness)
     started.callback(end, process, seconds=20)
     return process
 
