@@ -6,7 +6,7 @@
 #   make test    all tests, on three processes        make test ARGS="tests/api -k stranger"
 #   make lint    ruff, mypy --strict, import contracts
 #   make check   lint + test
-#   make prove   the SLA engine against a naive model: 100,000 random histories, and some hundred through the real stack (an hour)
+#   make prove   the SLA clocks against an oracle: 100,000 random histories, and some hundred through the whole stack (an hour)
 #   make bench   the figures of docs/benchmarks.md, beside the bare ceilings of this machine
 #   make fmt     let ruff format and fix
 #   make lock    pin the newest versions that pyproject.toml allows

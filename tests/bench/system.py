@@ -93,7 +93,7 @@ def _working(worker: WorkerProcess) -> Iterator[WorkerProcess]:
 
 @contextmanager
 def bare_worker(system: System) -> Iterator[None]:
-    """A worker process of the bare workflows, on the same engine."""
+    """A worker process of the bare workflows, on the same Temporal server."""
     command = [sys.executable, "-m", "tests.bench.bare_worker", system.temporal_address, str(system.notes)]
     worker = launch(command, log=system.var.parent / "bare.log", niceness=BACKGROUND, cwd=ROOT)
     try:

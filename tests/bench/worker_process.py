@@ -16,7 +16,7 @@ _A_BOOT = 90  # seconds, on a busy machine
 
 
 class WorkerProcess:
-    """``environment`` is the API's, that found the same database and engine; ``port`` answers for the worker."""
+    """``environment`` is the API's, with the same database and Temporal server; ``port`` answers for the worker."""
 
     def __init__(self, environment: Mapping[str, str], port: int, log: Path) -> None:
         self._environment = {**environment, "RUN_MODE": "worker"}
