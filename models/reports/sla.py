@@ -1,6 +1,6 @@
 """How well promises were kept: figures of the cycles that were decided or ended within a range, in one statement.
 
-Each half is answered from its own index alone (models/sla/tables.py). docs/decisions/0008-reports-from-decided-cycles.md has the numbers.
+Each half is answered from its own index alone (models/sla/tables.py). docs/decisions/0008-reports-from-attributed-cycles.md has the numbers.
 """
 
 from collections.abc import Sequence
