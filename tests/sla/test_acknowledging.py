@@ -75,7 +75,9 @@ async def test_a_rung_that_was_due_before_a_pause_is_taken_with_its_true_instant
         await transition(ticket, Transition.PENDING)
     await frozen.due(NOON + timedelta(hours=1))
     resolution = await frozen.clock()
-    assert (resolution.status, resolution.spent, resolution.due_at) == (ClockStatus.BREACHED, 11 * SECOND, None)
+    assert resolution.status == ClockStatus.BREACHED
+    assert resolution.spent == 11 * SECOND
+    assert resolution.due_at is None
     due = {level: NOON + second * SECOND for level, second in ((1, 7.5), (2, 10))}
     assert resolution.reached == due
     assert {e.level: e.due_at for e in await frozen.rungs()} == due

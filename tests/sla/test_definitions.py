@@ -238,7 +238,8 @@ HOSTILE = [b"", b"[]", b"null", b"1", b'"x"', b"{}", b'{"name":"a\\u0000b"}', b'
 @pytest.mark.parametrize("path", [*PATHS, "/calendars/9/versions", "/calendars/preview", "/sla-policies/preview"])
 async def test_what_is_no_definition_is_refused(path: str, content: bytes, shop: Merchant) -> None:
     response = await shop.adam.post(path, content=content, headers={"Content-Type": "application/json"})
-    assert (response.status_code, response.json()["code"]) == (422, "invalid_request")
+    assert response.status_code == 422
+    assert response.json()["code"] == "invalid_request"
 
 
 JUNK: list[Any] = [None, True, -1, 10**400, 1e308, "", "\u202e", "x" * 10_000, [], [[]], {}, {"a": {"b": 1}}, ["x"] * 600, "{{7*7}}"]

@@ -18,5 +18,6 @@ async def test_a_breach_that_nobody_recorded_yet_is_one(quiet: tuple[Isolated, D
     noon.now = NOON + timedelta(seconds=second)
     cycles: list[dict[str, Any]] = (await noon.acme.get(ticket, "/sla"))["data"]
     resolution = next(cycle for cycle in cycles if cycle["metric"] == "resolution")
-    assert (resolution["status"], resolution["remainingSeconds"]) == (status, 10 - second)
+    assert resolution["status"] == status
+    assert resolution["remainingSeconds"] == 10 - second
     assert (resolution["breachedAt"] is None) is (status == "running")

@@ -53,8 +53,10 @@ async def test_a_late_wake_moves_no_promise(frozen: FrozenTicket) -> None:
         snooze(ticket, until)
     await frozen.due(late)
     resolution = await frozen.clock()
-    assert (resolution.running_since, resolution.due_at) == (until, until + 6 * SECOND)
-    assert (resolution.status, resolution.breached_at) == (ClockStatus.BREACHED, until + 6 * SECOND)
+    assert resolution.running_since == until
+    assert resolution.due_at == until + 6 * SECOND
+    assert resolution.status == ClockStatus.BREACHED
+    assert resolution.breached_at == until + 6 * SECOND
     assert [(e.level, e.due_at) for e in await frozen.rungs()] == [
         (1, until + 3.5 * SECOND),
         (2, until + 6 * SECOND),

@@ -46,7 +46,9 @@ async def long_story(desk: Desk, acme: Merchant) -> str:
 
 async def test_a_page_of_the_timeline_is_bounded_however_long_it_is(long_story: str, acme: Merchant) -> None:
     response = await acme.lars.get(f"/tickets/{long_story}/sla/timeline")
-    assert (len(response.json()["data"]) <= 50, response.json()["page"]["hasMore"], "next" in response.links) == (True, True, True)
+    assert len(response.json()["data"]) <= 50
+    assert response.json()["page"]["hasMore"] is True
+    assert "next" in response.links
     assert (await acme.lars.get(f"/tickets/{long_story}/sla/timeline?limit=101")).status_code == 422
 
 
@@ -82,7 +84,8 @@ async def test_each_segment_and_each_cycle_says_which_policy_it_was_under(desk: 
     await acme.lars.patch(f"/tickets/{ticket['id']}", json={"priority": "urgent", "category": "general"}, headers={"If-Match": "*"})
     timeline, (cycle,) = await acme.whole(ticket["id"], "/sla/timeline"), await acme.whole(ticket["id"], "/sla")
     assert [segment["policyId"] for segment in timeline] == [first["id"], second["id"]]
-    assert (cycle["policyId"], cycle["policyVersion"]) == (second["id"], 1)
+    assert cycle["policyId"] == second["id"]
+    assert cycle["policyVersion"] == 1
 
 
 @pytest.mark.parametrize(("on_reopen", "hours"), [("continue", 2), ("restart", 1)])

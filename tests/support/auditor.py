@@ -60,7 +60,8 @@ async def _follows_its_row(desk: Desk, ticket: Ticket) -> None:
         return
     assert await desk.until(lambda: is_running(desk, ticket.id), bool)
     facts = await desk.until(lambda: facts_of(desk, ticket.id), lambda facts: facts.version == ticket.facts_version)
-    assert (facts.status, facts.escalation_level) == (ticket.status, ticket.escalation_level)
+    assert facts.status == ticket.status
+    assert facts.escalation_level == ticket.escalation_level
 
 
 async def is_running(desk: Desk, ticket_id: str | int) -> bool:
@@ -97,7 +98,9 @@ def _merged_ones_rest(tickets: Sequence[Ticket], events: Sequence[Event], clocks
     assert said == sorted((ticket.merged_into_id, ticket.id) for ticket in merged.values())
     for ticket in merged.values():
         assert ticket.status is Status.CLOSED
-        assert (ticket.survey_at, ticket.auto_close_at, ticket.reopen_until) == (None, None, None)
+        assert ticket.survey_at is None
+        assert ticket.auto_close_at is None
+        assert ticket.reopen_until is None
     assert all(clock.stopped_at or clock.cancelled_at for clock in clocks if clock.ticket_id in merged)
     assert all(survey.answered_at or survey.cancelled_at for survey in surveys if survey.ticket_id in merged)
 

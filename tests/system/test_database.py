@@ -110,7 +110,8 @@ def _all_were_told(burst: Burst) -> None:
     assert burst.named(201) | burst.named(503) == burst.answers.keys()
     for name in burst.named(503):
         refused = burst.answers[name]
-        assert (refused.json()["code"], refused.headers["Retry-After"]) == ("database_unavailable", "1")
+        assert refused.json()["code"] == "database_unavailable"
+        assert refused.headers["Retry-After"] == "1"
 
 
 async def _each_is_there_once(desk: Desk, acme: Merchant, burst: Burst) -> None:
@@ -135,6 +136,9 @@ async def test_a_database_that_is_not_there_is_to_be_asked_again_later(where: st
     client = away.client_with(acme.rita.headers["Authorization"].removeprefix("Bearer "))
     response = await client.get("/tickets")
     ready = await away.client_with(None, base="").get("/readyz")
-    assert (response.status_code, response.json()["code"], response.headers["Retry-After"]) == (503, "database_unavailable", "1")
-    assert (ready.status_code, ready.json()["database"]) == (503, "unreachable")
+    assert response.status_code == 503
+    assert response.json()["code"] == "database_unavailable"
+    assert response.headers["Retry-After"] == "1"
+    assert ready.status_code == 503
+    assert ready.json()["database"] == "unreachable"
     await database.aclose()

@@ -66,7 +66,8 @@ async def test_the_whole_life_from_the_opening_to_the_automatic_end(desk: Desk, 
     closing_at = await reach(desk, acme, ticket, "auto_close")
     await desk.client.get_workflow_handle(f"ticket-{ticket['id']}").result()
     seen = await acme.get(ticket["id"])
-    assert (seen["status"], seen["slaStatus"]) == ("closed", "achieved")
+    assert seen["status"] == "closed"
+    assert seen["slaStatus"] == "achieved"
     assert closing_at - await resolved_at(acme, ticket) == A_WEEK
     events = await happened(desk, acme, ticket, "ticket.closed")
     assert events == ["ticket.opened", *TOLD, "survey.sent", "survey.answered", "ticket.closed"]
@@ -86,7 +87,8 @@ async def answers_once(desk: Desk, acme: Merchant, ticket: dict[str, Any]) -> No
     assert (await public.get(link[1])).json()["state"] == "open"
     first = await public.post(link[1], json={"score": 5, "comment": "Quick!"})
     second = await public.post(link[1], json={"score": 1})
-    assert (first.status_code, second.status_code) == (200, 409)
+    assert first.status_code == 200
+    assert second.status_code == 409
     assert (await public.get(link[1])).json()["score"] == 5
     assert await told(desk, acme, ticket, "survey") == ["Rita"]
 
@@ -105,7 +107,9 @@ async def test_a_reply_of_the_reporter_reopens(desk: Desk, acme: Merchant, verb:
     await do(acme.ana, ticket, verb)
     await say(acme.rita, ticket, "It still does not open.")
     seen = await acme.get(ticket["id"])
-    assert (seen["status"], seen["resolvedAt"], seen["slaStatus"]) == ("open", None, "running")
+    assert seen["status"] == "open"
+    assert seen["resolvedAt"] is None
+    assert seen["slaStatus"] == "running"
     await known(desk, acme, ticket)
     assert {d.kind.value for d in (await facts_of(desk, ticket["id"])).deadlines} == {"warn", "breach", "escalate"}
     await audit(desk, acme)
@@ -143,10 +147,13 @@ async def test_resolution_stands_still_over_its_deadline(desk: Desk, acme: Merch
     await known(desk, acme, ticket)
     await desk.pass_time(ticket["id"], timedelta(days=30))
     after = await resolution(acme, ticket)
-    assert (after["status"], after["elapsedSeconds"], after["dueAt"]) == ("paused", before["elapsedSeconds"], None)
+    assert after["status"] == "paused"
+    assert after["elapsedSeconds"] == before["elapsedSeconds"]
+    assert after["dueAt"] is None
     await do(acme.ana, ticket, "resume")
     resumed = await resolution(acme, ticket)
-    assert (resumed["status"], resumed["breachedAt"]) == ("running", None)
+    assert resumed["status"] == "running"
+    assert resumed["breachedAt"] is None
     assert resumed["remainingSeconds"] >= before["remainingSeconds"] - 1
     await audit(desk, acme)
 
@@ -159,7 +166,8 @@ async def test_a_warning_and_a_breach_come_in_their_time(desk: Desk, acme: Merch
     due_at = await reach(desk, acme, ticket, "breach first_response/1")
     await happened(desk, acme, ticket, "sla.breached")
     (first, _) = (await acme.get(ticket["id"], "/sla"))["data"]
-    assert (first["status"], first["breachedAt"]) == ("breached", due_at.isoformat().replace("+00:00", "Z"))
+    assert first["status"] == "breached"
+    assert first["breachedAt"] == due_at.isoformat().replace("+00:00", "Z")
     assert await told(desk, acme, ticket, "sla_warning") == ["Ana"]
     assert await told(desk, acme, ticket, "sla_breached") == ["Ana", "Lars"]
     await audit(desk, acme)
@@ -172,7 +180,8 @@ async def test_a_higher_priority_makes_the_target_nearer_and_what_was_spent_stay
     response = await acme.ana.patch(f"/tickets/{ticket['id']}", json={"priority": "urgent"}, headers=etag)
     assert response.status_code == 200, response.text
     after = await resolution(acme, ticket)
-    assert (before["targetSeconds"], after["targetSeconds"]) == (20 * 3600, 4 * 3600)
+    assert before["targetSeconds"] == 20 * 3600
+    assert after["targetSeconds"] == 4 * 3600
     await known(desk, acme, ticket)
     assert (await facts_of(desk, ticket["id"])).priority == "urgent"
     await audit(desk, acme)

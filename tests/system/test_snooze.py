@@ -32,8 +32,11 @@ async def test_it_wakes_in_its_time_and_its_clocks_go_on(desk: Desk, acme: Merch
     assert await reach(desk, acme, ticket, "wake") == until
     await happened(desk, acme, ticket, "ticket.woken")
     seen, after = await acme.get(ticket["id"]), await resolution(acme, ticket)
-    assert (seen["status"], seen["snoozedUntil"], seen["slaStatus"]) == ("open", None, "running")
-    assert (before["status"], after["status"]) == ("paused", "running")
+    assert seen["status"] == "open"
+    assert seen["snoozedUntil"] is None
+    assert seen["slaStatus"] == "running"
+    assert before["status"] == "paused"
+    assert after["status"] == "running"
     assert 0 <= after["elapsedSeconds"] - before["elapsedSeconds"] <= 5
     assert (await acme.get(ticket["id"], "/events"))["data"][-1]["actor"]["kind"] == "system"
     await audit(desk, acme)
@@ -71,7 +74,8 @@ async def test_another_end_takes_the_place_of_the_first(ahead: timedelta, desk: 
     assert (await acme.get(ticket["id"]))["status"] == "on_hold"
     await desk.pass_time(ticket["id"], timedelta(seconds=30) + A_MOMENT)
     events = await happened(desk, acme, ticket, "ticket.woken")
-    assert (events.count("ticket.snoozed"), events.count("ticket.woken")) == (2, 1)
+    assert events.count("ticket.snoozed") == 2
+    assert events.count("ticket.woken") == 1
     await audit(desk, acme)
 
 
