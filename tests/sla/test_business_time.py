@@ -25,7 +25,7 @@ def times(row: dict[str, str]) -> tuple[datetime, timedelta, datetime]:
 
 
 @pytest.mark.parametrize("row", list(rows(BY_HAND)), ids=lambda row: f"{row['calendar']}: {row['why']}")
-def test_a_deadline_is_what_a_person_reckons(row: dict[str, str]) -> None:
+def test_a_deadline_is_what_was_reckoned_by_hand(row: dict[str, str]) -> None:
     start, amount, due = times(row)
     calendar, oracle = Calendar.model_validate(SHAPES[row["calendar"]]), OracleCalendar(SHAPES[row["calendar"]])
     assert advance(calendar, start, amount) == due == oracle.advance(start, amount)
@@ -39,7 +39,7 @@ def test_a_day_that_samoa_skipped_did_not_take_place() -> None:
     assert elapsed(office, thursday_at_four, monday_at_ten) == timedelta(hours=2)
 
 
-def test_every_change_of_the_clocks_from_2025_to_2027_is_survived() -> None:
+def test_business_time_is_right_at_every_change_of_the_clocks_from_2025_to_2027() -> None:
     wrong = [row for row in rows(golden_calendar.TABLE) if not agrees(row)]
     assert wrong == []
 

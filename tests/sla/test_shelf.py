@@ -5,7 +5,7 @@ from models.sla.ladder import Ladder
 from models.sla.shelf import Shelf
 
 
-def test_a_definition_is_made_a_value_when_somebody_asks_and_once() -> None:
+def test_a_definition_is_parsed_once_and_on_demand() -> None:
     shelf = Shelf(Ladder, {(1, 1): {"name": "Steps"}, (1, 2): {"name": 7}})
     assert [*shelf] == [(1, 1), (1, 2)]
     assert len(shelf) == 2

@@ -1,4 +1,4 @@
-"""A process whose clock is ahead, or behind, writes into a ticket: it makes nothing due and rewrites no past."""
+"""A process whose clock is ahead or behind changes a ticket: nothing becomes due by it, and no history is rewritten."""
 
 from datetime import timedelta
 
@@ -30,7 +30,7 @@ async def test_a_note_from_a_process_whose_clock_is_ahead_makes_nothing_due(froz
     assert [event.at for event in events[1:]] == [ahead] * (len(events) - 1), "the audit goes forward only"
 
 
-async def test_clocks_that_a_process_ahead_has_turned_never_turn_before(frozen: FrozenTicket) -> None:
+async def test_a_clock_never_changes_before_its_last_change(frozen: FrozenTicket) -> None:
     ahead = NOON + timedelta(hours=2)
     async with frozen.at(ahead, frozen.ana) as ticket:
         await transition(ticket, Transition.PENDING)

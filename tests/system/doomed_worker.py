@@ -1,4 +1,4 @@
-"""A worker that dies of kill -9 as soon as an escalation is committed, before it has told the engine: for one test."""
+"""A worker that is killed as soon as an escalation is committed, before it has reported to Temporal: for one test."""
 
 import asyncio
 import os
@@ -34,7 +34,7 @@ def _doomed(*args: Any, **options: Any) -> temporalio.worker.Worker:
 
 
 def _of_tickets_alone(*args: Any) -> Sequence[temporalio.worker.Worker]:
-    """No letters: one that is under way when a worker dies is another test's subject."""
+    """No notifications: a delivery in progress when a worker dies is another test's subject."""
     return _workers_of(*args)[:1]
 
 
