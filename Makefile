@@ -1,4 +1,4 @@
-# The words of the house. All but `up`, `demo` and `fresh` are what CI runs too; .venv follows requirements.lock by itself.
+# The commands of this project. CI runs all but `up`, `demo` and `fresh`; .venv follows requirements.lock by itself.
 #
 #   make up      the whole system on this machine; Ctrl-C stops it, the next `make up` resumes it
 #   make demo    one ticket's life, played against the running system
