@@ -3,7 +3,7 @@
 #   make up      the whole system on this machine; Ctrl-C stops it, the next `make up` resumes it
 #   make demo    one ticket's life, played against the running system
 #   make fresh   forget what the local system holds (./var)
-#   make test    all tests, on three processes        make test ARGS="tests/api -k stranger"
+#   make test    all tests, on three processes        make test ARGS="tests/auth -k stranger"
 #   make lint    ruff, mypy --strict, import contracts
 #   make check   lint + test
 #   make prove   the SLA clocks against an oracle: 100,000 random histories, and some hundred through the whole stack (an hour)
