@@ -1,12 +1,12 @@
-# The words of the house. All but `up`, `demo` and `fresh` are what CI runs too; .venv follows requirements.lock by itself.
+# The commands of this project. CI runs all but `up`, `demo` and `fresh`; .venv follows requirements.lock by itself.
 #
 #   make up      the whole system on this machine; Ctrl-C stops it, the next `make up` resumes it
 #   make demo    one ticket's life, played against the running system
 #   make fresh   forget what the local system holds (./var)
-#   make test    all tests, on three processes        make test ARGS="tests/api -k stranger"
+#   make test    all tests, on three processes        make test ARGS="tests/auth -k stranger"
 #   make lint    ruff, mypy --strict, import contracts
 #   make check   lint + test
-#   make prove   the SLA engine against a naive model: 100,000 random histories, and some hundred through the real stack (an hour)
+#   make prove   the SLA clocks against an oracle: 100,000 random histories, and some hundred through the whole stack (an hour)
 #   make bench   the figures of docs/benchmarks.md, beside the bare ceilings of this machine
 #   make fmt     let ruff format and fix
 #   make lock    pin the newest versions that pyproject.toml allows

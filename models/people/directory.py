@@ -1,4 +1,4 @@
-"""The people around a ticket: reporters as they first come, and agents who come and go."""
+"""Find or add the reporter of a request, and set the availability of an agent."""
 
 import json
 from datetime import datetime
@@ -18,7 +18,7 @@ from models.tickets.repository import pick_up_waiting
 
 
 def unclaimed(email: str | sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
-    """An agent named somebody by this address, and nobody has come with a token that has it."""
+    """A reporter whom an agent named by this address, and whose token has not been seen yet."""
     return col(Reporter.sub).is_(None) & _has(email)
 
 
@@ -26,24 +26,24 @@ def _has(email: str | sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
     return sa.func.lower(col(Reporter.email)) == sa.func.lower(email)
 
 
-# Made once: these stand in the way of everything that somebody does.
+# Built once: one of these runs in nearly every request.
 _EMAIL = sa.bindparam("email", type_=sa.Text)
 _AGENT = sa.select(Agent).where(col(Agent.sub) == sa.bindparam("sub"))
 _BY_SUB = sa.select(Reporter).where(col(Reporter.sub) == sa.bindparam("sub"))
-_HIMSELF = (
+_BY_SUB_OR_UNCLAIMED = (
     sa.select(Reporter)
     .where((col(Reporter.sub) == sa.bindparam("sub")) | unclaimed(_EMAIL))
     .order_by(col(Reporter.sub).nulls_last(), col(Reporter.id))
     .limit(1)
-    .with_for_update()  # the whole lock: a claim changes the sub, which is a key
+    .with_for_update()  # the full lock: a claim changes the sub, which is a key
     .execution_options(populate_existing=True)
 )
-# The row is held as the ticket's foreign key will hold it, before anything else is: who claims it, and then opens a ticket, never waits in
-# a circle with this one.
+# Locked first, and as the ticket's foreign key will lock it: a transaction that claims the row and then opens a ticket can't deadlock with
+# this one.
 _ADDRESSED = (
     sa.select(Reporter)
     .where(_has(_EMAIL))
-    .order_by(col(Reporter.sub).nulls_last(), col(Reporter.id))  # who came with a token goes before who is only an address
+    .order_by(col(Reporter.sub).nulls_last(), col(Reporter.id))  # a reporter with a token goes before one that is only an address
     .limit(1)
     .with_for_update(read=True, key_share=True)
 )
@@ -51,7 +51,7 @@ _ONE_AT_A_TIME = sa.text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:ke
 
 
 async def reporter_with_token(session: TenantSession, sub: str, name: str | None, email: str | None) -> Reporter:
-    """The reporter behind a token: known by ``sub``, or by an address that an agent once gave for him, or new.
+    """The reporter behind a token: known by ``sub``, or by an address that an agent gave for them, or new.
 
     What the token leaves out stays as it was.
     """
@@ -66,7 +66,7 @@ async def reporter_with_address(session: TenantSession, name: str, email: str) -
     """The person for whom an agent opens a ticket."""
     found = await _addressed(session, email)
     if found is None:
-        await _come_alone(session, email=email)
+        await _lock_names(session, email=email)
         found = await _addressed(session, email)
     return found or await _add(session, None, name, email)
 
@@ -76,12 +76,12 @@ async def agent_with_sub(session: TenantSession, sub: str) -> Agent | None:
 
 
 async def set_availability(session: TenantSession, agent_id: int, state: Availability, until: datetime | None, change: Change) -> Agent:
-    """An agent comes or goes. Who comes picks up what waits in the queue."""
+    """Set an agent's availability. One who becomes available gets tickets that wait in the team's queue."""
     agent = await session.get(Agent, (session.merchant_id, agent_id))
     if agent is None:
         raise NotFound("agent")
     await hold_team(session, agent.team_id)
-    await session.refresh(agent)  # what somebody else said while we waited
+    await session.refresh(agent)  # another request may have changed it while this one waited
     agent.availability = state
     agent.away_until = until if state is Availability.AWAY else None
     await session.flush()
@@ -91,9 +91,9 @@ async def set_availability(session: TenantSession, agent_id: int, state: Availab
 
 
 async def _welcome(session: TenantSession, sub: str, name: str | None, email: str | None) -> Reporter:
-    """Who comes for the first time takes over what waits under his address. It is his from this statement on: what follows finds it."""
-    await _come_alone(session, sub=sub, email=email)
-    found = (await session.execute(_HIMSELF, {"sub": sub, "email": email})).scalar_one_or_none()
+    """On the first token of a reporter, let them claim the row that an agent made under their address. Later statements see the claim."""
+    await _lock_names(session, sub=sub, email=email)
+    found = (await session.execute(_BY_SUB_OR_UNCLAIMED, {"sub": sub, "email": email})).scalar_one_or_none()
     if found is None:
         return await _add(session, sub, name or email or sub, email)
     _bring_up_to_date(found, sub, name, email)
@@ -111,18 +111,18 @@ async def _addressed(session: TenantSession, email: str) -> Reporter | None:
     return (await session.execute(_ADDRESSED, {"email": email})).scalar_one_or_none()
 
 
-async def _come_alone(session: TenantSession, **names: str | None) -> None:
-    """Until the end of the transaction nobody else adds or claims a reporter by any of these names: so an address has one row.
+async def _lock_names(session: TenantSession, **names: str | None) -> None:
+    """Until the end of the transaction no other one adds or claims a reporter by any of these names: so an address has one row.
 
-    What another one has just added is visible to the next statement.
+    What another transaction has just added is visible to the next statement.
     """
     given = (json.dumps(["reporter", session.merchant_id, kind, name.lower()]) for kind, name in names.items() if name)
-    keys = sorted(int.from_bytes(sha256(each.encode()).digest()[:8], signed=True) for each in given)  # in one order: never in a circle
+    keys = sorted(int.from_bytes(sha256(each.encode()).digest()[:8], signed=True) for each in given)  # always in this order, so no deadlock
     await session.execute(_ONE_AT_A_TIME, {"keys": keys})
 
 
 async def _add(session: TenantSession, sub: str | None, name: str, email: str | None) -> Reporter:
-    """To be asked for by who has come alone; the previous release asks without, so a conflict is still no error."""
+    """Called under the lock of :func:`_lock_names`; the previous release calls it without, so a conflict is still no error."""
     row = {"merchant_id": session.merchant_id, "id": session.new_id(), "sub": sub, "name": name, "email": email}
     added = insert(Reporter).values(row).on_conflict_do_nothing(index_elements=["merchant_id", "sub"])
     await session.execute(added)

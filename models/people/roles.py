@@ -1,4 +1,4 @@
-"""What a person may be to the desk; the vocabulary of a token's ``roles``."""
+"""The roles of people, as a token's ``roles`` names them."""
 
 from enum import StrEnum
 

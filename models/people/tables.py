@@ -12,7 +12,7 @@ from models.tickets.assignment import Availability
 
 
 class Merchant(SQLModel, table=True):
-    """The tenant. ``rulebook_version`` grows with every change of categories or rules, so that caches know what they hold."""
+    """The tenant. ``rulebook_version`` grows with every change of categories or SLA configuration, so that caches know what is stale."""
 
     id: int = Field(sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
     slug: str = text()
@@ -25,7 +25,7 @@ class Merchant(SQLModel, table=True):
 
 
 class Team(Row, table=True):
-    """Its row is the assignment mutex: whoever counts or changes the load of its agents holds it first."""
+    """Its row is the mutex of assignment: a transaction that counts or changes the load of its agents locks it first."""
 
     name: str = text()
 
@@ -48,7 +48,7 @@ class Agent(Row, table=True):
 
 
 class Reporter(Row, table=True):
-    """Who opens tickets. ``sub`` is known once he came with a token of his own."""
+    """A person who opens tickets. ``sub`` is null until they come with a token of their own."""
 
     __table_args__ = (
         UniqueConstraint("merchant_id", "sub"),

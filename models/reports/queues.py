@@ -1,4 +1,4 @@
-"""The queues as they stand now: what each team has to do, and who is there to do it."""
+"""The queues as they stand now: each team's unfinished tickets, and its available agents."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,8 +17,8 @@ from models.value import Value
 
 
 class Queue(Value):
-    """``open`` counts unfinished tickets, ``unassigned`` those that nobody has, waiting since ``oldest_waiting_at``. Available are the
-    agents and seniors who are there; ``capacity_left`` is how many more tickets they can take. A lead gets none from the queue."""
+    """``open`` counts unfinished tickets, ``unassigned`` those without an assignee; the oldest waits since ``oldest_waiting_at``.
+    ``agents_available`` counts agents and seniors, ``capacity_left`` how many tickets they can still take. A lead is not counted."""
 
     team_id: int
     name: str
@@ -32,38 +32,38 @@ class Queue(Value):
 
 
 async def report_queues(session: TenantSession, at: datetime, organizer_ids: Sequence[int] | None) -> list[Queue]:
-    """Every team, by name. ``organizer_ids`` narrows the tickets down; an agent's room does not depend on who asks."""
+    """Every team, by name. ``organizer_ids`` restricts the tickets that are counted, but not those that use up capacity."""
     teams = (await session.execute(_teams(session, organizer_ids))).mappings().all()
-    there = {row["team_id"]: row for row in (await session.execute(_there(session, at))).mappings()}
-    return [Queue(**{**team, **there.get(team["team_id"], {})}) for team in teams]
+    available = {row["team_id"]: row for row in (await session.execute(_available(session, at))).mappings()}
+    return [Queue(**{**team, **available.get(team["team_id"], {})}) for team in teams]
 
 
 def _teams(session: TenantSession, organizer_ids: Sequence[int] | None) -> sa.Executable:
-    number, has_nobody = sa.func.count(col(Ticket.id)), col(Ticket.assignee_id).is_(None)
-    theirs = (col(Ticket.merchant_id) == session.merchant_id) & (col(Ticket.team_id) == Team.id) & working()
+    number, is_unassigned = sa.func.count(col(Ticket.id)), col(Ticket.assignee_id).is_(None)
+    of_team = (col(Ticket.merchant_id) == session.merchant_id) & (col(Ticket.team_id) == Team.id) & working()
     if organizer_ids is not None:
-        theirs &= col(Ticket.organizer_id).in_(organizer_ids)
+        of_team &= col(Ticket.organizer_id).in_(organizer_ids)
     return (
         sa.select(
             col(Team.id).label("team_id"),
             col(Team.name).label("name"),
             number.label("open"),
-            number.filter(has_nobody).label("unassigned"),
+            number.filter(is_unassigned).label("unassigned"),
             number.filter(col(Ticket.sla_status) == ClockStatus.BREACHED).label("breached"),
             number.filter(col(Ticket.sla_status) == ClockStatus.IMMINENT).label("imminent"),
-            sa.func.min(Ticket.created_at).filter(has_nobody).label("oldest_waiting_at"),
+            sa.func.min(Ticket.created_at).filter(is_unassigned).label("oldest_waiting_at"),
         )
-        .outerjoin(Ticket, theirs)
+        .outerjoin(Ticket, of_team)
         .where(col(Team.merchant_id) == session.merchant_id)
         .group_by(col(Team.id), col(Team.name))
         .order_by(col(Team.name), col(Team.id))
     )
 
 
-def _there(session: TenantSession, at: datetime) -> sa.Executable:
-    mine = (col(Ticket.merchant_id) == session.merchant_id) & working()
-    load = sa.select(col(Ticket.assignee_id), sa.func.count().label("load")).where(mine).group_by(col(Ticket.assignee_id)).subquery()
-    is_there = (col(Agent.availability) == Availability.AVAILABLE) | (col(Agent.away_until) <= at)
+def _available(session: TenantSession, at: datetime) -> sa.Executable:
+    of_merchant = (col(Ticket.merchant_id) == session.merchant_id) & working()
+    load = sa.select(col(Ticket.assignee_id), sa.func.count().label("load")).where(of_merchant).group_by(col(Ticket.assignee_id)).subquery()
+    is_available = (col(Agent.availability) == Availability.AVAILABLE) | (col(Agent.away_until) <= at)
     room = sa.func.greatest(col(Agent.capacity) - sa.func.coalesce(load.c.load, 0), 0)
     return (
         sa.select(
@@ -72,6 +72,6 @@ def _there(session: TenantSession, at: datetime) -> sa.Executable:
             sa.cast(sa.func.sum(room), sa.Integer).label("capacity_left"),
         )
         .outerjoin(load, load.c.assignee_id == Agent.id)
-        .where(col(Agent.merchant_id) == session.merchant_id, is_there, col(Agent.role).in_([Role.AGENT, Role.SENIOR]))
+        .where(col(Agent.merchant_id) == session.merchant_id, is_available, col(Agent.role).in_([Role.AGENT, Role.SENIOR]))
         .group_by(col(Agent.team_id))
     )

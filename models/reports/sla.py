@@ -1,6 +1,6 @@
-"""How well promises were kept: figures of the cycles that were decided or ended within a range, in one statement.
+"""How many SLA cycles were met or breached within a range, and how much time they used, in one statement.
 
-Each half is answered from its own index alone (models/sla/tables.py). docs/decisions/0008-reports-from-decided-cycles.md has the numbers.
+Each half reads an index of its own alone (models/sla/tables.py). The numbers: docs/decisions/0008-reports-from-attributed-cycles.md
 """
 
 from collections.abc import Sequence
@@ -24,8 +24,8 @@ class Dimension(StrEnum):
 
 
 class Question(Value):
-    """``since`` belongs to the range, ``until`` does not. Of a filter any value may hold, an empty one lets everything through;
-    ``allowed_organizer_ids`` is a fence: an empty one lets nothing through, None is none."""
+    """The range includes ``since`` and excludes ``until``. A filter matches any of its values, an empty filter everything.
+    ``allowed_organizer_ids`` restricts what the caller may see: an empty tuple to nothing, None not at all."""
 
     since: datetime
     until: datetime
@@ -39,10 +39,10 @@ class Question(Value):
 
 
 class Figures(NamedTuple):
-    """``by`` holds the group's metric, priority, team_id and agent_id, as far as it was asked for.
+    """``by`` holds the group's metric, priority, team_id and agent_id, as far as the question groups by them.
 
-    Median and 90th percentile are of the business seconds used by the cycles that ended (nearest rank: one of them has used just so
-    much); None when none ended.
+    Median and 90th percentile are of the business seconds that ended cycles used (nearest rank: one of them used exactly as much); None if
+    none ended.
     """
 
     by: dict[str, Any]
@@ -53,13 +53,13 @@ class Figures(NamedTuple):
 
     @property
     def met_ratio(self) -> float | None:
-        """Of those that were decided."""
-        decided = self.met + self.breached
-        return self.met / decided if decided else None
+        """The share of cycles that were met."""
+        total = self.met + self.breached
+        return self.met / total if total else None
 
 
 async def report_sla(session: TenantSession, question: Question) -> list[Figures]:
-    """One row for each group in which anything was decided or ended."""
+    """One row for each group with a cycle that was met, breached or ended."""
     await session.execute(_PLANNED_SO)
     keys = [_NAMES[dimension] for dimension in dict.fromkeys(question.group_by)]
     values = question.model_dump(exclude={"group_by"}) | {"merchant_id": session.merchant_id}
@@ -76,8 +76,8 @@ _COLUMNS = {
 }
 _NAMES = {Dimension.METRIC: "metric", Dimension.PRIORITY: "priority", Dimension.TEAM: "team_id", Dimension.AGENT: "agent_id"}
 
-# A range of any length reads its part of an index and hashes it. The plan of unknown values would sort; a figure that is compiled for
-# hundreds of milliseconds, or that takes every core, helps nobody.
+# A range of any length reads its part of an index and hashes it. A generic plan would sort; compiling the query would take hundreds of
+# milliseconds, and parallel workers would take every core.
 _PLANNED_SO = sa.text("""
     SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('random_page_cost', '1.1', true),
         set_config('work_mem', '64MB', true), set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)
@@ -94,7 +94,7 @@ def _narrowed(question: Question) -> list[str]:
 
 
 def _statement(keys: Sequence[str], narrowed: Sequence[str]) -> str:
-    """Percentiles of each group's own array: to sort all rows by group and seconds at once takes six times as long."""
+    """Percentiles come from each group's own array: sorting all rows by group and seconds at once takes six times as long."""
     grouped = "".join(f"{key}, " for key in keys)
     named = "".join(f"{_COLUMNS[key]} AS {key}, " for key in keys)
     columns = ", ".join(_COLUMNS[key] for key in keys)

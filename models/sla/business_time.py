@@ -1,10 +1,10 @@
 """Open hours as spans of UTC: the arithmetic beneath `models.sla.calendar`.
 
-A wall time means *the first instant at which the wall clock reads it or more*. That one sentence gives both rules of the contract
-(API.md, Calendar): a time that DST skips counts from the first instant that exists, a time that comes twice means its first occurrence.
-It also never reverses two times, so an interval is never negative, and midnight to midnight every day has no seam.
+A wall time means *the first instant at which the wall clock reads it or more*. Both statements of the contract (API.md, Calendar) follow:
+a time that DST skips counts from the first instant that exists, a time that comes twice means its first occurrence. Two times never change
+their order either, so an interval is never negative, and midnight to midnight on every day leaves no gap.
 
-Instants are whole microseconds since 1970 (UTC) in here, so that nothing is ever rounded.
+Instants here are whole microseconds since 1970 (UTC), so that nothing is rounded.
 """
 
 from bisect import bisect_left, bisect_right
@@ -62,7 +62,7 @@ def public_holidays(country: str, subdivision: str | None, year: int) -> frozens
 
 
 def minutes(start: str, end: str) -> Span:
-    """The minutes of an interval after its day's midnight: an end at or before the start lies in the next day, so ends are 1 to 2,879."""
+    """The minutes of an interval after its day's midnight. An end at or before the start is on the next day, so ends are 1 to 2,879."""
     opens, closes = _minute(start), _minute(end)
     return opens, closes if closes > opens else closes + MINUTES_A_DAY
 
@@ -72,7 +72,7 @@ def _minute(text: str) -> int:
 
 
 def union(spans: Iterable[Span]) -> list[Span]:
-    """The same time without overlaps, in order; spans that touch become one, empty ones vanish."""
+    """The same time without overlaps, in order: spans that touch become one, empty ones are dropped."""
     joined: list[Span] = []
     for start, end in sorted(spans):
         if joined and start <= joined[-1][1]:
@@ -131,9 +131,9 @@ class Block(NamedTuple):
 
 
 class Timetable:
-    """When a calendar is open, as spans of UTC: computed a block at a time, when first asked for.
+    """When a calendar is open, as spans of UTC, computed a block at a time and on demand.
 
-    A day is known by its ordinal (`date.toordinal`). `week` holds the hours of Monday to Sunday; `dated` those of particular days, which
+    A day is its ordinal (`date.toordinal`). `week` holds the hours of Monday to Sunday; `dated` those of particular days, which
     replace the weekday's; `public` is a country and its subdivision, whose holidays close the day unless it is in `dated`.
     """
 
@@ -177,11 +177,11 @@ class Timetable:
         return self._week[(day - 1) % 7]  # day 1 was a Monday
 
 
-# One cache for all calendars, so that the memory is bounded however many there are: some 30 MB when full of ordinary ones.
+# One cache for all calendars, so that the memory is bounded whatever their number: some 30 MB when full of ordinary ones.
 @lru_cache(maxsize=4096)
 def _block(timetable: Timetable, index: int) -> Block:
     start, end = index * BLOCK, (index + 1) * BLOCK
-    # A wall date is at most a day away from UTC's, an interval reaches into the next day, and Samoa once skipped a whole one.
+    # A wall date is at most a day away from UTC's, an interval reaches into the next day, and Samoa once skipped a whole day.
     days = timetable.spans(EPOCH_DAY + start // DAY - 3, EPOCH_DAY + end // DAY + 1)
     spans = union((max(opens, start), min(closes, end)) for opens, closes in days)
     sums = accumulate(closes - opens for opens, closes in spans)

@@ -1,17 +1,17 @@
-"""The business calendar: when a clock of the SLA may run. Shape and rules are those of `Calendar` in API.md.
+"""The business calendar: when an SLA clock may run. The shape is that of `Calendar` in API.md.
 
-What the rules come to where they meet:
+Where its parts meet:
 
 - An interval belongs to the day it starts on. A night shift that starts the day before a holiday runs its full length into it; the one that
-  would start on the holiday does not take place, so the morning after is closed as far as that shift is concerned.
+  would start on the holiday does not take place, so it does not open the morning after either.
 - Intervals may overlap or touch, within a day and across midnight: the calendar is open in their union, and no second counts twice.
-  (People who write an overlap have mistyped: the API refuses it, see `models.sla.validation`.)
-- A day has the hours of its own holiday if there is one; else none if it is a public holiday of the country; else those of its weekday.
-  So an own holiday with intervals is a half day, and also the way to stay open on a public holiday.
+  (An overlap is a typing error: the API refuses it, see `models.sla.validation`.)
+- A day has the hours of the calendar's own holiday on that date, if there is one; else none if it is a public holiday of the country; else
+  those of its weekday. So an own holiday with intervals is a half day, and also the way to stay open on a public holiday.
 - The country's holidays are the library's `public` ones, days observed in lieu of a weekend included.
 - Without holidays, a week that has no closed minute is open at every instant, whatever DST does.
 
-Everything is pure: no clock, no randomness; instants come in aware and go out in UTC, exact to the microsecond.
+Instants come in aware and go out in UTC, exact to the microsecond.
 """
 
 import datetime as dt
@@ -36,7 +36,7 @@ _MICROSECOND = dt.timedelta(microseconds=1)
 
 
 class HorizonExceeded(ValueError):
-    """The answer lies more than `HORIZON`, or what the caller set in its place, after the start (or past the year 9999)."""
+    """The result is further from the start than `HORIZON` or the caller's own limit, or past the year 9999."""
 
 
 def _time_of_day(text: str) -> str:
@@ -50,7 +50,7 @@ def _end_of_interval(text: str) -> str:
 
 
 def _only_a_written_date(value: object) -> object:
-    # Pydantic would also take a number of seconds, and turn a typing error into a day of 1970.
+    # Pydantic would also accept a number of seconds, and turn a typing error into a day of 1970.
     if isinstance(value, str) and not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
         raise ValueError("not a date: write YYYY-MM-DD")
     if not isinstance(value, str) and (isinstance(value, dt.datetime) or not isinstance(value, dt.date)):
@@ -65,7 +65,7 @@ WrittenDate = Annotated[dt.date, BeforeValidator(_only_a_written_date)]
 
 
 class Weekly(Value):
-    """The ordinary hours: intervals (start, end) as HH:MM of the calendar's zone. An end at or before its start lies in the next day."""
+    """The ordinary hours: intervals (start, end) as HH:MM of the calendar's zone. An end at or before its start is on the next day."""
 
     mon: Intervals = ()
     tue: Intervals = ()
@@ -96,7 +96,7 @@ class Holiday(Value):
 
 
 class Calendar(Value):
-    """When business time passes. Equal calendars are interchangeable, also as keys; one that exists is valid."""
+    """When business time passes. Equal calendars are interchangeable, also as keys of a cache; a calendar that exists is valid."""
 
     name: str = Field(min_length=1, max_length=200)
     time_zone: str = Field(max_length=64)
@@ -122,7 +122,7 @@ class Calendar(Value):
     @field_validator("holiday_country")
     @classmethod
     def _country_is_known(cls, country: str | None) -> str | None:
-        # The pattern comes first, because the library takes any name that its package has for a country.
+        # The pattern comes first: the library accepts any name in its package as a country.
         if country is not None and not (re.fullmatch("[A-Z]{2}", country) and business_time.has_holidays_of(country, None)):
             raise ValueError("no holidays are known for this country: use a code of ISO 3166-1 alpha-2, such as DE")
         return country
@@ -130,7 +130,7 @@ class Calendar(Value):
     @field_validator("holiday_subdivision")
     @classmethod
     def _subdivision_is_known(cls, subdivision: str | None, info: ValidationInfo) -> str | None:
-        if subdivision is None or "holiday_country" not in info.data:  # then the country itself has been refused
+        if subdivision is None or "holiday_country" not in info.data:  # or the country itself was refused
             return subdivision
         country = info.data["holiday_country"]
         if country is None:
@@ -146,7 +146,7 @@ class Calendar(Value):
 
     @cached_property
     def timetable(self) -> business_time.Timetable:
-        """The calendar in UTC. Equal calendars share one, so that parsing a calendar again costs no new table."""
+        """The calendar in UTC. Equal calendars share one timetable, so that parsing a calendar again costs none."""
         return _timetable(self)
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
@@ -159,9 +159,9 @@ class Calendar(Value):
 def advance(calendar: Calendar, start: dt.datetime, amount: dt.timedelta, within: dt.timedelta = HORIZON) -> dt.datetime:
     """The first instant (UTC) at which `amount` of business time has passed since `start`.
 
-    An amount of zero has passed at once: the answer is `start` itself, also outside hours. An amount that is used up exactly when an
-    interval ends is due at that end, not at the next opening. Errors: `ValueError` for a naive start or a negative amount,
-    `HorizonExceeded` when it would be later than `within` after the start: who can't wait for a search of ten years asks for less.
+    An amount of zero has passed at `start` itself, also outside hours. An amount that is used up exactly when an interval ends is due at
+    that end, not at the next opening. Errors: `ValueError` for a naive start or a negative amount,
+    `HorizonExceeded` when the instant is more than `within` after the start: a caller that can't wait for a search of ten years sets less.
     """
     begin, length = _instant(start), amount // _MICROSECOND
     if length < 0:
@@ -178,8 +178,8 @@ def advance(calendar: Calendar, start: dt.datetime, amount: dt.timedelta, within
 def elapsed(calendar: Calendar, start: dt.datetime, end: dt.datetime) -> dt.timedelta:
     """The business time between two instants; zero if `end` is not after `start`.
 
-    It undoes `advance`: `elapsed(c, s, advance(c, s, a)) == a`. Errors: `ValueError` for a naive instant, `HorizonExceeded` when they lie
-    more than `HORIZON` apart.
+    It is the inverse of `advance`: `elapsed(c, s, advance(c, s, a)) == a`. Errors: `ValueError` for a naive instant, `HorizonExceeded` for
+    two instants more than `HORIZON` apart.
     """
     begin, finish = _instant(start), _instant(end)
     if finish <= begin:

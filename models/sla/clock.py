@@ -1,7 +1,7 @@
-"""One SLA clock: how much business time a metric has used, and when it will have used too much.
+"""One SLA clock: how much business time a metric has used, and when it will exceed its target.
 
-A clock is ``spent`` plus what has passed since ``running_since``, under its calendar. Every function takes the instant at which something
-happened and gives back a new clock; none reads the wall clock. All instants are aware and in UTC; durations are business time to the
+The time used is ``spent`` plus what has passed since ``running_since``, under its calendar. Every function takes the instant at which
+something happened and returns a new clock; none reads the wall clock. Instants are aware and in UTC; durations are business time to the
 microsecond.
 """
 
@@ -20,7 +20,7 @@ ZERO = timedelta()
 
 
 class TargetPlan(NamedTuple):
-    """How much a clock may use, and what is to happen on the way: warnings at ``fractions``, rungs by level after so much use."""
+    """The target of a clock, the fractions of it at which to warn, and by level how much time is used when a rung is due."""
 
     target: timedelta
     fractions: tuple[float, ...] = ()
@@ -40,9 +40,9 @@ class ClockStatus(StrEnum):
 class Clock(Value):
     """``warned_fraction`` is the highest warning given so far. A breach, once recorded, is never taken back.
 
-    ``is_withdrawn``: cancelled because the metric is promised no more; should it be promised again, the clock goes on.
-    ``reached``: since when rungs are due, by level, as far as a pause or another target would have it forgotten.
-    ``is_acknowledged``: somebody cares for it since it was last reopened; no rung is due any more.
+    ``is_withdrawn``: cancelled because the metric lost its target; if it gets one again, the clock continues.
+    ``reached``: by level, since when a rung is due, kept where a pause or another target would lose it.
+    ``is_acknowledged``: an agent has acknowledged a rung since the clock was last reopened, so no rung is due.
     """
 
     metric: Metric
@@ -79,12 +79,12 @@ class Clock(Value):
 
     @property
     def is_live(self) -> bool:
-        """Whether the metric is still to be met: running, standing still, or not yet started."""
+        """Whether the metric is still to be met: the clock is running, paused, or not yet started."""
         return not (self.stopped_at or self.cancelled_at)
 
     @property
     def turned_at(self) -> datetime | None:
-        """Since when it is as it is: runs, stands still, or is over."""
+        """When the clock last started, paused or ended."""
         return max((at for at in (self.running_since, self.paused_at, self.stopped_at, self.cancelled_at) if at), default=None)
 
     @property
@@ -93,7 +93,7 @@ class Clock(Value):
 
 
 def start(clock: Clock, at: datetime, calendar: Calendar) -> Clock:
-    """Start, or go on after a pause or a stop. A clock that runs already is left as it is."""
+    """Start, or continue after a pause or a stop. A running clock is returned unchanged."""
     if clock.is_running:
         return clock
     running = clock.model_copy(
@@ -109,34 +109,34 @@ def pause(clock: Clock, at: datetime, calendar: Calendar) -> Clock:
 
 
 def stop(clock: Clock, at: datetime, calendar: Calendar) -> Clock:
-    """The metric is met. Whether in time is what :func:`settle`, called before, has recorded."""
+    """The metric is met. Whether it was met in time was recorded by :func:`settle`, called before."""
     return clock.model_copy(update=_halt(clock, at, calendar) | {"paused_at": None, "stopped_at": at})
 
 
 def cancel(clock: Clock, at: datetime, calendar: Calendar) -> Clock:
-    """The metric does not apply any more; it counts neither as met nor as missed."""
+    """The metric no longer applies; it counts neither as met nor as breached."""
     return clock.model_copy(update=_halt(clock, at, calendar) | {"paused_at": None, "cancelled_at": at})
 
 
 def revive(clock: Clock, at: datetime) -> Clock:
-    """Take a stop, or a withdrawal, back. The clock stands still until it is started; what was due when it ended is due anew then."""
+    """Undo a stop or a withdrawal. The clock is paused until it is started; from then on rungs become due anew."""
     update: dict[str, object] = {"stopped_at": None, "cancelled_at": None, "is_withdrawn": False, "due_at": None, "reached": {}}
     return clock.model_copy(update=update | {"paused_at": at if clock.started_at else None})
 
 
 def restore(clock: Clock) -> Clock:
-    """Take a cancellation back as if the clock had stood still; what was due before it still is."""
+    """Undo a cancellation as if the clock had been paused; what was due before is still due."""
     paused_at = clock.cancelled_at if clock.started_at else None
     return clock.model_copy(update={"cancelled_at": None, "due_at": None, "paused_at": paused_at})
 
 
 def restart(clock: Clock, at: datetime) -> Clock:
-    """Take a stop back and begin the same cycle again, with nothing spent."""
+    """Undo a stop and begin the same cycle again, with nothing spent."""
     return revive(clock, at).model_copy(update={"spent": ZERO, "warned_fraction": 0.0})
 
 
 def retime(clock: Clock, at: datetime, plan: TargetPlan, *, was: Calendar, calendar: Calendar) -> Clock:
-    """Give a new goal or calendar from ``at`` on; what was spent under the calendar ``was`` stays spent."""
+    """Set another target or calendar from ``at`` on; what was spent under the calendar ``was`` stays spent."""
     kept = retarget(clock.model_copy(update=_halt(clock, at, was)), plan)
     if not clock.is_running:
         return kept
@@ -144,21 +144,21 @@ def retime(clock: Clock, at: datetime, plan: TargetPlan, *, was: Calendar, calen
 
 
 def retarget(clock: Clock, plan: TargetPlan) -> Clock:
-    """Give a clock that stands still another goal. Warnings not reached any more will be given again, rungs be due again."""
+    """Set another target for a clock that is not running. Warnings and rungs that are no longer reached can come again."""
     given = (each for each in plan.fractions if each <= clock.warned_fraction and clock.spent >= plan.target * each)
     still = {level: at for level, at in clock.reached.items() if level in plan.rungs and clock.spent >= plan.rungs[level]}
     return clock.model_copy(update={"target": plan.target, "warned_fraction": max(given, default=0.0), "reached": still})
 
 
 def reach(clock: Clock, at: datetime, rungs: Mapping[int, timedelta], calendar: Calendar) -> Clock:
-    """Keep since when rungs are due that became so before ``at``, whoever may have missed it."""
+    """Keep since when rungs are due that became due before ``at``, also if they were not acted on."""
     instants = {level: instant_of(clock, amount, calendar) for level, amount in rungs.items() if level not in clock.reached}
     due = {level: instant for level, instant in instants.items() if instant is not None and instant < at}
     return clock.model_copy(update={"reached": {**clock.reached, **due}}) if due else clock
 
 
 def settle(clock: Clock, at: datetime) -> Clock:
-    """Record a breach that became true before ``at``: stamped with when it became true, not with when it was noticed.
+    """Record a breach that became true before ``at``, with the instant at which it became true.
 
     A metric met at the very instant at which it is due is met in time.
     """
@@ -185,7 +185,7 @@ def used(clock: Clock, at: datetime, calendar: Calendar) -> timedelta:
 
 
 def instant_of(clock: Clock, amount: timedelta, calendar: Calendar) -> datetime | None:
-    """When the clock will have used ``amount``, if nothing stops it; None while it stands still.
+    """When the clock will have used ``amount``, if it keeps running; None unless it runs.
 
     An amount that was already used when the clock last started is due at that start; one beyond the calendar's horizon is never due.
     """

@@ -1,4 +1,4 @@
-"""All clocks of one ticket, moved together by what happens to it. Pure: what is to be written comes out as notes, in order."""
+"""All clocks of one ticket, changed together by what happens to it. What is to be written comes out as events, in order."""
 
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from models.tickets.lifecycle import UNFINISHED, Priority, Status
 
 
 class Kind(StrEnum):
-    """What a row of the ledger says of a clock."""
+    """What happened to a clock, as a row of the ledger says it."""
 
     STARTED = "started"
     PAUSED = "paused"
@@ -25,7 +25,7 @@ class Kind(StrEnum):
 
 
 class ClockChange(NamedTuple):
-    """A row for the ledger: the clock as it is after the turn."""
+    """A row for the ledger: the clock after the change."""
 
     clock: Clock
     kind: Kind
@@ -38,13 +38,14 @@ class Breach(NamedTuple):
     clock: Clock
 
 
-Note = ClockChange | Breach
+ClockEvent = ClockChange | Breach
 
 
 class TicketState(NamedTuple):
-    """What of the ticket its clocks follow, as of ``at``.
+    """The fields of the ticket on which its clocks depend, as of ``at``.
 
-    ``is_answered``: nobody waits for a first response any more. ``is_asked``: a later message of the reporter waits for a public reply.
+    ``has_response``: the first response was given, or is no longer owed.
+    ``awaits_reply``: a comment of the reporter waits for a public reply.
     """
 
     at: datetime
@@ -60,7 +61,7 @@ class Clocks:
     def __init__(self, clocks: Iterable[Clock], configuration: SlaConfiguration) -> None:
         self.by_key = {(clock.metric, clock.cycle): clock for clock in clocks}
         self.configuration = configuration
-        self._events: list[Note] = []
+        self._events: list[ClockEvent] = []
 
     def latest(self, metric: Metric) -> Clock | None:
         """The clock of the newest cycle."""
@@ -69,30 +70,30 @@ class Clocks:
     def live(self) -> list[Clock]:
         return [clock for clock in self.by_key.values() if clock.is_live]
 
-    def take_events(self) -> list[Note]:
-        """What happened since they were last taken."""
+    def take_events(self) -> list[ClockEvent]:
+        """The events since the last call."""
         taken, self._events = self._events, []
         return taken
 
     def opened(self, now: TicketState) -> None:
-        """A new ticket: the clocks of every metric with a target; one that the state holds back waits as pending."""
+        """A new ticket: a clock for each metric with a target. One that the status pauses is pending."""
         for metric in (Metric.FIRST_RESPONSE, Metric.RESOLUTION):
             self._add(now, metric, "opened")
 
     def agent_replied(self, now: TicketState) -> None:
-        """A public reply of an agent meets the first response, then every next one."""
+        """A public reply of an agent meets the first response, and later each next response."""
         for metric in (Metric.FIRST_RESPONSE, Metric.NEXT_RESPONSE):
             self._turn_live(now, metric, one.stop, Kind.STOPPED, "public reply")
-            self._settle_withdrawn(metric)
+            self._end_withdrawal(metric)
 
     def reporter_commented(self, now: TicketState) -> None:
-        """A message of the reporter: the next response runs from the oldest one that nobody answered."""
+        """A comment of the reporter: the next response runs from the oldest comment without a reply."""
         waiting = [clock for clock in self.live() if clock.metric is not Metric.RESOLUTION]
         if not waiting:
             self._add(now, Metric.NEXT_RESPONSE, "reporter's message")
 
     def status_changed(self, now: TicketState, reason: str) -> None:
-        """The ticket's state changed: each live clock runs, or stands still, as the policy says."""
+        """The ticket's status changed: each live clock runs or is paused, as the policy says."""
         for clock in self.live():
             if self._runs_in(clock.metric, now.status):
                 self._turn(now, clock, one.start, Kind.RESUMED if clock.started_at else Kind.STARTED, reason)
@@ -104,13 +105,13 @@ class Clocks:
         self.cancelled(now, "resolved")
 
     def cancelled(self, now: TicketState, reason: str) -> None:
-        """Whatever is still to be met does not apply any more."""
+        """No metric applies any more: cancel every live clock."""
         for metric in Metric:
             self._turn_live(now, metric, one.cancel, Kind.CANCELLED, reason)
-            self._settle_withdrawn(metric)
+            self._end_withdrawal(metric)
 
     def reopened(self, now: TicketState) -> None:
-        """Resolved too early: the policy says whether its clock goes on, begins again, or a new cycle does. The target is today's."""
+        """Continue the clock, restart it, or begin a new cycle, as the policy says; with the target that holds now."""
         policy, clock, target = self.configuration.policy, self.latest(Metric.RESOLUTION), self._target(now, Metric.RESOLUTION)
         if policy is None or target is None or (clock is not None and clock.is_live):
             return
@@ -122,12 +123,12 @@ class Clocks:
         self.status_changed(now, "reopened")
 
     def deleted(self, now: TicketState) -> None:
-        """Nothing is due while it is deleted. What was withdrawn before stays so: it may be promised again after a restoration."""
+        """Nothing is due on a deleted ticket. A clock that was withdrawn stays withdrawn: it may get a target again once restored."""
         for metric in Metric:
             self._turn_live(now, metric, one.cancel, Kind.CANCELLED, "deleted")
 
     def restored(self, now: TicketState, deleted_at: datetime) -> None:
-        """A deletion is taken back: whatever it had cancelled, and nothing else, is live again, and runs if the state lets it."""
+        """Undo a deletion: the clocks that it cancelled, and no others, are live again, and run if the status allows."""
         for clock in [clock for metric in Metric if (clock := self.latest(metric)) and _ended_with(clock, deleted_at)]:
             kept = self._put(one.restore(clock))
             if kept.started_at and not self._runs_in(kept.metric, now.status):
@@ -135,9 +136,9 @@ class Clocks:
         self.status_changed(now, "restored")
 
     def retimed(self, now: TicketState, configuration: SlaConfiguration, reason: str) -> None:
-        """Other rules, or another priority, from now on: what was spent stays spent, a recorded breach stays recorded.
+        """Another SLA configuration or priority from now on: what was spent stays spent, a recorded breach stays recorded.
 
-        A metric that is promised no more is withdrawn; one that was not promised before starts now, or goes on if it was withdrawn.
+        A metric that loses its target is withdrawn; one that gets a target starts now, or continues if it was withdrawn.
         """
         for clock in self.live():
             target = None if configuration.policy is None else configuration.policy.target(now.priority, clock.metric)
@@ -158,10 +159,10 @@ class Clocks:
 
     def breached(self, clock: Clock) -> Clock:
         """Record a breach, once, with the instant at which it became true."""
-        return self._note_breach(clock, one.breach(clock))
+        return self._record_breach(clock, one.breach(clock))
 
     def _complete(self, now: TicketState, reason: str) -> None:
-        """The ticket came under a promise that it had not before: its clock starts now, or goes on with what it had spent."""
+        """Start a clock for each metric that has a target and no live clock, or let it continue with what it had spent."""
         is_owed = {Metric.FIRST_RESPONSE: not now.has_response, Metric.NEXT_RESPONSE: now.awaits_reply, Metric.RESOLUTION: True}
         for metric in Metric if now.status in UNFINISHED else ():
             clock = self.latest(metric)
@@ -182,14 +183,14 @@ class Clocks:
         elif clock.started_at:
             self._events.append(ClockChange(clock, Kind.PAUSED, reason))
 
-    def _settle_withdrawn(self, metric: Metric) -> None:
-        """What was promised is over, met or not: a later promise is a new one."""
+    def _end_withdrawal(self, metric: Metric) -> None:
+        """The cycle is over, met or not: a later target begins a new one."""
         clock = self.latest(metric)
         if clock is not None and clock.is_withdrawn:
             self._put(clock.model_copy(update={"is_withdrawn": False}))
 
     def _is_covered(self, metric: Metric) -> bool:
-        """As long as the first response is owed, it is the next one too."""
+        """While the first response is owed, it stands for the next one, too."""
         first = self.latest(Metric.FIRST_RESPONSE)
         return metric is Metric.NEXT_RESPONSE and first is not None and first.is_live
 
@@ -202,13 +203,13 @@ class Clocks:
             self._turn(now, clock, one.start, Kind.STARTED, reason)
 
     def _retime(self, now: TicketState, clock: Clock, target: timedelta, configuration: SlaConfiguration, reason: str) -> None:
-        assert self.configuration.calendar and configuration.calendar  # noqa: S101 PT018 - a clock and a target come with them
+        assert self.configuration.calendar and configuration.calendar  # noqa: S101 PT018 - a clock and a target imply a calendar
         settled, retarget = self._settled(now, clock), plan(configuration, clock.metric, target)
         turned = one.retime(settled, now.at, retarget, was=self.configuration.calendar, calendar=configuration.calendar)
         self._events.append(ClockChange(self._put(turned), Kind.RETIMED, reason))
 
     def _revive(self, now: TicketState, stopped: Clock, target: timedelta, how: OnReopen) -> None:
-        """Who cared for it when it was resolved has to say so again."""
+        """An acknowledgement from before the resolution no longer holds."""
         is_restart, runs = how is OnReopen.RESTART, self._runs_in(stopped.metric, now.status)
         revived = (one.restart if is_restart else one.revive)(stopped, now.at)
         clock = one.retarget(revived, plan(self.configuration, stopped.metric, target)).model_copy(update={"is_acknowledged": False})
@@ -223,7 +224,7 @@ class Clocks:
             self._turn(now, clock, change, kind, reason)
 
     def _turn(self, now: TicketState, clock: Clock, change: Callable[..., Clock], kind: Kind, reason: str) -> None:
-        """One turn of one clock. What was overdue before it is recorded first: a late pause or reply takes no breach back."""
+        """Change one clock. What was overdue before is recorded first: a late pause or reply takes no breach back."""
         settled = self._settled(now, clock)
         turned = change(settled, now.at, self.configuration.calendar)
         if turned != settled:
@@ -231,12 +232,12 @@ class Clocks:
             self._events.append(ClockChange(turned, kind, reason))
 
     def _settled(self, now: TicketState, clock: Clock) -> Clock:
-        settled = self._note_breach(clock, one.settle(clock, now.at))
+        settled = self._record_breach(clock, one.settle(clock, now.at))
         if self.configuration.calendar is None:
             return settled
         return one.reach(settled, now.at, plan(self.configuration, clock.metric, clock.target).rungs, self.configuration.calendar)
 
-    def _note_breach(self, before: Clock, after: Clock) -> Clock:
+    def _record_breach(self, before: Clock, after: Clock) -> Clock:
         if after.breached_at and not before.breached_at:
             self._put(after)
             self._events.append(Breach(after))

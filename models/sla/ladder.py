@@ -1,4 +1,4 @@
-"""The escalation ladder: at which share of a metric's target who is told, and who gets the ticket. Data, not code."""
+"""The escalation ladder, as data: at which share of a metric's target whom to notify, and whom to reassign the ticket to."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -25,7 +25,7 @@ class Reassign(StrEnum):
 
 
 class Rung(Value):
-    """Due at ``at_fraction`` of the metric's target, or ``offset_seconds`` of business time after (or before) its end."""
+    """Due at ``at_fraction`` of the metric's target, or ``offset_seconds`` of business time after (if negative, before) its end."""
 
     level: Annotated[int, Field(ge=1, le=3)]
     metric: Metric = Metric.RESOLUTION
@@ -42,7 +42,7 @@ class Rung(Value):
         return self
 
     def after(self, target: timedelta) -> timedelta:
-        """How much business time passes from the start of the clock until the rung is due."""
+        """The business time from the start of the clock until the rung is due."""
         if self.at_fraction is not None:
             return target * self.at_fraction
         return target + timedelta(seconds=self.offset_seconds or 0)

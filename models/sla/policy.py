@@ -1,4 +1,4 @@
-"""What a merchant promises: targets by priority, and which policy a ticket falls under."""
+"""The SLA policy: targets by metric and priority, and the conditions by which a ticket gets its policy."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -28,7 +28,7 @@ Fraction = Annotated[float, Field(gt=0, lt=10)]
 
 
 class Targets(Value):
-    """Business seconds a metric may take; a metric without a target has no clock."""
+    """Business seconds that each metric may take; a metric without a target has no clock."""
 
     first_response_seconds: Seconds | None = None
     next_response_seconds: Seconds | None = None
@@ -40,7 +40,7 @@ class Targets(Value):
 
 
 class Match(Value):
-    """Which tickets a policy is for; an empty condition holds for every ticket."""
+    """The conditions of a policy: a ticket has to meet all of them, and an empty one is met by every ticket."""
 
     priorities: tuple[Priority, ...] = ()
     categories: tuple[str, ...] = ()
@@ -57,19 +57,19 @@ class Match(Value):
 
 
 class PauseOn(Value):
-    """The states in which each metric's clock stands still."""
+    """The statuses in which each metric's clock is paused."""
 
     first_response: tuple[Status, ...] = ()
     next_response: tuple[Status, ...] = ()
     resolution: tuple[Status, ...] = (Status.PENDING, Status.ON_HOLD)
 
     def of(self, metric: Metric) -> tuple[Status, ...]:
-        states: tuple[Status, ...] = getattr(self, metric.value)
-        return states
+        statuses: tuple[Status, ...] = getattr(self, metric.value)
+        return statuses
 
 
 class SlaPolicy(Value):
-    """One version of a policy; the first that matches, by ``position``, is the ticket's."""
+    """One version of a policy. A ticket gets the first policy that matches, by ``position``."""
 
     name: str
     position: int = 0
@@ -88,7 +88,7 @@ class SlaPolicy(Value):
 
 
 class Traits(Value):
-    """What of a ticket decides its policy."""
+    """The fields of a ticket that select its policy."""
 
     priority: Priority
     category: str | None = None

@@ -1,4 +1,4 @@
-"""Whether a calendar is open long enough for what is promised under it: a target that it never reaches could never be missed."""
+"""Whether a calendar is open long enough for the targets under it: a clock whose target is out of reach could never breach."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from models.sla.policy import Metric, SlaPolicy
 from models.tickets.lifecycle import Priority
 
 IN_SIGHT = timedelta(days=2 * 366)
-"""How far ahead a promise may lie. Whoever opens a ticket lays the calendar out as far as its targets: on the loop of all others."""
+"""How far ahead a target may be due. Opening a ticket lays the calendar out that far, on the event loop that serves every request."""
 
 
 class Target(NamedTuple):
@@ -19,7 +19,7 @@ class Target(NamedTuple):
 
 
 def longest_out_of_reach(policy: SlaPolicy, calendar: Calendar, start: datetime) -> Target | None:
-    """The longest target, if the calendar has less open time than that within sight of ``start``."""
+    """The longest target, if the calendar has less open time than that within ``IN_SIGHT`` of ``start``."""
     longest = max(_targets(policy), default=None)
     return None if longest is None or _is_reached(longest.amount, calendar, start) else longest
 

@@ -1,4 +1,4 @@
-"""What reads well in a rule and still can't be meant: each with the place where it stands."""
+"""Flaws of SLA configuration that its types allow: overlaps, duplicates, rungs out of order. Each names the place where it stands."""
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import combinations
@@ -15,7 +15,7 @@ _WEEK = 7 * business_time.MINUTES_A_DAY
 
 
 class Flaw(NamedTuple):
-    """``path`` leads from the value that is judged to the offending part of it."""
+    """``path`` leads from the validated value to the offending part of it."""
 
     path: tuple[str | int, ...]
     code: str
@@ -26,14 +26,14 @@ def refuse(flaws: Iterable[Flaw]) -> None:
     """Report all flaws at once, as a validator of the value does.
 
     Raises:
-        ValidationError: there is one. Pydantic puts the place of the value itself in front of each path.
+        ValidationError: there is a flaw. Pydantic puts the place of the value itself in front of each path.
     """
     if found := [InitErrorDetails(type=_kind(flaw), loc=flaw.path, input=None) for flaw in flaws]:
         raise ValidationError.from_exception_data("rule", found)
 
 
 def repeated(keys: Sequence[Hashable], *rest: str, detail: str = "The same stands there twice.") -> Iterator[Flaw]:
-    """Each item whose key an earlier one has; ``rest`` leads from the item to its key."""
+    """Each item that repeats the key of an earlier one; ``rest`` leads from the item to its key."""
     seen: set[Hashable] = set()
     for place, key in enumerate(keys):
         if key in seen:
@@ -42,7 +42,7 @@ def repeated(keys: Sequence[Hashable], *rest: str, detail: str = "The same stand
 
 
 def overlaps_of_week(weekly: Weekly) -> Iterator[Flaw]:
-    """Each interval that begins while an earlier one is still open, also across midnight and from Sunday into Monday."""
+    """Each interval that starts before an earlier one has ended, also across midnight and from Sunday into Monday."""
     names = tuple(Weekly.model_fields)
     spans = sorted(
         (opens + day * business_time.MINUTES_A_DAY, closes + day * business_time.MINUTES_A_DAY, day, place)
@@ -57,7 +57,7 @@ def overlaps_of_week(weekly: Weekly) -> Iterator[Flaw]:
 
 
 def overlaps_of_day(intervals: Intervals) -> Iterator[Flaw]:
-    """The same within one day; what runs past its midnight is not looked at."""
+    """The same within one day; the part of an interval after midnight is ignored."""
     open_until = 0
     for place, (opens, closes) in sorted(_minutes(intervals), key=lambda item: item[1]):
         if opens < open_until:
@@ -66,7 +66,7 @@ def overlaps_of_day(intervals: Intervals) -> Iterator[Flaw]:
 
 
 def rungs_out_of_order(rungs: Sequence[Rung]) -> Iterator[Flaw]:
-    """Each rung that is due no later than a lower one of its metric, whatever the target: it would never be climbed to."""
+    """Each rung that is due no later than a lower one of its metric, whatever the target: the lower one would never be taken."""
     places = sorted(range(len(rungs)), key=lambda place: rungs[place].level)
     found = (high for low, high in combinations(places, 2) if _contradict(rungs[low], rungs[high]))
     for place in dict.fromkeys(found):
@@ -80,7 +80,7 @@ def _contradict(low: Rung, high: Rung) -> bool:
         return high.at_fraction <= low.at_fraction
     if low.offset_seconds is not None and high.offset_seconds is not None:
         return high.offset_seconds <= low.offset_seconds
-    # A share and an offset can be told apart without the target only when its end lies between them.
+    # A fraction and an offset can be compared without the target only if the end of the target lies between them.
     return _beside_the_end(high) <= 0 <= _beside_the_end(low)
 
 

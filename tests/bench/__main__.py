@@ -1,6 +1,6 @@
-"""``make bench``: the promised figures, on real parts, beside the bare ceilings of this machine.
+"""``make bench``: the figures of docs/benchmarks.md, on real parts, beside the bare ceilings of this machine.
 
-``--quick`` has fewer of each; ``--only storm,outage`` measures these parts alone.
+``--quick`` measures fewer of each; ``--only storm,outage`` measures these parts alone.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from tests.bench.system import running
 
 def main() -> None:
     sizes, wanted = _asked()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # in good order: what was started is stopped
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # an ordinary exit: what was started is stopped
     print(f"{os.cpu_count()} cores; load {os.getloadavg()[0]:.2f}; others use {psutil.cpu_percent(2):.0f} % of the machine", flush=True)
     with tempfile.TemporaryDirectory(prefix="helpdesk-bench-") as folder, running(Path(folder)) as system:
         for name, process in system.processes.items():

@@ -1,4 +1,4 @@
-"""The ceilings of this machine, measured in the same run: what the bare database and the bare engine do with nothing of ours between."""
+"""The ceilings of this machine, measured in the same run: the bare database and bare Temporal, without this project."""
 
 import asyncio
 import time
@@ -111,7 +111,7 @@ async def _run(client: Client) -> None:
 async def _timers(client: Client, number: int, rate: int) -> tuple[float, ...]:
     """Milliseconds by which each activity began after its instant: those of ``number / 5`` tickets that are opened at an even pace.
 
-    They are started one by one, at the same pace as they come due. Results are asked for when all are over: asking costs the engine too.
+    They are started one by one, at the same pace as they come due. Results are asked for when all are over: asking costs Temporal, too.
     """
     handles, each = [], len(INSTANTS)
     began = time.time()

@@ -1,4 +1,4 @@
-"""The yardstick of the crowd: as many bare workflows are told of one deadline, wait for it, and have an activity run."""
+"""The yardstick of the crowd: as many bare workflows adopt one deadline, wait for it, and run an activity."""
 
 import asyncio
 import time
@@ -11,11 +11,11 @@ from tests.bench.bare_worker import ACTED, ADOPT, TASK_QUEUE, TICKET, TOLD
 from tests.bench.system import System, bare_worker
 
 AT_ONCE = 8
-"""Calls to the engine that are under way at a time, as the relay has them."""
+"""Concurrent calls to Temporal, as many as the relay makes."""
 MARGIN = 10.0
 """Seconds between what is expected to take until all know of a deadline, and the deadline."""
 LONG_ENOUGH = 12.0
-"""Seconds of outage after the deadlines: the engine keeps a task for ten for the worker that had its workflow last."""
+"""Seconds of outage after the deadlines: Temporal keeps a task for ten for the worker that last had its workflow."""
 _PATIENCE = 300
 
 

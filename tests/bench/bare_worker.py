@@ -1,4 +1,4 @@
-"""The least that an engine can be asked to do, as the yardstick: ``python -m tests.bench.bare_worker <address> <folder of notes>``."""
+"""The least work for Temporal, as the yardstick: ``python -m tests.bench.bare_worker <address> <folder of notes>``."""
 
 import asyncio
 import os
@@ -39,7 +39,7 @@ class BareTimer:
 
 @workflow.defn(name=TICKET)
 class BareTicket:
-    """What is left of a ticket without a helpdesk: it is told of a deadline, waits for it, and has an activity run."""
+    """What is left of a ticket without a helpdesk: it adopts a deadline, waits for it, and runs an activity."""
 
     def __init__(self) -> None:
         self._due_at: float | None = None
@@ -76,7 +76,7 @@ async def act() -> None:
 
 
 def note(what: str) -> None:
-    """A line with the time: to ask thousands of workflows for it would cost the engine more than what is measured."""
+    """A line with the time: querying thousands of workflows would cost Temporal more than what is measured."""
     with (_folder / what).open("a") as file:
         file.write(f"{time.time():.6f}\n")
 

@@ -1,4 +1,4 @@
-"""Eight clients open tickets as fast as they can, on the cores on which the worker and the engine take them in."""
+"""Eight clients open tickets as fast as they can, on the cores on which the worker and Temporal take them in."""
 
 import asyncio
 import contextlib
@@ -10,11 +10,11 @@ import asyncpg
 from tests.bench.bare import Bare
 from tests.bench.cast import Cast, checked
 from tests.bench.system import System
-from tests.bench.table import Bound, Promise, Row, p50, p99
+from tests.bench.table import Bound, Budget, Row, p50, p99
 
-RATE = Promise(name="create, 8 clients, rate", bound=Bound.AT_LEAST, limit=250, unit="/s")
-P99 = Promise(name="create, 8 clients, p99", bound=Bound.AT_MOST, limit=120, unit="ms")
-CATCH_UP = Promise(name="engine takes in, rate", bound=Bound.AT_LEAST, limit=25, unit="/s")
+RATE = Budget(name="create, 8 clients, rate", bound=Bound.AT_LEAST, limit=250, unit="/s")
+P99 = Budget(name="create, 8 clients, p99", bound=Bound.AT_MOST, limit=120, unit="ms")
+CATCH_UP = Budget(name="tickets taken in, rate", bound=Bound.AT_LEAST, limit=25, unit="/s")
 _PATIENCE = 120  # seconds
 _WAITING = """
     SELECT (SELECT count(*) FROM ticket WHERE merchant_id = 2001 AND (assignee_id IS NULL OR context IS NULL))
@@ -31,7 +31,7 @@ async def measure_burst(system: System, cast: Cast, pool: asyncpg.Pool, bare: Ba
         await until_none(pool, _WAITING)
     left = await pool.fetchval(_WAITING)
     taken_in = time.perf_counter() - began
-    letters = await last_notification(pool)
+    emails = await last_notification(pool)
     told, after = time.perf_counter() - began, system.cpu_seconds()
     rows = [
         Row(RATE, number / opened, bare.transactions, f"{number} in {opened:.1f} s"),
@@ -40,7 +40,7 @@ async def measure_burst(system: System, cast: Cast, pool: asyncpg.Pool, bare: Ba
             CATCH_UP,
             max(number - left, 0) / taken_in,
             bare.starts,
-            f"{left} left after {taken_in:.1f} s; {letters} after {told:.1f} s",
+            f"{left} left after {taken_in:.1f} s; {emails} after {told:.1f} s",
         ),
     ]
     notes = [
@@ -58,11 +58,11 @@ async def until_quiet(pool: asyncpg.Pool) -> None:
 
 
 async def last_notification(pool: asyncpg.Pool, *, seconds: float = _PATIENCE) -> str:
-    """Wait until all letters were sent; what to say of it if they were not."""
+    """Wait until all e-mails were sent; how the row reports it, also if some were not."""
     with contextlib.suppress(TimeoutError):
         await until_none(pool, _UNSENT, seconds=seconds)
     left = await pool.fetchval(_UNSENT)
-    return f"{left} letters left" if left else "the last letter"
+    return f"{left} e-mails left" if left else "the last e-mail"
 
 
 async def until_none(pool: asyncpg.Pool, question: str, *, seconds: float = _PATIENCE) -> None:

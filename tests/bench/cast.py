@@ -94,7 +94,10 @@ async def assemble(system: System, pool: asyncpg.Pool) -> Cast:
 
 
 async def write_long_list(cast: Cast, pool: asyncpg.Pool) -> None:
-    """20,000 tickets of the other merchant: copies of one that was opened properly. They must not look lost: they have no workflow."""
+    """20,000 tickets of the other merchant, copies of one that was opened through the API.
+
+    They have no workflow, and nothing due for which the reconciliation would look for one.
+    """
     first = checked(
         await cast.connections[0].ask(request("POST", f"{BASE}/tickets", cast.lister, {"subject": "One", "description": "of many"})), 201
     )

@@ -1,4 +1,4 @@
-"""A merchant with many open tickets that have the same deadlines: copies of one that was opened properly, each with its workflow."""
+"""A merchant with many open tickets that have the same deadlines: copies of one that was opened through the API, each with its workflow."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -98,7 +98,7 @@ async def _people(system: System, pool: asyncpg.Pool) -> None:
 
 
 async def _policy(cast: Cast, admin: str) -> dict[str, Any]:
-    """The first of the merchant's policies, around the clock, with nothing due for two days."""
+    """The merchant's first policy by position, around the clock, with nothing due for two days."""
     calendars = (await cast.ask(request("GET", f"{BASE}/calendars", admin), 200)).json()["data"]
     ladder = (await cast.ask(request("POST", f"{BASE}/escalation-ladders", admin, _LADDER), 201)).json()
     body = {
@@ -146,7 +146,7 @@ async def _copy(pool: asyncpg.Pool, table: str, key: str, first_id: int, number:
 
 
 async def _start_workflows(system: System, after: int) -> None:
-    """As the reconciliation does it (``tell_again``), but many in a transaction."""
+    """As the reconciliation does it but with many tickets in a transaction."""
     database = Database(system.postgres.url("helpdesk_app"), pool_size=1, node=APP_INFO.node)
     try:
         while after:
@@ -156,12 +156,12 @@ async def _start_workflows(system: System, after: int) -> None:
 
 
 async def _tell_batch(database: Database, after: int) -> int:
-    """The last ticket that was told, 0 if none was left."""
-    tickets = sa.select(Ticket).where(col(Ticket.id) > after).order_by(col(Ticket.id)).limit(_BATCH)
+    """The id of the last ticket of the batch; 0 if none was left."""
+    batch = sa.select(Ticket).where(col(Ticket.id) > after).order_by(col(Ticket.id)).limit(_BATCH)
     async with database.reading(CROWD.merchant_id) as session:
-        cases = await lock_all(session, tickets, Change(by=SYSTEM, at=datetime.now(UTC)))
-        for case in cases:
-            case.row.facts_version += 1
-            outbox.post_facts(session, facts_of(case), case.change)
+        tickets = await lock_all(session, batch, Change(by=SYSTEM, at=datetime.now(UTC)))
+        for ticket in tickets:
+            ticket.row.facts_version += 1
+            outbox.post_facts(session, facts_of(ticket), ticket.change)
         await session.write()
-    return cases[-1].row.id if cases else 0
+    return tickets[-1].row.id if tickets else 0

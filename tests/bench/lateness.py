@@ -11,7 +11,7 @@ from tests.bench.bare import INSTANTS, Bare
 from tests.bench.burst import until_none, until_quiet
 from tests.bench.cast import BUSY, Cast
 from tests.bench.requests import Opened, open_one
-from tests.bench.table import Bound, Promise, Row, p50, p99
+from tests.bench.table import Bound, Budget, Row, p50, p99
 
 _DEADLINES, _RUNGS = len(INSTANTS), 3
 _PATIENCE = 60  # seconds: a rate that this machine can't keep up is told, not waited for
@@ -43,8 +43,8 @@ async def _at(rate: int, cast: Cast, pool: asyncpg.Pool, bare: tuple[float, ...]
     late = [row[0] for row in await pool.fetch(_LATE, BUSY.merchant_id, ids)]
     also = f"p50 {p50(late):.0f} ms; {len(late)} of {_RUNGS * number} rungs, at {reached:.0f}/s"
     return [
-        Row(_promise(f"deadline to committed escalation, {rate}/s, p99", 1000, "ms"), p99(late), also=also),
-        Row(_promise("... in times of the bare timer's p99", 1.5, "x"), p99(late) / p99(bare), also=f"p50 {p50(late) / p50(bare):.2f} x"),
+        Row(_budget(f"deadline to committed escalation, {rate}/s, p99", 1000, "ms"), p99(late), also=also),
+        Row(_budget("... in times of the bare timer's p99", 1.5, "x"), p99(late) / p99(bare), also=f"p50 {p50(late) / p50(bare):.2f} x"),
     ]
 
 
@@ -55,5 +55,5 @@ async def _until_taken(pool: asyncpg.Pool, ids: list[int]) -> None:
         await until_none(pool, question, seconds=_PATIENCE)
 
 
-def _promise(name: str, limit: float, unit: str) -> Promise:
-    return Promise(name=name, bound=Bound.AT_MOST, limit=limit, unit=unit)
+def _budget(name: str, limit: float, unit: str) -> Budget:
+    return Budget(name=name, bound=Bound.AT_MOST, limit=limit, unit=unit)

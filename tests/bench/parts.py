@@ -13,20 +13,20 @@ from tests.bench.bare import Bare, measure_bare
 from tests.bench.burst import measure_burst, until_quiet
 from tests.bench.calendars import measure_calendars
 from tests.bench.cast import BUSY, Cast, assemble
-from tests.bench.engine import measure_history, measure_start
 from tests.bench.lateness import measure_lateness
 from tests.bench.reports import measure_reports
 from tests.bench.requests import measure_requests
 from tests.bench.retiming import measure_retiming
 from tests.bench.storm import measure_crowd
 from tests.bench.system import System
-from tests.bench.table import Bound, Promise, Row, text_of
+from tests.bench.table import Bound, Budget, Row, text_of
+from tests.bench.temporal import measure_history, measure_start
 
 PARTS = frozenset({"calendars", "requests", "starts", "retiming", "lateness", "burst", "recalculation", "storm", "outage", "reports"})
 _OF_THE_CROWD = frozenset({"recalculation", "storm", "outage"})
-API = Promise(name="resident memory of the API", bound=Bound.AT_MOST, limit=180, unit="MB")
-WORKER = Promise(name="resident memory of the worker", bound=Bound.AT_MOST, limit=260, unit="MB")
-NOTIFIER = Promise(name="resident memory of the notifier", bound=Bound.AT_MOST, limit=180, unit="MB")
+API = Budget(name="resident memory of the API", bound=Bound.AT_MOST, limit=180, unit="MB")
+WORKER = Budget(name="resident memory of the worker", bound=Bound.AT_MOST, limit=260, unit="MB")
+NOTIFIER = Budget(name="resident memory of the notifier", bound=Bound.AT_MOST, limit=180, unit="MB")
 
 
 class Sizes(Value):
@@ -130,8 +130,8 @@ async def _burst(run: _Run) -> None:
     rows, notes = await measure_burst(run.system, run.cast, run.pool, run.bare, number=run.sizes.burst)
     tickets = await run.pool.fetchval("SELECT count(*) FROM ticket WHERE merchant_id = $1", BUSY.merchant_id)
     memory = [
-        Row(promise, run.system.resident_megabytes(of), also=f"after {tickets} tickets")
-        for of, promise in (("api", API), ("worker", WORKER), ("notifier", NOTIFIER))
+        Row(budget, run.system.resident_megabytes(of), also=f"after {tickets} tickets")
+        for of, budget in (("api", API), ("worker", WORKER), ("notifier", NOTIFIER))
     ]
     run.rows += [*rows, *memory]
     run.notes += notes

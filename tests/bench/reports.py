@@ -23,9 +23,9 @@ from deploy.local.postgres import SUPERUSER, EmbeddedPostgres
 from models.db.migrate import upgrade
 from models.db.session import Database
 from models.reports.sla import Dimension, Question, report_sla
-from tests.bench.table import Bound, Promise, Row, p50, p99, text_of
+from tests.bench.table import Bound, Budget, Row, p50, p99, text_of
 
-REPORT = Promise(name="report over 100,000 tickets p50", bound=Bound.AT_MOST, limit=200, unit="ms")
+REPORT = Budget(name="report over 100,000 tickets p50", bound=Bound.AT_MOST, limit=200, unit="ms")
 MERCHANT, TICKETS = 3001, 100_000
 _DATABASE = "reports"
 _BY_METRIC, _BY_ALL = (Dimension.METRIC,), tuple(Dimension)
@@ -57,7 +57,7 @@ _FILL = """
         stopped_at,
         coalesce(breached_at, stopped_at), priority, team_id, assignee_id, organizer_id, CASE WHEN stopped_at IS NOT NULL THEN used END
     FROM ticket
-    CROSS JOIN (VALUES ('first_response', 1), ('resolution', 1), ('next_response', 5)) AS promised (metric, every)
+    CROSS JOIN (VALUES ('first_response', 1), ('resolution', 1), ('next_response', 5)) AS targets (metric, every)
     CROSS JOIN LATERAL (SELECT (hashint8(id * 31 + length(metric))::bigint + 2147483648) * 72000 / 4294967296 AS used) AS spent
     CROSS JOIN LATERAL (SELECT used > 50400 AS is_late, abs(hashint8(id * 17 + length(metric))::bigint) % 100 AS dice) AS thrown
     CROSS JOIN LATERAL (SELECT CASE WHEN is_late THEN created_at + interval '14 hours' END AS breached_at,
@@ -88,7 +88,7 @@ CASES = (
 
 
 async def measure_reports(postgres: EmbeddedPostgres, *, each: int) -> list[Row]:
-    """The worst of the cases, as the one row of the benchmark's table. In a database of its own: nobody else meets these tickets."""
+    """The worst of the cases, as the one row of the benchmark's table. In a database of its own: no other part meets these tickets."""
     async with _filled(postgres) as database:
         taken = {case.name: (await _measure(database, case, each)).milliseconds for case in CASES}
     worst, *others = sorted(taken, key=lambda name: -p50(taken[name]))

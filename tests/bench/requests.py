@@ -9,12 +9,12 @@ import asyncpg
 from tests.bench.bare import Bare, timed
 from tests.bench.burst import until_quiet
 from tests.bench.cast import LISTED, Cast, checked, write_long_list
-from tests.bench.table import Bound, Promise, Row, p50, p99
+from tests.bench.table import Bound, Budget, Row, p50, p99
 
-CREATE = Promise(name="create, 1 client, p50", bound=Bound.AT_MOST, limit=8, unit="ms")
-REPLY = Promise(name="reply, p50", bound=Bound.AT_MOST, limit=8, unit="ms")
-GET = Promise(name="get, p50", bound=Bound.AT_MOST, limit=4, unit="ms")
-LIST = Promise(name=f"list of 50 among {LISTED:,}, p50", bound=Bound.AT_MOST, limit=12, unit="ms")
+CREATE = Budget(name="create, 1 client, p50", bound=Bound.AT_MOST, limit=8, unit="ms")
+REPLY = Budget(name="reply, p50", bound=Bound.AT_MOST, limit=8, unit="ms")
+GET = Budget(name="get, p50", bound=Bound.AT_MOST, limit=4, unit="ms")
+LIST = Budget(name=f"list of 50 among {LISTED:,}, p50", bound=Bound.AT_MOST, limit=12, unit="ms")
 
 
 class Opened(NamedTuple):
@@ -31,7 +31,7 @@ async def open_one(cast: Cast, number: int, category: str = "general") -> Opened
 
 
 async def measure_requests(cast: Cast, pool: asyncpg.Pool, bare: Bare, *, each: int) -> list[Row]:
-    """One client, ``each`` times each, while the worker and the engine go about what that causes; what was caused before is done."""
+    """One client, ``each`` times each, while the worker and Temporal do what the requests cause; what earlier ones caused is done."""
     opened = await _asked(cast, [cast.create(n) for n in range(each)], 201)
     create = Row(
         CREATE,
@@ -48,8 +48,8 @@ async def measure_requests(cast: Cast, pool: asyncpg.Pool, bare: Bare, *, each: 
     return [create, _row(REPLY, replied.milliseconds), _row(GET, got.milliseconds), _row(LIST, listed.milliseconds)]
 
 
-def _row(promise: Promise, milliseconds: Iterable[float]) -> Row:
-    return Row(promise, p50(milliseconds), also=f"p99 {p99(milliseconds):.1f} ms")
+def _row(budget: Budget, milliseconds: Iterable[float]) -> Row:
+    return Row(budget, p50(milliseconds), also=f"p99 {p99(milliseconds):.1f} ms")
 
 
 class _Answered(NamedTuple):

@@ -11,9 +11,9 @@ from temporalio.client import Client
 from tests.bench.burst import until_quiet
 from tests.bench.cast import Cast
 from tests.bench.requests import open_one
-from tests.bench.table import Bound, Promise, Row, p50, p99
+from tests.bench.table import Bound, Budget, Row, p50, p99
 
-RETIMED = Promise(name="change of priority to re-timed workflow, p99", bound=Bound.AT_MOST, limit=1000, unit="ms")
+RETIMED = Budget(name="change of priority to re-timed workflow, p99", bound=Bound.AT_MOST, limit=1000, unit="ms")
 _APART = 0.25
 
 

@@ -15,19 +15,19 @@ from tests.bench.burst import last_notification, until_none, until_quiet
 from tests.bench.cast import Cast
 from tests.bench.crowd import APART, CROWD, Crowd, assemble_crowd
 from tests.bench.system import System
-from tests.bench.table import Bound, Promise, Row
+from tests.bench.table import Bound, Budget, Row
 from tests.bench.wire import request
 
 ALL = 10_000
-RECALCULATED = Promise(name=f"recalculation of {ALL:,} tickets, beyond as many bare signals", bound=Bound.AT_MOST, limit=60, unit="s")
-STORM = Promise(name="storm of deadlines at one instant, in times of bare", bound=Bound.AT_MOST, limit=1.5, unit="x")
-OUTAGE = Promise(name="outage: from the worker's launch to the last rung, in times of bare", bound=Bound.AT_MOST, limit=1.5, unit="x")
-WRONG = Promise(name="... tickets without exactly their highest rung, in order", bound=Bound.AT_MOST, limit=0, unit="tickets")
+RECALCULATED = Budget(name=f"recalculation of {ALL:,} tickets, beyond as many bare signals", bound=Bound.AT_MOST, limit=60, unit="s")
+STORM = Budget(name="storm of deadlines at one instant, in times of bare", bound=Bound.AT_MOST, limit=1.5, unit="x")
+OUTAGE = Budget(name="outage: from the worker's launch to the last rung, in times of bare", bound=Bound.AT_MOST, limit=1.5, unit="x")
+WRONG = Budget(name="... tickets without exactly their highest rung, in order", bound=Bound.AT_MOST, limit=0, unit="tickets")
 _PATIENCE = 300
 _ANSWERED_WITHIN = timedelta(seconds=120)
-"""A question waits behind the thousands of signals that it is about."""
+"""A query waits behind thousands of signals."""
 _ASKED = 50
-"""So many workflows are asked what they know, the last in the order in which they are told: those before them know it then."""
+"""How many workflows are queried: the last ones in the order of the signals. When these know the facts, all do."""
 _TAKEN = "SELECT {number} - count(*) FROM escalation WHERE merchant_id = {merchant} AND metric = '{metric}' AND level = {level}"
 _LAST = """
     SELECT extract(epoch FROM max(pg_xact_commit_timestamp(xmin)))::float8 FROM escalation WHERE merchant_id = $1 AND metric = $2
@@ -69,7 +69,7 @@ async def _storm(pool: asyncpg.Pool, client: Client, crowd: Crowd, bare: BareCro
     await until_none(pool, _taken(crowd, "first_response", 1), seconds=_PATIENCE)
     last = await pool.fetchval(_LAST, CROWD.merchant_id, "first_response")
     storm = last - due_at
-    letters = f"{await last_notification(pool, seconds=_PATIENCE)} after {time.time() - due_at:.1f} s"
+    emails = f"{await last_notification(pool, seconds=_PATIENCE)} after {time.time() - due_at:.1f} s"
     scale = ALL / crowd.number
     also = f"of {crowd.number:,}, scaled: done after {told.done:.1f} s, known after {told.known:.1f} s, bare {bare.signals:.1f} s"
     return told, [
@@ -77,7 +77,7 @@ async def _storm(pool: asyncpg.Pool, client: Client, crowd: Crowd, bare: BareCro
         Row(
             STORM,
             storm / bare.storm,
-            also=f"{crowd.number:,} in {storm:.1f} s, bare {bare.storm:.1f} s; {letters}{early}",
+            also=f"{crowd.number:,} in {storm:.1f} s, bare {bare.storm:.1f} s; {emails}{early}",
         ),
     ]
 
@@ -114,8 +114,8 @@ async def _outage(system: System, pool: asyncpg.Pool, client: Client, crowd: Cro
     instants = [datetime.fromtimestamp(due_at, UTC) + timedelta(seconds=isolated) for isolated in (-APART, 0, APART)]
     right = await pool.fetchval(_LADDERS, CROWD.merchant_id, instants)
     drain = last - launched_at
-    letters = f"{await last_notification(pool, seconds=_PATIENCE)} after {time.time() - launched_at:.1f} s"
-    also = f"{crowd.number:,} in {drain:.1f} s, of which {ready:.1f} s until the workers were there; bare {bare:.1f} s; {letters}{in_time}"
+    emails = f"{await last_notification(pool, seconds=_PATIENCE)} after {time.time() - launched_at:.1f} s"
+    also = f"{crowd.number:,} in {drain:.1f} s, {ready:.1f} s of them until the workers were there; bare {bare:.1f} s; {emails}{in_time}"
     return [Row(OUTAGE, drain / bare, also=also), Row(WRONG, crowd.number - right)]
 
 

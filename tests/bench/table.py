@@ -1,4 +1,4 @@
-"""What was measured, beside what was promised."""
+"""What was measured, beside its bound."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class Bound(StrEnum):
     AT_LEAST = ">="
 
 
-class Promise(Value):
+class Budget(Value):
     """A figure of the README. ``unit`` is for reading only."""
 
     name: str
@@ -24,17 +24,17 @@ class Promise(Value):
 
 @dataclass(frozen=True)
 class Row:
-    """A measured figure; ``bare`` is the same kind of figure of the bare engine or database on this machine, in this run."""
+    """A measured figure; ``bare`` is the same kind of figure of bare Temporal or of the bare database on this machine, in this run."""
 
-    promise: Promise
+    budget: Budget
     measured: float
     bare: float | None = None
     also: str = ""
 
     @property
     def is_kept(self) -> bool:
-        limit = self.promise.limit
-        return self.measured <= limit if self.promise.bound is Bound.AT_MOST else self.measured >= limit
+        limit = self.budget.limit
+        return self.measured <= limit if self.budget.bound is Bound.AT_MOST else self.measured >= limit
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def text_of(ceilings: Sequence[Ceiling], rows: Sequence[Row], notes: Sequence[st
 
 
 def _line(row: Row) -> _Line:
-    promise = row.promise
+    budget = row.budget
     ratio = f"{row.measured / row.bare:.2f}" if row.bare else ""
-    bound = f"{promise.bound} {promise.limit:g} {promise.unit}"
-    return (promise.name, bound, f"{row.measured:.4g} {promise.unit}", ratio, "kept" if row.is_kept else "MISSED", row.also)
+    bound = f"{budget.bound} {budget.limit:g} {budget.unit}"
+    return (budget.name, bound, f"{row.measured:.4g} {budget.unit}", ratio, "kept" if row.is_kept else "MISSED", row.also)

@@ -1,4 +1,4 @@
-"""Rules to publish in tests, one of each kind."""
+"""A calendar, a policy and a ladder to publish in tests."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def ladder(**changes: Any) -> dict[str, Any]:
 
 
 async def policy(merchant: Merchant, **changes: Any) -> dict[str, Any]:
-    """For every ticket, before the seeded ones."""
+    """A policy for every ticket, before the seeded ones by position."""
     named = {"calendarId": await id_of(merchant, "/calendars"), "ladderId": await id_of(merchant, "/escalation-ladders")}
     return {"name": "Ours", "position": 0, "targets": {"normal": {"resolutionSeconds": 3600}}} | named | changes
 
@@ -33,7 +33,7 @@ async def definition(merchant: Merchant, path: str, **changes: Any) -> dict[str,
 
 
 async def id_of(merchant: Merchant, path: str) -> str:
-    """Of the first that was seeded."""
+    """The id of the first seeded definition."""
     return str((await merchant.lars.get(path)).json()["data"][0]["id"])
 
 

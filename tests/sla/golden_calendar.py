@@ -1,4 +1,4 @@
-"""Writes golden/calendar_transitions.csv from the naive model: python -m tests.sla.golden_calendar
+"""Writes golden/calendar_transitions.csv from the oracle: python -m tests.sla.golden_calendar
 
 For every change of the clocks from 2025 to 2027 in each of the zones it has, each with the same hours on every day:
 
@@ -18,7 +18,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from tests.sla.calendar_shapes import shape
-from tests.sla.naive_calendar import NaiveCalendar
+from tests.sla.oracle_calendar import OracleCalendar
 
 TABLE = Path(__file__).parent / "golden" / "calendar_transitions.csv"
 HEADER = ("zone", "clocks", "hours", "start", "seconds", "due", "due_local")
@@ -75,7 +75,7 @@ def around(zone: str, change: Change) -> Iterator[tuple[str, ...]]:
 
 
 def row(zone: str, clocks: str, hours: str, start: datetime, amount: timedelta) -> tuple[str, ...]:
-    due = NaiveCalendar(shape(zone, hours)).advance(start, amount)
+    due = OracleCalendar(shape(zone, hours)).advance(start, amount)
     seconds = str(int(amount.total_seconds()))
     return zone, clocks, hours, start.isoformat(), seconds, due.isoformat(), due.astimezone(ZoneInfo(zone)).isoformat()
 

@@ -1,6 +1,6 @@
-"""``make prove``: 100,000 random histories on the engine and on the naive model, in two processes.
+"""``make prove``: 100,000 random histories on the code under test and on the oracle, in two processes.
 
-``--seed`` repeats a run; every run without it plays histories that none has played before.
+``--seed`` repeats a run; every run without it plays new histories.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def play(chunk_seed: int) -> tuple[int, str | None]:
-    """How many histories were played, and the smallest one on which the two do not agree."""
+    """How many histories were played, and the traceback of the smallest one on which the two disagree."""
     played = 0
 
     @seed(chunk_seed)
@@ -52,7 +52,7 @@ def play(chunk_seed: int) -> tuple[int, str | None]:
 
     try:
         agree()
-    except Exception:  # noqa: BLE001 - whatever it is: the other process goes on, and the caller says it
+    except Exception:  # noqa: BLE001 - any failure is reported by the caller, while the other process goes on
         return played, format_exc()
     return played, None
 

@@ -1,4 +1,4 @@
-"""Random worlds and histories: some policies, calendars and ladders, and what happens to a ticket under them within some weeks."""
+"""Random histories: a few SLA configurations, and what happens to a ticket under them within some weeks."""
 
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -12,9 +12,9 @@ from models.sla.pinned import SlaConfiguration
 from models.sla.policy import Metric, OnReopen, PauseOn, SlaPolicy, Targets
 from models.tickets.lifecycle import Priority
 from tests.sla.calendar_shapes import BERLIN, SHAPES, WORKDAYS, closed, only, shape
-from tests.sla.naive_calendar import NaiveCalendar
-from tests.sla.open_time import OpenTime
-from tests.sla.plain_sla import PlainConfiguration, PlainRung
+from tests.sla.oracle_calendar import OracleCalendar
+from tests.sla.oracle_open_time import OpenTime
+from tests.sla.oracle_values import PlainConfiguration, PlainRung
 
 DAY = 86_400
 WINDOWS = (datetime(2026, 3, 2, tzinfo=UTC), datetime(2026, 10, 12, tzinfo=UTC))
@@ -36,8 +36,9 @@ PAUSES: dict[str, tuple[tuple[str, ...], ...]] = {
 }
 
 
-class Deed(NamedTuple):
-    """What happens `after` so many seconds. `which` chooses the move, priority, rules or level; what has an end has its length instead."""
+class Step(NamedTuple):
+    """What happens `after` so many seconds. `which` selects the transition, priority, configuration or level; of an outage, a snooze and a
+    deletion it is the length."""
 
     after: int
     kind: str
@@ -52,7 +53,7 @@ class PlainPolicy(NamedTuple):
 
 
 class Version(NamedTuple):
-    """Rules that a ticket may be under. No policy: none is for it."""
+    """An SLA configuration that a ticket may have. Without a policy nothing is due."""
 
     policy: PlainPolicy | None
     calendar: str
@@ -64,7 +65,7 @@ class History(NamedTuple):
     opened_after: int
     priority: int
     versions: tuple[Version, ...]
-    deeds: tuple[Deed, ...]
+    steps: tuple[Step, ...]
 
 
 @cache
@@ -74,7 +75,7 @@ def calendar_of(name: str) -> Calendar:
 
 @cache
 def open_time_of(name: str, first: datetime, parts: int = 1) -> OpenTime:
-    return OpenTime(NaiveCalendar(CALENDARS[name]), first, WINDOW_DAYS, parts)
+    return OpenTime(OracleCalendar(CALENDARS[name]), first, WINDOW_DAYS, parts)
 
 
 def plain_configuration(version: Version, open_time: OpenTime) -> PlainConfiguration:
@@ -87,7 +88,7 @@ def plain_configuration(version: Version, open_time: OpenTime) -> PlainConfigura
 
 
 def configuration(version: Version) -> SlaConfiguration:
-    """The same for the engine."""
+    """The same for the driver."""
     if version.policy is None:
         return SlaConfiguration()
     return SlaConfiguration(policy_of(version.policy), calendar_of(version.calendar), ladder_of(version.ladder))
@@ -116,7 +117,7 @@ def ladder_of(rungs: tuple[PlainRung, ...]) -> Ladder | None:
     return Ladder(name="any", rungs=tuple(map(rung, rungs))) if rungs else None
 
 
-# A few durations come often, so that things happen at the very instant at which something is due.
+# A few durations are frequent, so that things often happen at the very instant at which something is due.
 common = st.sampled_from([1200, 3600, 7200, 4 * 3600, 10 * 3600])
 targets = st.none() | common | st.integers(2, 3000).map(lambda n: 20 * n)
 fractions = st.sampled_from([0.25, 0.5, 0.75, 0.8, 0.95])
@@ -137,21 +138,21 @@ default_ladder = tuple(PlainRung("resolution", level, fraction, 0) for level, fr
 ladders = st.just(default_ladder) | st.lists(rungs, max_size=5, unique_by=lambda rung: rung[:2]).map(tuple)
 gaps = st.integers(1, 900) | common | st.integers(900, 9 * 3600) | st.integers(0, 2 * DAY)
 kinds = st.sampled_from(
-    ["move"] * 9
-    + ["message"] * 4
+    ["transition"] * 9
+    + ["comment"] * 4
     + ["reply"] * 3
-    + ["priority", "rules", "outage", "acknowledge", "snooze", "assign"] * 2
+    + ["priority", "configuration", "outage", "acknowledge", "snooze", "assign"] * 2
     + ["escalate", "delete", "close"],
 )
 
 
-def _deed(after: int, kind: str, which: int) -> Deed:
-    """A deletion knows what it ended by its instant."""
+def _step(after: int, kind: str, which: int) -> Step:
+    """A deletion never shares its instant with what came before: a restoration tells by the instant what the deletion cancelled."""
     lengths = {"outage": DAY // 12 * which, "snooze": DAY // 12 * which + 600, "delete": DAY // 24 * which}
-    return Deed(after or int(kind == "delete"), kind, lengths.get(kind, which))
+    return Step(after or int(kind == "delete"), kind, lengths.get(kind, which))
 
 
-deeds = st.builds(_deed, gaps, kinds, st.integers(0, 11))
+steps = st.builds(_step, gaps, kinds, st.integers(0, 11))
 
 
 def _versions(
@@ -160,7 +161,7 @@ def _versions(
     two_ladders: tuple[tuple[PlainRung, ...], tuple[PlainRung, ...]],
     luck: int,
 ) -> tuple[Version, ...]:
-    """Four that differ in one thing or in all: another calendar, another policy, another ladder, or no policy."""
+    """Four versions that differ in the calendar, in the policy and ladder, or by having no policy."""
     return (
         Version(plain[0], calendars[0], two_ladders[0]),
         Version(plain[0], calendars[-1], two_ladders[0]),
@@ -182,7 +183,7 @@ histories = st.builds(
     st.integers(0, 28 * DAY),
     st.integers(0, 3),
     worlds,
-    st.lists(deeds, min_size=3, max_size=15).map(tuple),
+    st.lists(steps, min_size=3, max_size=15).map(tuple),
 )
 
 

@@ -1,4 +1,4 @@
-"""What a calendar may look like, and what is said about one that may not."""
+"""Valid calendars, and how invalid ones are refused."""
 
 import subprocess
 import sys
@@ -28,7 +28,7 @@ def test_a_calendar_survives_the_way_through_json(name: str) -> None:
     assert Calendar.model_validate(original.model_dump()) == original
 
 
-def test_it_is_written_as_the_contract_says() -> None:
+def test_a_calendar_has_the_shape_of_the_contract() -> None:
     written = calendar(holidays=[only("2026-12-24", ["09:00", "12:00"])]).model_dump(mode="json", by_alias=True, exclude_defaults=True)
     assert written["timeZone"] == "Europe/Berlin"
     assert written["weekly"]["mon"] == [["09:00", "17:00"]]
@@ -69,7 +69,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("changes", "words"), REFUSED)
-def test_a_calendar_that_means_nothing_is_refused_with_the_reason(changes: dict[str, Any], words: str) -> None:
+def test_an_invalid_calendar_is_refused_with_the_reason(changes: dict[str, Any], words: str) -> None:
     weekly = {"holidaySubdivision": None, "holidayCountry": None} | changes
     with pytest.raises(ValidationError, match=words):
         calendar(**weekly)
@@ -134,14 +134,14 @@ def test_business_time_does_not_run_backwards() -> None:
 
 
 @pytest.mark.parametrize("name", ["always", "office"])
-def test_nobody_looks_further_than_the_horizon(name: str) -> None:
-    patient = Calendar.model_validate(SHAPES[name])
-    most = elapsed(patient, MONDAY, MONDAY + HORIZON)
-    assert advance(patient, MONDAY, most) <= MONDAY + HORIZON
+def test_nothing_is_searched_beyond_the_horizon(name: str) -> None:
+    searched = Calendar.model_validate(SHAPES[name])
+    most = elapsed(searched, MONDAY, MONDAY + HORIZON)
+    assert advance(searched, MONDAY, most) <= MONDAY + HORIZON
     with pytest.raises(HorizonExceeded):
-        advance(patient, MONDAY, most + SECOND)
+        advance(searched, MONDAY, most + SECOND)
     with pytest.raises(HorizonExceeded):
-        elapsed(patient, MONDAY, MONDAY + HORIZON + SECOND)
+        elapsed(searched, MONDAY, MONDAY + HORIZON + SECOND)
 
 
 def test_weeks_without_hours_are_waited_out() -> None:
@@ -153,7 +153,7 @@ def test_weeks_without_hours_are_waited_out() -> None:
 
 @pytest.mark.parametrize("name", ["always", "office"])
 @pytest.mark.parametrize("start", [datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC) - HOUR])
-def test_the_ends_of_time_are_answered_or_out_of_reach(name: str, start: datetime) -> None:
+def test_the_first_and_the_last_year_are_computed_or_out_of_reach(name: str, start: datetime) -> None:
     eternal = Calendar.model_validate(SHAPES[name])
     assert advance(eternal, start, timedelta(0)) == start
     try:

@@ -1,4 +1,4 @@
-"""Trying a calendar: when an amount of business time is over, and how much lies between two instants."""
+"""The preview of a calendar: when an amount of business time has passed, and how much passes between two instants."""
 
 import asyncio
 import threading
@@ -13,7 +13,7 @@ from models.sla.calendar import Calendar, HorizonExceeded, advance
 from tests.sla.configuration_cast import DAYS, calendar, id_of, published, refused
 from tests.support.desk import Desk, Merchant
 
-MONDAY = "2026-03-02T08:00:00Z"  # nine in Berlin
+MONDAY = "2026-03-02T08:00:00Z"  # 9:00 in Berlin
 PREVIEW = "/calendars/preview"
 
 
@@ -40,7 +40,7 @@ async def _previewed(merchant: Merchant, **body: Any) -> Any:
         (5 * 8 * 3600 + 3600, "2026-03-09T09:00:00Z"),
     ],
 )
-async def test_an_amount_of_business_time_is_over_at_an_instant(seconds: int, due_at: str, shop: Merchant) -> None:
+async def test_a_preview_tells_when_an_amount_of_business_time_has_passed(seconds: int, due_at: str, shop: Merchant) -> None:
     assert await _previewed(shop, seconds=seconds) == {"dueAt": due_at}
 
 
@@ -54,16 +54,16 @@ async def test_an_amount_of_business_time_is_over_at_an_instant(seconds: int, du
         ("2028-03-02T08:00:00Z", 523 * 8 * 3600),
     ],
 )
-async def test_between_two_instants_lies_an_amount(end: str, seconds: int, shop: Merchant) -> None:
+async def test_a_preview_tells_the_business_time_between_two_instants(end: str, seconds: int, shop: Merchant) -> None:
     assert await _previewed(shop, end=end) == {"elapsedSeconds": seconds}
 
 
-async def test_a_calendar_that_exists_is_tried_in_its_current_version(acme: Merchant) -> None:
+async def test_a_published_calendar_is_previewed_in_its_current_version(acme: Merchant) -> None:
     made = await published(acme, "/calendars", calendar())
-    reporter_commented = {"calendarId": made["id"], "start": MONDAY, "seconds": 60}
-    assert (await acme.ana.post(PREVIEW, json=reporter_commented)).json() == {"dueAt": "2026-03-02T08:01:00Z"}
+    body = {"calendarId": made["id"], "start": MONDAY, "seconds": 60}
+    assert (await acme.ana.post(PREVIEW, json=body)).json() == {"dueAt": "2026-03-02T08:01:00Z"}
     await published(acme, f"/calendars/{made['id']}/versions", calendar(holidays=[{"date": "2026-03-02", "name": "Closed"}]))
-    assert (await acme.ana.post(PREVIEW, json=reporter_commented)).json() == {"dueAt": "2026-03-03T08:01:00Z"}
+    assert (await acme.ana.post(PREVIEW, json=body)).json() == {"dueAt": "2026-03-03T08:01:00Z"}
 
 
 async def test_a_preview_publishes_nothing(shop: Merchant) -> None:
@@ -72,11 +72,11 @@ async def test_a_preview_publishes_nothing(shop: Merchant) -> None:
     assert (await shop.ana.get("/calendars")).json() == before
 
 
-async def test_a_calendar_of_another_merchant_can_not_be_tried(shop: Merchant, globex: Merchant) -> None:
-    theirs, reporter_commented = await id_of(globex, "/calendars"), {"start": MONDAY, "seconds": 60}
-    answers = [await shop.adam.post(PREVIEW, json=reporter_commented | {"calendarId": id_}) for id_ in (theirs, "9")]
-    assert all(refused(response, "/calendarId", "unknown_calendar") for response in answers)
-    assert answers[0].json()["errors"] == answers[1].json()["errors"]
+async def test_a_calendar_of_another_merchant_can_not_be_previewed(shop: Merchant, globex: Merchant) -> None:
+    theirs, body = await id_of(globex, "/calendars"), {"start": MONDAY, "seconds": 60}
+    responses = [await shop.adam.post(PREVIEW, json=body | {"calendarId": id_}) for id_ in (theirs, "9")]
+    assert all(refused(response, "/calendarId", "unknown_calendar") for response in responses)
+    assert responses[0].json()["errors"] == responses[1].json()["errors"]
 
 
 ONCE_A_WEEK = calendar(weekly={"mon": [["09:00", "09:01"]]})
@@ -108,32 +108,32 @@ REFUSED: list[tuple[dict[str, Any], str, str | None]] = [
 
 
 @pytest.mark.parametrize(("body", "pointer", "code"), REFUSED, ids=[f"{pointer} {code}" for _, pointer, code in REFUSED])
-async def test_what_can_not_be_answered_is_refused(body: dict[str, Any], pointer: str, code: str | None, shop: Merchant) -> None:
+async def test_a_preview_that_makes_no_sense_is_refused(body: dict[str, Any], pointer: str, code: str | None, shop: Merchant) -> None:
     assert refused(await shop.ana.post(PREVIEW, json={"calendar": calendar(), "start": MONDAY} | body), pointer, code)
 
 
 @pytest.mark.parametrize("start", ["1970-01-01T00:00:00Z", "2199-12-31T23:59:59Z", "1969-12-31T23:00:00-01:00"])
 @pytest.mark.parametrize("zone", ["UTC", "Pacific/Apia", "Africa/Monrovia"])
-async def test_the_first_and_the_last_instants_are_answered(start: str, zone: str, shop: Merchant) -> None:
+async def test_the_first_and_the_last_instants_can_be_previewed(start: str, zone: str, shop: Merchant) -> None:
     assert (await _previewed(shop, start=start, seconds=60, calendar=calendar(timeZone=zone))).keys() == {"dueAt"}
 
 
-async def test_others_are_answered_while_a_calendar_is_laid_out(shop: Merchant, monkeypatch: pytest.MonkeyPatch) -> None:
-    others_were_answered = threading.Event()
+async def test_other_requests_are_served_while_a_calendar_is_laid_out(shop: Merchant, monkeypatch: pytest.MonkeyPatch) -> None:
+    others_were_served = threading.Event()
 
-    def laborious(*args: Any, **more: Any) -> datetime:
-        assert others_were_answered.wait(10)
+    def slow(*args: Any, **more: Any) -> datetime:
+        assert others_were_served.wait(10)
         return advance(*args, **more)
 
-    monkeypatch.setattr(calendar_preview, "advance", laborious)
-    reporter_commented = asyncio.create_task(_previewed(shop, seconds=60))
+    monkeypatch.setattr(calendar_preview, "advance", slow)
+    preview = asyncio.create_task(_previewed(shop, seconds=60))
     assert (await shop.ana.get("/me")).status_code == 200
-    others_were_answered.set()
-    assert await reporter_commented == {"dueAt": "2026-03-02T08:01:00Z"}
+    others_were_served.set()
+    assert await preview == {"dueAt": "2026-03-02T08:01:00Z"}
 
 
-def test_the_most_laborious_calendar_takes_a_moment() -> None:
-    """Twelve minutes a day, searched to the end of what a preview looks at. It takes a tenth of a second."""
+def test_the_slowest_calendar_takes_a_moment() -> None:
+    """Twelve open minutes a day, searched to the end of a preview's range. It takes a tenth of a second."""
     minutes = tuple((f"{hour:02}:00", f"{hour:02}:01") for hour in range(12))
     body = calendar(timeZone="America/Godthab", weekly=dict.fromkeys(DAYS, minutes), holidayCountry="PT")
     start, began = datetime(2026, 3, 2, tzinfo=UTC), time.process_time()

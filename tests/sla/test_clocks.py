@@ -1,9 +1,9 @@
-"""The rules of the clocks, one a row of golden/sla_by_hand.csv: written by hand, and held by the engine and by the naive model alike.
+"""What clocks do, a row of golden/sla_by_hand.csv each: reasoned out by hand, and the same for `models.sla` and for the oracle.
 
-A ticket of normal priority owes the first response in 2 hours, the next one in 4 and the
-resolution in 10; one of high priority in half, one of low priority in double the time. Warnings come at 50 and 75 %, rungs at 75, 100
-and 125 % of the resolution. Instants are hours after the opening. A clock reads: its status, the hours used, when it is or was due,
-since when it is breached. The calendar is always open unless a row names another, of sla_histories.py, and when the ticket was opened.
+A ticket of normal priority has targets of 2 hours for the first response, 4 for the next one and 10 for the resolution; high priority
+halves them, low priority doubles them. Warnings come at 50 and 75 %, rungs at 75, 100 and 125 % of the resolution. Instants are hours
+after the opening. A clock reads: its status, the hours used, when it is or was due, since when it is breached. The calendar is always open
+unless a row names another one of sla_histories.py, and when the ticket was opened.
 """
 
 import csv
@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.sla.sla_histories import PRIORITIES, WINDOWS, Deed, History, PlainPolicy, Version, default_ladder
-from tests.sla.sla_proof import Play, ledger_sums_up, of_engine, of_naive
+from tests.sla.sla_histories import PRIORITIES, WINDOWS, History, PlainPolicy, Step, Version, default_ladder
+from tests.sla.sla_proof import Play, ledger_sums_up, of_driver, of_oracle
 
 HOUR = 3600
-CONFIGURATIONS = list(csv.DictReader((Path(__file__).parent / "golden" / "sla_by_hand.csv").read_text().splitlines()))
+ROWS = list(csv.DictReader((Path(__file__).parent / "golden" / "sla_by_hand.csv").read_text().splitlines()))
 NORMAL = (2 * HOUR, 4 * HOUR, 10 * HOUR)
-VERSIONS = ("promised", "none", "farther", "still")
+VERSIONS = ("usual", "none", "farther", "still")
 
 
 def versions(on_reopen: str, calendar: str) -> tuple[Version, ...]:
-    """What is promised; nothing; a resolution in 16 hours; one whose clock stands still while the ticket is open."""
+    """The usual targets; no policy; 16 hours for the resolution; a resolution clock that is paused while the ticket is open."""
     targets = tuple(tuple(share * target // 2 for target in NORMAL) for share in (4, 2, 1, 1))
     policy = PlainPolicy(targets, ((), (), ("pending", "on_hold")), (0.5, 0.75), on_reopen)  # type: ignore[arg-type] # three each
     farther = policy._replace(targets=((2 * HOUR, 4 * HOUR, 16 * HOUR),) * 4)
@@ -30,15 +30,15 @@ def versions(on_reopen: str, calendar: str) -> tuple[Version, ...]:
     return tuple(Version(each, calendar, default_ladder) for each in (policy, None, farther, still))
 
 
-def steps(history: str) -> list[tuple[float, Deed]]:
-    """Hours after the opening, and the deed."""
-    return [(float(hours), deed(name)) for hours, name in (step.split() for step in history.split("; "))]
+def steps(history: str) -> list[tuple[float, Step]]:
+    """Hours after the opening, and the step."""
+    return [(float(hours), step(name)) for hours, name in (each.split() for each in history.split("; "))]
 
 
-def deed(name: str) -> Deed:
+def step(name: str) -> Step:
     if name in PRIORITIES:
-        return Deed(0, "priority", PRIORITIES.index(name))
-    return Deed(0, "rules", VERSIONS.index(name)) if name in VERSIONS else Deed(0, name)
+        return Step(0, "priority", PRIORITIES.index(name))
+    return Step(0, "configuration", VERSIONS.index(name)) if name in VERSIONS else Step(0, name)
 
 
 def opening(at: str | None) -> tuple[int, int]:
@@ -48,20 +48,20 @@ def opening(at: str | None) -> tuple[int, int]:
     return window, int((opened - WINDOWS[window]).total_seconds())
 
 
-@pytest.mark.parametrize("configuration", CONFIGURATIONS, ids=[configuration["rule"] for configuration in CONFIGURATIONS])
-def test_the_rule(configuration: dict[str, str]) -> None:
-    window, after = opening(configuration["opened"])
-    play = Play(
-        History(window, after, PRIORITIES.index("normal"), versions(configuration["on_reopen"], configuration["calendar"] or "always"), ())
-    )
-    for hours, what in steps(configuration["history"]):
+@pytest.mark.parametrize("row", ROWS, ids=[row["rule"] for row in ROWS])
+def test_the_clocks_of_a_ticket(row: dict[str, str]) -> None:
+    window, after = opening(row["opened"])
+    play = Play(History(window, after, PRIORITIES.index("normal"), versions(row["on_reopen"], row["calendar"] or "always"), ()))
+    for hours, what in steps(row["history"]):
         at = play.opened + int(hours * HOUR)
-        play.engine.walk(at)
-        play.naive.walk(at)
+        play.driver.walk(at)
+        play.oracle.walk(at)
         play.do(what)
-    engine, naive = list(of_engine(play.engine, play.plain[0].open_time.end)), list(of_naive(play.naive))
-    assert said(play, engine) == (configuration["clocks"], configuration["rungs"])
-    assert engine == naive, "also in what was warned of"
+    seen, expected = list(of_driver(play.driver, play.plain[0].open_time.end)), list(of_oracle(play.oracle))
+    clocks, rungs = said(play, seen)
+    assert clocks == row["clocks"]
+    assert rungs == row["rungs"]
+    assert seen == expected, "the warnings, too"
     ledger_sums_up(play)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from deploy.local.seed import ALWAYS
-from models.sla import clock as policy
+from models.sla import clock as clocks
 from models.sla.clock import Clock
 from models.sla.deadlines import WARN, DeadlineInputs, due
 from models.sla.ladder import DEFAULT_LADDER
@@ -12,11 +12,11 @@ from models.sla.policy import Metric
 from models.sla.run_due import NAMES, deadlines_of
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
-CLOCK = policy.start(Clock(metric=Metric.RESOLUTION, target=timedelta(hours=100)), NOON, ALWAYS)
+CLOCK = clocks.start(Clock(metric=Metric.RESOLUTION, target=timedelta(hours=100)), NOON, ALWAYS)
 R = Metric.RESOLUTION
 HOUR = timedelta(hours=1)
 RUNGS = {rung.level: rung.after(CLOCK.target) for rung in DEFAULT_LADDER.rungs}
-REACHED = policy.pause(policy.warn(policy.reach(CLOCK, NOON + 80 * HOUR, RUNGS, ALWAYS), 0.75), NOON + 80 * HOUR, ALWAYS)
+REACHED = clocks.pause(clocks.warn(clocks.reach(CLOCK, NOON + 80 * HOUR, RUNGS, ALWAYS), 0.75), NOON + 80 * HOUR, ALWAYS)
 AFTER_A_PAUSE = [
     "escalate resolution/1/1 75",
     "breach resolution/1 220",
@@ -25,9 +25,9 @@ AFTER_A_PAUSE = [
 ]
 
 
-def promised(**more: Any) -> list[str]:
-    """What is promised, with the hours after noon at which it is due."""
-    promises = DeadlineInputs(
+def deadlines(**more: Any) -> list[str]:
+    """The kind and key of each deadline, with the hours after noon at which it is due."""
+    inputs = DeadlineInputs(
         **{
             "clocks": (CLOCK,),
             "calendar": ALWAYS,
@@ -36,7 +36,7 @@ def promised(**more: Any) -> list[str]:
         }
         | more,
     )
-    return [f"{d.kind} {d.key} {(d.due_at - NOON) / timedelta(hours=1):g}".replace("  ", " ") for d in deadlines_of(promises)]
+    return [f"{d.kind} {d.key} {(d.due_at - NOON) / timedelta(hours=1):g}".replace("  ", " ") for d in deadlines_of(inputs)]
 
 
 ALL = [
@@ -49,27 +49,27 @@ ALL = [
 ]
 
 
-def test_all_promises_in_the_order_in_which_they_are_acted_on() -> None:
-    assert promised() == ALL
+def test_deadlines_come_in_the_order_in_which_they_are_acted_on() -> None:
+    assert deadlines() == ALL
 
 
 @pytest.mark.parametrize(
     ("more", "left"),
     [
-        ({"clocks": (policy.pause(CLOCK, NOON, ALWAYS),)}, []),
-        ({"clocks": (policy.stop(CLOCK, NOON, ALWAYS),)}, []),
-        ({"clocks": (policy.cancel(CLOCK, NOON, ALWAYS),)}, []),
+        ({"clocks": (clocks.pause(CLOCK, NOON, ALWAYS),)}, []),
+        ({"clocks": (clocks.stop(CLOCK, NOON, ALWAYS),)}, []),
+        ({"clocks": (clocks.cancel(CLOCK, NOON, ALWAYS),)}, []),
         ({"clocks": ()}, []),
         ({"calendar": None}, []),
-        ({"clocks": (policy.warn(CLOCK, 0.5),)}, ALL[1:]),
-        ({"clocks": (policy.breach(CLOCK),)}, [ALL[2], ALL[4], ALL[5]]),
+        ({"clocks": (clocks.warn(CLOCK, 0.5),)}, ALL[1:]),
+        ({"clocks": (clocks.breach(CLOCK),)}, [ALL[2], ALL[4], ALL[5]]),
         ({"ladder": None}, [ALL[0], ALL[1], ALL[3]]),
         ({"taken": frozenset({(R, 1, 1)})}, [ALL[0], ALL[1], *ALL[3:]]),
         ({"taken": frozenset({(R, 2, 1)})}, ALL),
-        ({"taken": frozenset({(R, 1, 1)}), "clocks": (policy.acknowledge(CLOCK),)}, [ALL[0], ALL[1], ALL[3]]),
+        ({"taken": frozenset({(R, 1, 1)}), "clocks": (clocks.acknowledge(CLOCK),)}, [ALL[0], ALL[1], ALL[3]]),
         ({"clocks": (REACHED,)}, ["escalate resolution/1/1 75"]),
         ({"clocks": (REACHED,), "taken": frozenset({(R, 1, 1)})}, []),
-        ({"clocks": (policy.start(REACHED, NOON + 200 * HOUR, ALWAYS),)}, AFTER_A_PAUSE),
+        ({"clocks": (clocks.start(REACHED, NOON + 200 * HOUR, ALWAYS),)}, AFTER_A_PAUSE),
     ],
     ids=[
         "paused",
@@ -88,24 +88,24 @@ def test_all_promises_in_the_order_in_which_they_are_acted_on() -> None:
         "and resumed",
     ],
 )
-def test_what_is_left_when(more: dict[str, Any], left: list[str]) -> None:
-    assert promised(**more) == left
+def test_the_deadlines_that_are_left(more: dict[str, Any], left: list[str]) -> None:
+    assert deadlines(**more) == left
 
 
-def test_after_resolving_a_survey_and_the_automatic_end() -> None:
+def test_a_resolved_ticket_has_a_survey_and_an_auto_close_deadline() -> None:
     after = {"survey": NOON + timedelta(hours=1), "auto_close": NOON + timedelta(hours=2)}
-    assert promised(clocks=(), instants=after) == ["survey 1", "auto_close 2"]
+    assert deadlines(clocks=(), instants=after) == ["survey 1", "auto_close 2"]
 
 
-def test_a_snooze_ends_among_the_other_promises() -> None:
+def test_the_end_of_a_snooze_is_a_deadline_among_the_others() -> None:
     woken = {"instants": {"wake": NOON + timedelta(hours=75)}}
-    assert promised(**woken) == [*ALL[:3], "wake 75", *ALL[3:]]
-    assert promised(clocks=(policy.pause(CLOCK, NOON, ALWAYS),), **woken) == ["wake 75"]
+    assert deadlines(**woken) == [*ALL[:3], "wake 75", *ALL[3:]]
+    assert deadlines(clocks=(clocks.pause(CLOCK, NOON, ALWAYS),), **woken) == ["wake 75"]
 
 
-def test_every_kind_of_deadline_is_made_of_some_promise() -> None:
+def test_every_kind_of_deadline_occurs() -> None:
     at = NOON + timedelta(hours=1)
-    kinds = {each.split()[0] for each in promised(instants={"wake": at, "survey": at, "auto_close": at})}
+    kinds = {each.split()[0] for each in deadlines(instants={"wake": at, "survey": at, "auto_close": at})}
     assert kinds == set(NAMES)
 
 
@@ -116,8 +116,8 @@ def test_a_deadline_is_due_at_its_very_instant() -> None:
     assert seen == [[], [WARN]]
 
 
-def test_nobody_is_warned_of_what_is_breached_already() -> None:
-    first = policy.start(Clock(metric=Metric.FIRST_RESPONSE, target=150 * HOUR), NOON, ALWAYS)
+def test_a_breached_cycle_gives_no_warning() -> None:
+    first = clocks.start(Clock(metric=Metric.FIRST_RESPONSE, target=150 * HOUR), NOON, ALWAYS)
     found = deadlines_of(_warned_half_way(CLOCK, first))
     assert [f"{d.kind} {d.key}" for d in due(found, NOON + 100 * HOUR)] == ["warn first_response/1/0.5", "breach resolution/1"]
 

@@ -1,4 +1,4 @@
-"""A definition is tried before it is published: on a ticket that is only thought of, and over the open tickets of a filter."""
+"""A definition is tried before it is published: by a forecast for one ticket, and by a dry run over the open tickets of a filter."""
 
 from datetime import timedelta
 from typing import Any
@@ -17,29 +17,32 @@ each_kind = pytest.mark.parametrize("path", PATHS)
 
 
 @each_kind
-async def test_a_sample_is_told_what_a_ticket_gets_now(path: str, acme: Merchant) -> None:
+async def test_a_forecast_says_what_a_ticket_gets_now(path: str, acme: Merchant) -> None:
     configuration_id, ticket = await id_of(acme, path), await acme.open(category="general", priority="high", tags=["till"])
     sample = {"category": "general", "priority": "high", "tags": ["till"], "createdAt": ticket["createdAt"]}
     told = await forecast(acme, f"{path}/{configuration_id}", sample)
     cycles = (await acme.get(ticket["id"], "/sla"))["data"]
-    promised = {each["metric"]: (each["targetSeconds"], each["dueAt"]) for each in told["promised"]}
-    assert {cycle["metric"]: (cycle["targetSeconds"], cycle["dueAt"]) for cycle in cycles}.items() <= promised.items()
-    assert (told["policy"]["id"], told["policy"]["version"]) == (cycles[0]["policyId"], cycles[0]["policyVersion"])
+    targets = {each["metric"]: (each["targetSeconds"], each["dueAt"]) for each in told["promised"]}
+    assert {cycle["metric"]: (cycle["targetSeconds"], cycle["dueAt"]) for cycle in cycles}.items() <= targets.items()
+    assert told["policy"]["id"] == cycles[0]["policyId"]
+    assert told["policy"]["version"] == cycles[0]["policyVersion"]
 
 
-async def test_a_sample_is_held_to_the_proposed_version_of_a_policy(acme: Merchant) -> None:
+async def test_a_forecast_applies_the_proposed_version_of_a_policy(acme: Merchant) -> None:
     made = await published(acme, "/sla-policies", await policy(acme, match={"tags": ["vip"]}))
     path, body = (
         f"/sla-policies/{made['id']}",
         await policy(acme, calendarId=await _office(acme), targets=_resolution(4 * HOUR), ladderId=None),
     )
     told = await forecast(acme, path, SAMPLE, body)
-    assert (told["policy"]["id"], told["policy"]["version"], told["createdAt"]) == (made["id"], 2, MONDAY)
+    assert told["policy"]["id"] == made["id"]
+    assert told["policy"]["version"] == 2
+    assert told["createdAt"] == MONDAY
     assert told["promised"] == [
         {
             "metric": "resolution",
             "targetSeconds": 4 * HOUR,
-            "dueAt": "2026-03-02T13:00:00Z",  # half past twelve until half past one nobody works
+            "dueAt": "2026-03-02T13:00:00Z",  # the office is closed from 12:30 to 13:30 in Berlin
             "warningsAt": ["2026-03-02T11:00:00Z"],
             "rungs": [],
         }
@@ -47,7 +50,7 @@ async def test_a_sample_is_held_to_the_proposed_version_of_a_policy(acme: Mercha
     assert (await forecast(acme, path, SAMPLE))["policy"]["id"] != made["id"]
 
 
-async def test_a_proposed_calendar_moves_what_is_due(acme: Merchant) -> None:
+async def test_a_proposed_calendar_changes_what_is_due(acme: Merchant) -> None:
     office = await _office(acme)
     await published(acme, "/sla-policies", await policy(acme, calendarId=office, targets=_resolution(10 * HOUR)))
     seen = [await forecast(acme, f"/calendars/{office}", SAMPLE, body) for body in (None, calendar(timeZone="UTC", weekly=ALWAYS))]
@@ -55,44 +58,52 @@ async def test_a_proposed_calendar_moves_what_is_due(acme: Merchant) -> None:
     assert [told["promised"][0]["dueAt"] for told in seen] == ["2026-03-03T10:00:00Z", "2026-03-02T18:00:00Z"]
 
 
-async def test_a_proposed_ladder_moves_its_rungs(acme: Merchant) -> None:
+async def test_a_proposed_ladder_changes_the_rungs(acme: Merchant) -> None:
     made, always = await published(acme, "/escalation-ladders", ladder()), await published(acme, "/calendars", calendar(weekly=ALWAYS))
     await published(acme, "/sla-policies", await policy(acme, calendarId=always["id"], ladderId=made["id"]))
     told = await forecast(acme, f"/escalation-ladders/{made['id']}", SAMPLE, ladder(rungs=[{"level": 3, "atFraction": 2}]))
     assert told["promised"][0]["rungs"] == [{"level": 3, "dueAt": "2026-03-02T10:00:00Z"}]
-    assert (told["policy"]["ladderId"], told["policy"]["ladderVersion"]) == (made["id"], 2)
+    assert told["policy"]["ladderId"] == made["id"]
+    assert told["policy"]["ladderVersion"] == 2
 
 
-async def test_a_policy_that_is_not_there_yet_takes_a_sample_by_its_position(acme: Merchant) -> None:
+async def test_a_policy_that_does_not_exist_yet_applies_by_its_position(acme: Merchant) -> None:
     made = await published(acme, "/sla-policies", await policy(acme, position=1))
     seen = [await forecast(acme, "/sla-policies", SAMPLE, await policy(acme, position=position)) for position in (0, 1)]
     assert [told["policy"]["id"] for told in seen] == [None, made["id"]]
 
 
-async def test_a_clock_that_would_not_run_in_a_new_ticket_has_no_due_instant(acme: Merchant) -> None:
+async def test_a_clock_that_is_paused_in_a_new_ticket_has_no_due_instant(acme: Merchant) -> None:
     body = await policy(acme, pauseOn={"resolution": ["new"]})
-    (promised,) = (await forecast(acme, "/sla-policies", SAMPLE, body))["promised"]
-    assert (promised["targetSeconds"], promised["dueAt"], promised["warningsAt"], promised["rungs"]) == (HOUR, None, [], [])
+    (target,) = (await forecast(acme, "/sla-policies", SAMPLE, body))["promised"]
+    assert target["targetSeconds"] == HOUR
+    assert target["dueAt"] is None
+    assert target["warningsAt"] == []
+    assert target["rungs"] == []
 
 
-async def test_a_sample_that_no_policy_is_for_is_promised_nothing(acme: Merchant) -> None:
+async def test_a_forecast_without_a_matching_policy_has_no_targets(acme: Merchant) -> None:
     for each in (await acme.lars.get("/sla-policies")).json()["data"]:
-        nobodys = {name: value for name, value in each.items() if name not in ("id", "version", "createdAt", "createdBy")}
-        await published(acme, f"/sla-policies/{each['id']}/versions", nobodys | {"match": {"tags": ["nobody"]}})
+        fields = {name: value for name, value in each.items() if name not in ("id", "version", "createdAt", "createdBy")}
+        await published(acme, f"/sla-policies/{each['id']}/versions", fields | {"match": {"tags": ["nobody"]}})
     told = await forecast(acme, f"/sla-policies/{each['id']}", {})
-    assert (told["policy"], told["promised"]) == (None, [])
+    assert told["policy"] is None
+    assert told["promised"] == []
 
 
-async def test_a_key_is_told_the_same_again(acme: Merchant) -> None:
+async def test_an_idempotency_key_gets_the_same_forecast_again(acme: Merchant) -> None:
     path, key = f"/sla-policies/{await id_of(acme, '/sla-policies')}/preview", {"Idempotency-Key": "k"}
     first, again, other = [
         await acme.adam.post(path, json={"ticketSample": {"priority": priority}}, headers=key) for priority in ("low", "low", "high")
     ]
-    assert (again.content, again.headers["Idempotent-Replayed"]) == (first.content, "true")
-    assert (first.status_code, again.status_code, other.status_code) == (200, 200, 422)
+    assert again.content == first.content
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert first.status_code == 200
+    assert again.status_code == 200
+    assert other.status_code == 422
 
 
-async def test_who_read_the_rules_first_may_fail_and_they_are_still_there(acme: Merchant) -> None:
+async def test_a_refused_request_leaves_the_cached_configuration_intact(acme: Merchant) -> None:
     made = await published(acme, "/sla-policies", await policy(acme))
     refused_first = await acme.rita.post("/tickets", json={"subject": "The till", "description": "It is stuck.", "category": "nope"})
     assert refused_first.status_code == 422
@@ -114,7 +125,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("body", "pointer"), WRONG, ids=[pointer for _, pointer in WRONG])
-async def test_what_can_not_be_tried_is_refused(body: dict[str, Any], pointer: str, acme: Merchant) -> None:
+async def test_an_invalid_preview_is_refused_at_its_place(body: dict[str, Any], pointer: str, acme: Merchant) -> None:
     hardly_ever = await published(acme, "/calendars", calendar(weekly={"mon": [["03:00", "03:01"]]}))
     proposed = await policy(acme, calendarId=hardly_ever["id"], targets={}) | body.get("definition", {})
     for path in ("/sla-policies/preview", f"/sla-policies/{await id_of(acme, '/sla-policies')}/preview"):
@@ -122,7 +133,7 @@ async def test_what_can_not_be_tried_is_refused(body: dict[str, Any], pointer: s
 
 
 @pytest.mark.parametrize(
-    ("asked", "found"),
+    ("wanted", "found"),
     [
         ({}, "abc"),
         ({"status": ["pending"]}, "b"),
@@ -137,9 +148,7 @@ async def test_what_can_not_be_tried_is_refused(body: dict[str, Any], pointer: s
         ({"teamId": "9"}, ""),
     ],
 )
-async def test_a_filter_narrows_down_which_tickets_are_tried(
-    reporter_commented: dict[str, Any], found: str, desk: Desk, resting: Merchant
-) -> None:
+async def test_a_filter_selects_the_tickets_of_a_dry_run(wanted: dict[str, Any], found: str, desk: Desk, resting: Merchant) -> None:
     made = await policy_of_billing(resting, HOUR, match={})
     tickets = [
         await resting.open(category="billing"),
@@ -148,18 +157,20 @@ async def test_a_filter_narrows_down_which_tickets_are_tried(
     ]
     await resting.lars.post(f"/tickets/{tickets[1]['id']}/pending")
     desk.clock.ahead += TWO_HOURS
-    body = {"filter": reporter_commented, "definition": proposal(made, HOUR) | {"pauseOn": {"resolution": []}}}
+    body = {"filter": wanted, "definition": proposal(made, HOUR) | {"pauseOn": {"resolution": []}}}
     job = await over(desk, resting, await begun(resting, f"/sla-policies/{made['id']}/preview", body))
     assert (job["total"], job["done"], job["changed"]) == (len(found),) * 3
-    assert job["request"]["filter"].keys() == reporter_commented.keys()
-    assert job["request"]["filter"].get("organizerId") == reporter_commented.get("organizerId")
+    assert job["request"]["filter"].keys() == wanted.keys()
+    assert job["request"]["filter"].get("organizerId") == wanted.get("organizerId")
 
 
 async def test_a_filter_by_team_finds_its_tickets(desk: Desk, resting: Merchant) -> None:
     ticket = await resting.get((await resting.open(category="billing"))["id"])
     path = f"/sla-policies/{await id_of(resting, '/sla-policies')}/preview"
     job = await over(desk, resting, await begun(resting, path, {"filter": {"teamId": ticket["teamId"]}}))
-    assert (job["total"], job["done"], job["changed"]) == (1, 1, 0)
+    assert job["total"] == 1
+    assert job["done"] == 1
+    assert job["changed"] == 0
 
 
 @pytest.mark.parametrize(("position", "taken"), [(0, 1), (1, 0)])
@@ -170,7 +181,10 @@ async def test_a_dry_run_of_a_new_policy_counts_what_it_would_take(position: int
     desk.clock.ahead += TWO_HOURS
     body = {"definition": proposal(older, HOUR) | {"position": position}}
     job = await over(desk, resting, await begun(resting, "/sla-policies/preview", body))
-    assert (job["total"], job["done"], job["changed"], job["breached"]) == (2, 2, taken, taken)
+    assert job["total"] == 2
+    assert job["done"] == 2
+    assert job["changed"] == taken
+    assert job["breached"] == taken
     assert job["result"].get("overdueTicketIds", []) == [late["id"]] * taken
     assert job["request"] == {"rule": "policy"}
     assert (await resting.get(late["id"], "/sla"))["data"][0]["policyId"] == older["id"]

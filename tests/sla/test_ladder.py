@@ -14,7 +14,7 @@ TEN_HOURS = timedelta(hours=10)
     ("when", "after"),
     [({"at_fraction": 0.75}, 7.5), ({"at_fraction": 1.25}, 12.5), ({"offset_seconds": 3600}, 11), ({"offset_seconds": -3600}, 9)],
 )
-def test_a_rung_is_due_at_a_share_of_the_target_or_beside_its_end(when: dict[str, Any], after: float) -> None:
+def test_a_rung_is_due_at_a_share_of_the_target_or_at_an_offset_from_its_end(when: dict[str, Any], after: float) -> None:
     assert Rung(level=1, **when).after(TEN_HOURS) == timedelta(hours=after)
 
 

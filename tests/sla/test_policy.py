@@ -24,7 +24,7 @@ TRAITS = Traits(priority=Priority.HIGH, category="billing", organizer_id=7, tags
         (Match(priorities=(Priority.HIGH,), categories=("general",)), False),
     ],
 )
-def test_a_policy_is_for_tickets_of_which_every_condition_holds(match: Match, holds: bool) -> None:  # noqa: FBT001 - a column of the table
+def test_a_policy_matches_tickets_that_meet_every_condition(match: Match, holds: bool) -> None:  # noqa: FBT001 - a column of the table
     assert match.holds(TRAITS) is holds
 
 
@@ -35,7 +35,7 @@ def test_a_metric_without_a_target_has_none() -> None:
     assert policy.target(Priority.LOW, Metric.RESOLUTION) is None
 
 
-def test_only_resolution_stands_still_while_others_are_waited_for() -> None:
+def test_only_the_resolution_clock_is_paused_by_default() -> None:
     assert PauseOn().of(Metric.RESOLUTION) == (Status.PENDING, Status.ON_HOLD)
     assert PauseOn().of(Metric.FIRST_RESPONSE) == PauseOn().of(Metric.NEXT_RESPONSE) == ()
 

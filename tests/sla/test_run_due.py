@@ -1,4 +1,4 @@
-"""What happens at the very instant of a deadline, just before it and just after: judged from the row, by the instant of the deed."""
+"""What happens at the instant of a deadline, just before and just after it: decided from the row, by the instant of the change."""
 
 from contextlib import nullcontext
 from datetime import timedelta
@@ -31,8 +31,8 @@ A_WEEK = timedelta(days=7)
     [(-TICK, ClockStatus.ACHIEVED), (timedelta(), ClockStatus.ACHIEVED), (TICK, ClockStatus.BREACHED)],
     ids=["just before", "exactly at", "just after"],
 )
-async def test_a_reply_around_the_deadline(frozen: FrozenTicket, late: timedelta, status: ClockStatus) -> None:
-    """The engine has not woken yet: the breach is recorded by the reply itself, as of when it became true."""
+async def test_a_reply_meets_the_target_up_to_its_due_instant(frozen: FrozenTicket, late: timedelta, status: ClockStatus) -> None:
+    """No timer has fired yet: the reply itself records the breach, with the instant at which it became true."""
     async with frozen.at(NOON + FIRST_RESPONSE + late, frozen.ana) as ticket:
         await reply(ticket, "We are on our way.")
     async with frozen.at(NOON + timedelta(seconds=6)) as ticket:
@@ -49,13 +49,13 @@ async def test_a_rung_is_due_at_its_instant_and_not_before(frozen: FrozenTicket,
     assert [level for level, _ in await frozen.ladder()] == levels
 
 
-async def test_a_deadline_that_is_acted_on_twice_is_taken_once(frozen: FrozenTicket) -> None:
+async def test_a_rung_is_taken_once_however_often_its_deadline_is_run(frozen: FrozenTicket) -> None:
     for _ in range(2):
         await frozen.due(NOON + RESOLUTION)
     assert await frozen.ladder() == [(1, EscalationOutcome.SUPERSEDED), (2, EscalationOutcome.REASSIGNED)]
 
 
-async def test_of_three_rungs_that_are_due_at_once_only_the_highest_is_taken(frozen: FrozenTicket) -> None:
+async def test_only_the_highest_of_three_due_rungs_is_taken(frozen: FrozenTicket) -> None:
     await frozen.due(NOON + RESOLUTION * 1.25)
     assert [outcome for _, outcome in await frozen.ladder()] == [
         EscalationOutcome.SUPERSEDED,
@@ -64,7 +64,7 @@ async def test_of_three_rungs_that_are_due_at_once_only_the_highest_is_taken(fro
     ]
 
 
-async def test_a_pause_over_the_deadline_moves_it_by_its_length(frozen: FrozenTicket) -> None:
+async def test_a_pause_postpones_the_deadline_by_its_length(frozen: FrozenTicket) -> None:
     async with frozen.at(NOON + timedelta(seconds=4), frozen.ana) as ticket:
         await reply(ticket, "Which till?")
         await transition(ticket, Transition.PENDING)
@@ -72,7 +72,8 @@ async def test_a_pause_over_the_deadline_moves_it_by_its_length(frozen: FrozenTi
     async with frozen.at(NOON + timedelta(days=5), frozen.ana) as ticket:
         await transition(ticket, Transition.RESUME)
     resolution = await frozen.clock()
-    assert (resolution.status, resolution.due_at) == (ClockStatus.RUNNING, NOON + timedelta(days=5, seconds=6))
+    assert resolution.status == ClockStatus.RUNNING
+    assert resolution.due_at == NOON + timedelta(days=5, seconds=6)
     assert await frozen.ladder() == []
 
 
@@ -80,14 +81,16 @@ async def test_a_pause_after_the_deadline_takes_no_breach_back(frozen: FrozenTic
     async with frozen.at(NOON + timedelta(seconds=11), frozen.ana) as ticket:
         await transition(ticket, Transition.PENDING)
     resolution = await frozen.clock()
-    assert (resolution.status, resolution.breached_at) == (ClockStatus.BREACHED, NOON + RESOLUTION)
+    assert resolution.status == ClockStatus.BREACHED
+    assert resolution.breached_at == NOON + RESOLUTION
 
 
 async def test_another_priority_of_another_policy_keeps_what_was_spent(frozen: FrozenTicket) -> None:
     async with frozen.at(NOON + timedelta(seconds=2), frozen.ana) as ticket:
         await edit(ticket, {"category": "general", "priority": Priority.URGENT})
     resolution = await frozen.clock()
-    assert (resolution.target, resolution.spent) == (timedelta(hours=4), timedelta(seconds=2))
+    assert resolution.target == timedelta(hours=4)
+    assert resolution.spent == timedelta(seconds=2)
     assert resolution.due_at == NOON + timedelta(hours=4)
 
 
@@ -104,24 +107,26 @@ async def test_the_window_for_reopening_includes_its_end(frozen: FrozenTicket, l
         assert ticket.row.status is (Status.OPEN if is_open else Status.RESOLVED)
 
 
-async def test_who_asks_in_vain_is_told_anew_what_is_due(frozen: FrozenTicket) -> None:
-    """The engine goes by other instants than the rows: by those of an older time zone database, say. It takes newer facts only."""
+async def test_a_workflow_with_wrong_instants_gets_newer_facts(frozen: FrozenTicket) -> None:
+    """The workflow has other instants than the rows, for example from an older time zone database, and adopts newer facts only."""
     async with frozen.at(NOON) as ticket:
         known = facts_of(ticket)
     await frozen.due(NOON + SECOND)
     async with frozen.at(NOON) as ticket:
         told, row = facts_of(ticket), ticket.row
-        assert (told.deadlines, told.version > known.version) == (known.deadlines, True)
-        assert (row.next_deadline_at, row.facts_version) == (known.deadlines[0].due_at, told.version)
+        assert told.deadlines == known.deadlines
+        assert told.version > known.version
+        assert row.next_deadline_at == known.deadlines[0].due_at
+        assert row.facts_version == told.version
 
 
-async def test_an_escalation_that_opens_a_new_ticket_says_so(frozen: FrozenTicket) -> None:
+async def test_an_escalation_that_opens_a_new_ticket_records_the_change_of_status(frozen: FrozenTicket) -> None:
     await frozen.due(NOON + RESOLUTION)
     (event,) = [event for event in await rows(frozen.desk, frozen.merchant, Event) if event.kind == "escalation.reassigned"]
     assert event.changes["status"] == ["new", "open"]
 
 
-async def test_an_edit_says_where_it_moves_the_ticket_and_its_promises(frozen: FrozenTicket) -> None:
+async def test_an_edit_records_the_new_team_and_policy(frozen: FrozenTicket) -> None:
     async with frozen.desk.database.writing(frozen.merchant.id) as session:
         session.add(Team(merchant_id=frozen.merchant.id, id=session.new_id(), name="Hardware"))
         await session.flush()

@@ -1,4 +1,4 @@
-"""The engine against the naive model, over random histories: `make prove` plays 100,000 of them, here it is a slice."""
+"""The clocks against the oracle over random histories: a slice of the 100,000 that `make prove` plays."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -13,8 +13,8 @@ SLICE = 1500
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)  # what is random may be slow, and a machine busy
-def test_the_engine_agrees_with_the_naive_model() -> None:
+@pytest.mark.timeout(600)  # a random history may be slow, and the machine busy
+def test_the_clocks_agree_with_the_oracle() -> None:
     met: set[str] = set()
 
     @given(history=histories)
@@ -23,4 +23,4 @@ def test_the_engine_agrees_with_the_naive_model() -> None:
         met.update(prove(history))
 
     agree()
-    assert met >= {*ClockStatus, *Kind, "taken", "superseded"}, "the histories go everywhere"
+    assert met >= {*ClockStatus, *Kind, "taken", "superseded"}, "the histories reach every status, ledger kind and outcome"

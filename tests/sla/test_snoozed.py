@@ -1,4 +1,4 @@
-"""A snooze ends when it was to end, whenever the engine comes to it."""
+"""A snooze ends at its instant, however late the deadline is run."""
 
 from datetime import timedelta
 
@@ -33,7 +33,7 @@ async def test_a_snooze_ends_at_its_instant_and_not_before(frozen: FrozenTicket,
     assert await frozen.ladder() == []
 
 
-async def test_a_wake_that_comes_twice_or_too_late_wakes_once(frozen: FrozenTicket) -> None:
+async def test_a_wake_that_comes_twice_or_too_late_opens_the_ticket_once(frozen: FrozenTicket) -> None:
     async with frozen.at(NOON, frozen.ana) as ticket:
         snooze(ticket, NOON + TICK)
     for _ in range(2):
@@ -46,15 +46,17 @@ async def test_a_wake_that_comes_twice_or_too_late_wakes_once(frozen: FrozenTick
     assert kinds[-1] == "ticket.held"
 
 
-async def test_a_late_wake_moves_no_promise(frozen: FrozenTicket) -> None:
+async def test_a_late_wake_postpones_no_deadline(frozen: FrozenTicket) -> None:
     until, late = NOON + timedelta(days=1), NOON + timedelta(days=1, hours=4)
     async with frozen.at(NOON + 4 * SECOND, frozen.ana) as ticket:
         await reply(ticket, "The parts come tomorrow.")
         snooze(ticket, until)
     await frozen.due(late)
     resolution = await frozen.clock()
-    assert (resolution.running_since, resolution.due_at) == (until, until + 6 * SECOND)
-    assert (resolution.status, resolution.breached_at) == (ClockStatus.BREACHED, until + 6 * SECOND)
+    assert resolution.running_since == until
+    assert resolution.due_at == until + 6 * SECOND
+    assert resolution.status == ClockStatus.BREACHED
+    assert resolution.breached_at == until + 6 * SECOND
     assert [(e.level, e.due_at) for e in await frozen.rungs()] == [
         (1, until + 3.5 * SECOND),
         (2, until + 6 * SECOND),
@@ -62,7 +64,7 @@ async def test_a_late_wake_moves_no_promise(frozen: FrozenTicket) -> None:
     ]
 
 
-async def test_a_late_wake_turns_no_clock_before_it_was_last_timed(frozen: FrozenTicket) -> None:
+async def test_a_late_wake_changes_no_clock_before_its_last_change(frozen: FrozenTicket) -> None:
     until = NOON + timedelta(hours=1)
     async with frozen.at(NOON + 4 * SECOND, frozen.ana) as ticket:
         snooze(ticket, until)

@@ -1,4 +1,4 @@
-"""Overlaps, found in another way: minute by minute."""
+"""Overlaps of intervals, checked minute by minute."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,13 +25,13 @@ def test_a_week_has_an_overlap_when_a_minute_is_open_twice(week: dict[str, list[
 
 
 @given(weeks)
-def test_without_the_intervals_that_are_named_nothing_overlaps(week: dict[str, list[tuple[str, str]]]) -> None:
+def test_without_the_reported_intervals_nothing_overlaps(week: dict[str, list[tuple[str, str]]]) -> None:
     named = {flaw.path for flaw in overlaps_of_week(Weekly.model_validate(week))}
     left = {name: [each for place, each in enumerate(week[name]) if (name, place) not in named] for name in NAMES}
     assert not any(left.values()) or not [*overlaps_of_week(Weekly.model_validate(left))]
 
 
 @given(st.lists(st.integers(0, 5)))
-def test_what_stands_twice_is_named_at_its_later_places(items: list[int]) -> None:
+def test_a_duplicate_is_reported_at_its_later_places(items: list[int]) -> None:
     named = {flaw.path[0] for flaw in repeated(items)}
     assert [item for place, item in enumerate(items) if place not in named] == list(dict.fromkeys(items))

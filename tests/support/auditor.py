@@ -1,4 +1,4 @@
-"""What holds of every ticket, whatever happened to it. Each test of a fault ends with an audit of its merchant."""
+"""The invariants of every ticket, whatever happened to it. Each test of a fault ends with an audit of its merchant."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -23,7 +23,7 @@ from models.tickets.tables import Event, Ticket
 from tests.support.desk import Desk, Merchant
 
 PATIENCE = 60
-"""Seconds: a worker that has just been started on a busy machine needs a while; who is done is not waited for."""
+"""Seconds: a worker that has just started on a busy machine needs a while. The audit waits no longer than it has to."""
 
 
 async def audit(desk: Desk, merchant: Merchant) -> None:
@@ -31,12 +31,12 @@ async def audit(desk: Desk, merchant: Merchant) -> None:
     await desk.until(lambda: rows(desk, merchant, Outbox), lambda waiting: not waiting, seconds=PATIENCE)
     await desk.until(lambda: _pending(desk, merchant), lambda waiting: not waiting, seconds=PATIENCE)
     for ticket in await rows(desk, merchant, Ticket):
-        await _follows_its_row(desk, ticket)
+        await _workflow_matches_row(desk, ticket)
     await _rows_agree(desk, merchant)
 
 
 async def rows(desk: Desk, merchant: Merchant, table: Any, *conditions: Any) -> Sequence[Any]:
-    """Everything of ``merchant`` in ``table``, by key."""
+    """All rows of ``merchant`` in ``table``, by key."""
     async with desk.database.reading(merchant.id) as session:
         found = await session.execute(sa.select(table).where(*conditions).order_by(*sa.inspect(table).primary_key))
         return found.scalars().all()
@@ -53,14 +53,15 @@ async def _pending(desk: Desk, merchant: Merchant) -> Sequence[Any]:
     return await rows(desk, merchant, Notification, col(Notification.status) == NotificationStatus.PENDING)
 
 
-async def _follows_its_row(desk: Desk, ticket: Ticket) -> None:
-    """An open ticket has a running workflow that knows the row's facts; an ended one has none."""
+async def _workflow_matches_row(desk: Desk, ticket: Ticket) -> None:
+    """An unfinished ticket has a running workflow that knows the row's facts; a closed or deleted one has none."""
     if ticket.status is Status.CLOSED or ticket.deleted_at is not None:
         await desk.until(lambda: is_running(desk, ticket.id), lambda running: not running)
         return
     assert await desk.until(lambda: is_running(desk, ticket.id), bool)
     facts = await desk.until(lambda: facts_of(desk, ticket.id), lambda facts: facts.version == ticket.facts_version)
-    assert (facts.status, facts.escalation_level) == (ticket.status, ticket.escalation_level)
+    assert facts.status == ticket.status
+    assert facts.escalation_level == ticket.escalation_level
 
 
 async def is_running(desk: Desk, ticket_id: str | int) -> bool:
@@ -82,22 +83,26 @@ async def _rows_agree(desk: Desk, merchant: Merchant) -> None:
         assert sequences == list(range(1, ticket.event_sequence + 1))
     assert len({ticket.number for ticket in tickets}) == len(tickets)
     assert all(ticket.status is Status.ON_HOLD for ticket in tickets if ticket.snoozed_until)
-    _merged_ones_rest(tickets, events, await rows(desk, merchant, SlaClock), await rows(desk, merchant, Survey))
+    _merged_tickets_have_ended(tickets, events, await rows(desk, merchant, SlaClock), await rows(desk, merchant, Survey))
     _each_rung_once(await rows(desk, merchant, Escalation))
-    _one_letter_each(await rows(desk, merchant, Notification), {event.id for event in events})
+    _one_notification_each(await rows(desk, merchant, Notification), {event.id for event in events})
     clocks = await rows(desk, merchant, SlaClock)
     _ledger_sums_up(clocks, await rows(desk, merchant, LedgerEntry), book)
     _attributed_once(clocks)
 
 
-def _merged_ones_rest(tickets: Sequence[Ticket], events: Sequence[Event], clocks: Sequence[SlaClock], surveys: Sequence[Survey]) -> None:
-    """A merged ticket is at its end, nothing of it is promised any more, and the history of the other one names it once."""
+def _merged_tickets_have_ended(
+    tickets: Sequence[Ticket], events: Sequence[Event], clocks: Sequence[SlaClock], surveys: Sequence[Survey]
+) -> None:
+    """A merged ticket is closed and has no live clock, and the audit of the other ticket names it once."""
     merged = {ticket.id: ticket for ticket in tickets if ticket.merged_into_id}
-    said = sorted((e.ticket_id, int(e.changes["fromTicketId"])) for e in events if e.kind == "ticket.merged_from")
-    assert said == sorted((ticket.merged_into_id, ticket.id) for ticket in merged.values())
+    named = sorted((e.ticket_id, int(e.changes["fromTicketId"])) for e in events if e.kind == "ticket.merged_from")
+    assert named == sorted((ticket.merged_into_id, ticket.id) for ticket in merged.values())
     for ticket in merged.values():
         assert ticket.status is Status.CLOSED
-        assert (ticket.survey_at, ticket.auto_close_at, ticket.reopen_until) == (None, None, None)
+        assert ticket.survey_at is None
+        assert ticket.auto_close_at is None
+        assert ticket.reopen_until is None
     assert all(clock.stopped_at or clock.cancelled_at for clock in clocks if clock.ticket_id in merged)
     assert all(survey.answered_at or survey.cancelled_at for survey in surveys if survey.ticket_id in merged)
 
@@ -107,14 +112,14 @@ def _each_rung_once(escalations: Sequence[Escalation]) -> None:
     assert len(taken) == len(set(taken))
 
 
-def _one_letter_each(letters: Sequence[Notification], causes: set[int]) -> None:
-    written = [(letter.cause_id, letter.recipient_id) for letter in letters]
+def _one_notification_each(notifications: Sequence[Notification], causes: set[int]) -> None:
+    written = [(each.cause_id, each.recipient_id) for each in notifications]
     assert len(written) == len(set(written))
-    assert {letter.cause_id for letter in letters} <= causes
+    assert {each.cause_id for each in notifications} <= causes
 
 
 def _ledger_sums_up(clocks: Sequence[SlaClock], ledger: Sequence[LedgerEntry], book: Rulebook) -> None:
-    """Between two turns a clock that stands still spends nothing, one that runs spends the business time between them."""
+    """Between two ledger rows a paused clock spends nothing, and a running one the business time between them."""
     for clock in clocks:
         turns = [e for e in ledger if (e.ticket_id, e.metric, e.cycle) == (clock.ticket_id, clock.metric, clock.cycle)]
         assert not turns or (turns[0].spent, turns[-1].spent) == (ZERO, clock.spent)
@@ -123,7 +128,7 @@ def _ledger_sums_up(clocks: Sequence[SlaClock], ledger: Sequence[LedgerEntry], b
 
 
 def _attributed_once(clocks: Sequence[SlaClock]) -> None:
-    """What a report counts, it knows whose it is and how long it took."""
+    """A cycle that a report counts has its attribution and its used seconds."""
     for clock in clocks:
         at = clock.breached_at or clock.stopped_at
         assert at is None or (clock.attributed_at == at and clock.attributed_priority is not None), clock
@@ -131,7 +136,7 @@ def _attributed_once(clocks: Sequence[SlaClock]) -> None:
 
 
 def _possible(before: LedgerEntry, after: LedgerEntry, book: Rulebook) -> list[Any]:
-    """A ticket that moves to another policy moves to another calendar: any of the merchant's may have been in force."""
+    """A change of policy may change the calendar, so any of the merchant's calendars may have been in force."""
     if after.kind == "restarted":
         return [-before.spent]
     if not before.is_running:

@@ -1,4 +1,4 @@
-"""A worker that dies of kill -9 as soon as an escalation is committed, before it has told Temporal: for one test."""
+"""A worker that is killed as soon as an escalation is committed, before it has reported to Temporal: for one test."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""What the tests of jobs say often."""
+"""Steps that tests of jobs share."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def targets(resolution_seconds: int) -> dict[str, Any]:
 
 
 async def publish(acme: Merchant, policy: dict[str, Any], resolution_seconds: int) -> str:
-    """The path on which the new version is brought to open tickets."""
+    """Publish a new version; the path that brings it to open tickets."""
     path = f"/sla-policies/{policy['id']}"
     response = await acme.adam.post(f"{path}/versions", json=proposal(policy, resolution_seconds))
     assert response.status_code == 201, response.text

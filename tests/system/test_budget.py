@@ -1,4 +1,4 @@
-"""What a ticket costs the engine, in history events."""
+"""What a ticket costs Temporal, in history events."""
 
 from datetime import timedelta
 
@@ -10,19 +10,19 @@ WRITTEN_BY_MOVING_TIME = ("workflow_execution_options_updated", "workflow_execut
 
 
 async def quiet_history(desk: Desk, acme: Merchant, ticket: dict[str, str]) -> list[str]:
-    """The history once everything that was committed has been told."""
+    """The history once the workflow knows everything that was committed."""
     await audit(desk, acme)
     return await desk.history(f"ticket-{ticket['id']}")
 
 
-async def test_a_note_costs_nothing(desk: Desk, acme: Merchant) -> None:
+async def test_a_note_costs_no_events(desk: Desk, acme: Merchant) -> None:
     ticket = await acme.opened_and_assigned(category="general")
     before = await quiet_history(desk, acme, ticket)
-    await do(acme.leo, ticket, "notes", {"body": "He called twice."})
+    await do(acme.leo, ticket, "notes", {"body": "They called twice."})
     assert await quiet_history(desk, acme, ticket) == before
 
 
-async def test_a_comment_that_no_timer_depends_on_costs_nothing(desk: Desk, acme: Merchant) -> None:
+async def test_a_comment_that_no_timer_depends_on_costs_no_events(desk: Desk, acme: Merchant) -> None:
     ticket = await acme.opened_and_assigned(category="general")
     await say(acme.ana, ticket)
     before = await quiet_history(desk, acme, ticket)
@@ -30,12 +30,12 @@ async def test_a_comment_that_no_timer_depends_on_costs_nothing(desk: Desk, acme
     assert await quiet_history(desk, acme, ticket) == before
 
 
-async def test_a_waiting_ticket_costs_nothing_a_day(desk: Desk, acme: Merchant) -> None:
+async def test_a_waiting_ticket_costs_no_events(desk: Desk, acme: Merchant) -> None:
     ticket = await acme.opened_and_assigned(category="general")
     await say(acme.ana, ticket)
     await do(acme.ana, ticket, "pending")
     await known(desk, acme, ticket)
-    await desk.pass_time(ticket["id"], timedelta(days=30))  # the one timer that was armed before it fires in vain
+    await desk.pass_time(ticket["id"], timedelta(days=30))  # the one timer that was set before it fires without effect
     before = await quiet_history(desk, acme, ticket)
     await desk.pass_time(ticket["id"], timedelta(days=1))
     added = (await quiet_history(desk, acme, ticket))[len(before) :]

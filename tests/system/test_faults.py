@@ -15,7 +15,7 @@ from tests.support.isolated import Isolated, desk_without_a_worker, worker_proce
 from tests.system.verbs import told
 
 
-async def test_tickets_opened_while_the_engine_is_down_get_their_workflows_afterwards(isolated: Isolated) -> None:
+async def test_tickets_opened_while_temporal_is_down_get_their_workflows_afterwards(isolated: Isolated) -> None:
     environment = await isolated.environment()
     parts = (environment, isolated.urls, isolated.identity, isolated.jwks_url, isolated.smtp_port, isolated.mails)
     async with working_desk(*parts) as desk:
@@ -29,7 +29,7 @@ async def test_tickets_opened_while_the_engine_is_down_get_their_workflows_after
         assert (await told(desk, acme, opened[0], "ticket_received")) == ["Rita"]
 
 
-async def test_a_database_that_refuses_delays_a_ticket_and_does_not_end_its_workflow(isolated: Isolated) -> None:
+async def test_a_refusing_database_delays_a_ticket_and_does_not_end_its_workflow(isolated: Isolated) -> None:
     parts = (await isolated.environment(), isolated.urls, isolated.identity, isolated.jwks_url, isolated.smtp_port, isolated.mails)
     async with working_desk(*parts) as desk:
         acme = await desk.merchant()
@@ -69,5 +69,5 @@ async def test_a_worker_killed_between_an_escalations_commit_and_its_completion_
         assert [event.kind for event in committed].count("escalation.reassigned") == 1
         assert await told(desk, acme, ticket, "escalated") == ["Ana", "Lars"]
         caught = [mail.message_id for mail in desk.letters()]
-        letters = (await acme.get(ticket["id"], "/notifications"))["data"]
-        assert [caught.count(f"<notification-{letter['id']}@desk.test>") for letter in letters] == [1] * len(letters)
+        notifications = (await acme.get(ticket["id"], "/notifications"))["data"]
+        assert [caught.count(f"<notification-{each['id']}@desk.test>") for each in notifications] == [1] * len(notifications)

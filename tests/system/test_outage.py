@@ -1,4 +1,4 @@
-"""The rehearsal: many deadlines come due while no worker lives."""
+"""Many deadlines come due while no worker runs."""
 
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -24,7 +24,7 @@ TICKETS = 40
 APART = timedelta(seconds=1)
 """Between two rungs."""
 A_STOP = timedelta(seconds=3)
-"""What a worker may take to end."""
+"""How long a worker may take to stop."""
 LADDER = {
     "name": "Close together",
     "rungs": [
@@ -43,7 +43,7 @@ async def test_after_an_outage_each_ticket_has_its_highest_rung_once_with_its_tr
         policy = await policy_of_billing(acme, HOUR, ladderId=await ladder(acme), warnAtFractions=[])
         async with worker_process(isolated, "deploy") as worker:
             took = await open_all(desk, acme)
-            await bring_near(desk, acme, policy, took)
+            await bring_deadlines_near(desk, acme, policy, took)
             worker.terminate()
             await worker.wait()
         assert await rows(desk, acme, Escalation) == []
@@ -52,7 +52,7 @@ async def test_after_an_outage_each_ticket_has_its_highest_rung_once_with_its_tr
         async with worker_process(isolated, "deploy"):
             await desk.until(lambda: rows(desk, acme, Ticket), lambda all_: all(t.escalation_level == 3 for t in all_), seconds=60)
             await audit(desk, acme)
-        await stands_on_top(desk, acme, dues)
+        await all_are_at_level_three(desk, acme, dues)
 
 
 def clock_of(desk: Desk) -> Callable[[], Awaitable[datetime]]:
@@ -74,7 +74,7 @@ async def ladder(acme: Merchant) -> str:
 
 
 async def open_all(desk: Desk, acme: Merchant) -> timedelta:
-    """All at one instant; each gets its workflow and somebody to work on it. How long that took."""
+    """Open all tickets at one instant and wait until each is assigned; return how long that took."""
     at = desk.clock.now()
     for number in range(TICKETS):
         desk.clock.ahead = at - datetime.now(UTC)
@@ -84,8 +84,8 @@ async def open_all(desk: Desk, acme: Merchant) -> timedelta:
     return desk.clock.now() - at
 
 
-async def bring_near(desk: Desk, acme: Merchant, policy: dict[str, Any], soon: timedelta) -> None:
-    """A new version of the policy brings the deadlines of all near, and every workflow knows of them: that takes less than to open them."""
+async def bring_deadlines_near(desk: Desk, acme: Merchant, policy: dict[str, Any], soon: timedelta) -> None:
+    """Bring the deadlines of all tickets near by a recalculation, and wait until every workflow knows them. That is faster than opening."""
     opened = await rows(desk, acme, Ticket)
     seconds = (desk.clock.now() - opened[0].created_at + soon + A_STOP).total_seconds()
     job = await over(desk, acme, await begun(acme, await publish(acme, policy, ceil(seconds))))
@@ -103,7 +103,7 @@ async def due_instants(desk: Desk, acme: Merchant) -> dict[int, datetime]:
     return {clock.ticket_id: clock.due_at for clock in clocks}
 
 
-async def stands_on_top(desk: Desk, acme: Merchant, dues: dict[int, datetime]) -> None:
+async def all_are_at_level_three(desk: Desk, acme: Merchant, dues: dict[int, datetime]) -> None:
     escalations = await rows(desk, acme, Escalation)
     assert {ticket.assignee_id for ticket in await rows(desk, acme, Ticket)} == {acme.agents["lars"]}
     for ticket_id, due_at in dues.items():

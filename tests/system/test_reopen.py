@@ -1,4 +1,4 @@
-"""How long, and how, a resolved ticket comes back."""
+"""Reopening a resolved ticket: until when, and what follows."""
 
 from datetime import timedelta
 
@@ -11,17 +11,17 @@ from tests.system.verbs import do, happened, known, reach, told
 AN_HOUR = timedelta(hours=1)
 
 
-async def test_the_reporters_verb_tells_who_has_it(desk: Desk, acme: Merchant) -> None:
+async def test_a_reopening_by_the_reporter_notifies_the_assignee(desk: Desk, acme: Merchant) -> None:
     ticket = await acme.opened_and_assigned(category="general")
     await do(acme.ana, ticket, "resolve")
     await do(acme.rita, ticket, "reopen", {"reason": "It is back."})
     assert await told(desk, acme, ticket, "ticket_reopened") == ["Ana"]
     await audit(desk, acme)
-    hers = [letter.text for letter in desk.letters() if letter.to == (f"{acme.id}@acme.example",) and "Reopened" in letter.subject]
-    assert ["Reason: It is back." in text for text in hers] == [True]
+    texts = [mail.text for mail in desk.letters() if mail.to == (f"{acme.id}@acme.example",) and "Reopened" in mail.subject]
+    assert ["Reason: It is back." in text for text in texts] == [True]
 
 
-async def test_when_nobody_has_it_the_lead_is_told(desk: Desk, acme: Merchant) -> None:
+async def test_a_reopening_of_an_unassigned_ticket_notifies_the_lead(desk: Desk, acme: Merchant) -> None:
     ticket = await acme.opened_and_assigned(category="general")
     await do(acme.ana, ticket, "unassign")
     await do(acme.ana, ticket, "resolve")
@@ -31,16 +31,16 @@ async def test_when_nobody_has_it_the_lead_is_told(desk: Desk, acme: Merchant) -
 
 
 @pytest.mark.parametrize("verb", ["messages", "reopen"])
-async def test_one_letter_is_enough(verb: str, desk: Desk, acme: Merchant) -> None:
+async def test_a_reopening_reply_sends_one_notification(verb: str, desk: Desk, acme: Merchant) -> None:
     ticket = await acme.opened_and_assigned(category="general")
     await do(acme.ana, ticket, "resolve")
     await do(acme.rita, ticket, verb, {"body": "It is back."} if verb == "messages" else None)
-    letters = [await told(desk, acme, ticket, kind) for kind in ("reply_to_agent", "ticket_reopened")]
-    assert sorted(letters) == [[], ["Ana"]]
+    sent = [await told(desk, acme, ticket, kind) for kind in ("reply_to_agent", "ticket_reopened")]
+    assert sorted(sent) == [[], ["Ana"]]
     await audit(desk, acme)
 
 
-async def test_a_reply_after_the_window_leaves_the_old_one_to_its_end(desk: Desk, acme: Merchant) -> None:
+async def test_a_reply_after_the_window_leaves_the_old_ticket_to_its_auto_close(desk: Desk, acme: Merchant) -> None:
     assert (await acme.adam.patch(f"/merchants/{acme.id}", json={"reopenWithinSeconds": 3600})).is_success
     ticket = await acme.opened_and_assigned(category="general")
     await do(acme.ana, ticket, "resolve")
@@ -53,7 +53,7 @@ async def test_a_reply_after_the_window_leaves_the_old_one_to_its_end(desk: Desk
     await audit(desk, acme)
 
 
-async def test_a_merchants_own_windows_count(desk: Desk, acme: Merchant) -> None:
+async def test_a_merchants_own_windows_apply(desk: Desk, acme: Merchant) -> None:
     windows = {"surveyAfterSeconds": 60, "autoCloseAfterSeconds": 120}
     assert (await acme.adam.patch(f"/merchants/{acme.id}", json=windows)).is_success
     ticket = await acme.opened_and_assigned(category="general")
@@ -65,7 +65,7 @@ async def test_a_merchants_own_windows_count(desk: Desk, acme: Merchant) -> None
     await audit(desk, acme)
 
 
-async def test_a_restored_ticket_is_neither_asked_about_nor_closed_at_once(desk: Desk, acme: Merchant) -> None:
+async def test_a_restored_ticket_is_neither_surveyed_nor_closed_at_once(desk: Desk, acme: Merchant) -> None:
     ticket = await acme.opened_and_assigned(category="general")
     await do(acme.ana, ticket, "resolve")
     assert (await acme.adam.delete(f"/tickets/{ticket['id']}")).is_success

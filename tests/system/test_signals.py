@@ -24,7 +24,7 @@ async def test_a_repeated_and_a_late_signal_change_nothing(desk: Desk, acme: Mer
     await audit(desk, acme)
 
 
-async def test_of_signals_in_the_wrong_order_the_newest_wins(desk: Desk, acme: Merchant) -> None:
+async def test_the_newest_of_signals_in_the_wrong_order_wins(desk: Desk, acme: Merchant) -> None:
     ticket = await acme.opened_and_assigned(category="general")
     await known(desk, acme, ticket)
     now = await facts_of(desk, ticket["id"])
@@ -34,8 +34,8 @@ async def test_of_signals_in_the_wrong_order_the_newest_wins(desk: Desk, acme: M
     assert (await facts_of(desk, ticket["id"])).escalation_level == 3
 
 
-async def test_facts_that_claim_a_rung_is_due_take_no_rung_that_is_not(desk: Desk, acme: Merchant) -> None:
-    """The activity judges from the row: a wrong signal costs a wake-up, never an escalation."""
+async def test_facts_with_wrong_instants_take_no_rung(desk: Desk, acme: Merchant) -> None:
+    """The activity decides from the row: a wrong signal costs an activity, never an escalation."""
     ticket = await acme.opened_and_assigned(category="general")
     await say(acme.ana, ticket)
     await known(desk, acme, ticket)
@@ -45,13 +45,13 @@ async def test_facts_that_claim_a_rung_is_due_take_no_rung_that_is_not(desk: Des
     await handle.signal(ADOPT, now.model_copy(update={"version": now.version + 1, "deadlines": early}))
     await desk.until(lambda: desk.history(f"ticket-{ticket['id']}"), lambda events: events[-1] == "timer_started")
     assert (await acme.get(ticket["id"]))["escalationLevel"] == 0
-    for verb in ("pending", "resume"):  # two versions on, the row is ahead of what was claimed
+    for verb in ("pending", "resume"):  # two versions later, the row is ahead of the wrong facts
         await do(acme.ana, ticket, verb)
     await audit(desk, acme)
 
 
 async def test_instants_that_the_rows_do_not_have_are_replaced_by_theirs(desk: Desk, acme: Merchant) -> None:
-    """As after a change of the time zone database: the same version, other instants. One look is enough."""
+    """As after a change of the time zone database: the same version, other instants. One activity corrects them."""
     ticket = await acme.opened_and_assigned(category="general")
     await say(acme.ana, ticket)
     await known(desk, acme, ticket)

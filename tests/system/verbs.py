@@ -1,4 +1,4 @@
-"""What the tests of a ticket's life say often."""
+"""Steps that tests of a ticket's life share."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
@@ -15,7 +15,7 @@ A_MOMENT = timedelta(milliseconds=500)
 
 
 async def do(client: httpx.AsyncClient, ticket: dict[str, Any], verb: str, body: dict[str, Any] | None = None) -> Any:
-    """A POST that must succeed; the answer's body."""
+    """A POST that must succeed; the body of the response."""
     response = await client.post(f"/tickets/{ticket['id']}/{verb}", json=body)
     assert response.is_success, response.text
     return response.json()
@@ -31,7 +31,7 @@ async def away(client: httpx.AsyncClient, agent_id: int) -> None:
 
 
 async def known(desk: Desk, merchant: Merchant, ticket: dict[str, Any]) -> None:
-    """Wait until the ticket's workflow knows the latest facts: only then can its time be moved past a deadline."""
+    """Wait until the ticket's workflow knows the latest facts: only then may its time be advanced past a deadline."""
 
     async def version() -> tuple[int, int]:
         row = next(row for row in await _tickets(desk, merchant) if row.id == int(ticket["id"]))
@@ -41,7 +41,7 @@ async def known(desk: Desk, merchant: Merchant, ticket: dict[str, Any]) -> None:
 
 
 async def reach(desk: Desk, merchant: Merchant, ticket: dict[str, Any], deadline: str) -> datetime:
-    """Move time to just after ``deadline`` (its kind and key, for example ``escalate resolution/1/2``); when that was."""
+    """Advance time to just after ``deadline`` (its kind and key, for example ``escalate resolution/1/2``); return its instant."""
     await known(desk, merchant, ticket)
     found = {f"{d.kind} {d.key}".strip(): d.due_at for d in (await facts_of(desk, ticket["id"])).deadlines}
     await desk.pass_time(ticket["id"], found[deadline] - desk.clock.now() + A_MOMENT)
@@ -64,9 +64,9 @@ async def happened(desk: Desk, merchant: Merchant, ticket: dict[str, Any], kind:
 
 
 async def told(desk: Desk, merchant: Merchant, ticket: dict[str, Any], kind: str) -> list[str]:
-    """Who got a letter of ``kind``, each as often as he got one."""
-    letters = await rows(desk, merchant, Notification)
-    return sorted(letter.recipient_name for letter in letters if letter.kind == kind and letter.ticket_id == int(ticket["id"]))
+    """The recipients of notifications of ``kind``, each as often as they got one."""
+    sent = [each for each in await rows(desk, merchant, Notification) if each.ticket_id == int(ticket["id"])]
+    return sorted(each.recipient_name for each in sent if each.kind == kind)
 
 
 async def _tickets(desk: Desk, merchant: Merchant) -> Any:

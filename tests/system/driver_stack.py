@@ -1,6 +1,6 @@
-"""A random history played through the real stack: people over HTTP, deadlines by the engine, time moved to each of them.
+"""The driver of the whole stack: plays a random history over HTTP and lets Temporal act on each deadline, by moving its time there.
 
-An instant here is in microseconds since 1970, so that the naive model counts as exactly as the database.
+Instants are microseconds since 1970, so that the oracle counts as exactly as the database.
 """
 
 from collections.abc import Iterator
@@ -17,12 +17,12 @@ from models.sla.tables import ConfigurationKind, ConfigurationVersion
 from models.tickets.lifecycle import UNFINISHED, Status, Transition, is_allowed, may_snooze
 from models.tickets.messages import TicketFacts
 from models.value import Value
-from tests.sla.plain_sla import PlainConfiguration
+from tests.sla.oracle_values import PlainConfiguration
 from tests.sla.sla_histories import (
     PRIORITIES,
     WINDOWS,
-    Deed,
     History,
+    Step,
     Version,
     calendar_of,
     ladder_of,
@@ -44,13 +44,13 @@ def category(version: int) -> str:
 
 
 def window_of(history: History, now: datetime) -> datetime:
-    """The same weeks of the year, when they come next: a workflow's time moves forward only."""
+    """The next occurrence of these weeks of the year: a workflow's time only moves forward."""
     first = WINDOWS[history.window]
     return next(at for year in range(now.year, now.year + 2) if (at := first.replace(year=year)) > now)
 
 
 def plain_versions(history: History, first: datetime) -> list[PlainConfiguration]:
-    """Each is another policy to the engine, also if two promise the same."""
+    """Each is a policy of its own, also if two have the same targets."""
     return [
         _in_parts(plain_configuration(version, open_time_of(version.calendar, first, PARTS)))._replace(name=category(number))
         for number, version in enumerate(history.versions)
@@ -63,7 +63,7 @@ def _in_parts(configuration: PlainConfiguration) -> PlainConfiguration:
 
 
 async def write_configuration(desk: Desk, merchant: Merchant, history: History) -> None:
-    """A category leads to each version of the rules; everybody is away, so that a ticket is new until a person gives it to somebody."""
+    """Each version has its category; all agents are away, so that a ticket stays new until a person assigns it."""
     async with desk.database.writing(merchant.id) as session:
         key: dict[str, Any] = {"merchant_id": merchant.id}
         team = (await session.execute(sa.select(col(Team.id)))).scalar_one()
@@ -77,11 +77,9 @@ async def write_configuration(desk: Desk, merchant: Merchant, history: History) 
 
 
 async def _narrow_the_seeded_policy(session: TenantSession) -> None:
-    """It is for every ticket, so that none would be under no policy."""
-    configuration = (
-        await session.execute(sa.select(ConfigurationVersion).where(col(ConfigurationVersion.kind) == ConfigurationKind.POLICY))
-    ).scalars()
-    desk = next(configuration for configuration in configuration if configuration.definition["name"] == "Desk")
+    """It matches every ticket: then none could be without a policy."""
+    policies = sa.select(ConfigurationVersion).where(col(ConfigurationVersion.kind) == ConfigurationKind.POLICY)
+    desk = next(policy for policy in (await session.execute(policies)).scalars() if policy.definition["name"] == "Desk")
     narrowed = SlaPolicy.model_validate(desk.definition).model_copy(update={"match": Match(categories=("general",))})
     _publish(session, desk.id, 2, ConfigurationKind.POLICY, narrowed)
 
@@ -91,9 +89,9 @@ def _definitions(session: TenantSession, number: int, version: Version) -> list[
         return []
     policy, calendar, ladder = (session.new_id() for _ in range(3))
     rungs, match = ladder_of(version.ladder), Match(categories=(category(number),))
-    held_to = policy_of(version.policy, match=match, calendar_id=calendar, ladder_id=ladder if rungs else None)
+    published = policy_of(version.policy, match=match, calendar_id=calendar, ladder_id=ladder if rungs else None)
     found: list[tuple[int, ConfigurationKind, Value]] = [
-        (policy, ConfigurationKind.POLICY, held_to),
+        (policy, ConfigurationKind.POLICY, published),
         (calendar, ConfigurationKind.CALENDAR, calendar_of(version.calendar)),
     ]
     return [*found, (ladder, ConfigurationKind.LADDER, rungs)] if rungs else found
@@ -107,7 +105,7 @@ def _publish(session: TenantSession, id_: int, version: int, kind: Configuration
 
 
 class Life:
-    """One ticket, from its opening to some days after the last deed."""
+    """One ticket, from its opening to some days after the last step."""
 
     def __init__(self, desk: Desk, merchant: Merchant, history: History, first: datetime) -> None:
         self.desk, self.merchant, self.history = desk, merchant, history
@@ -121,20 +119,20 @@ class Life:
         await self.desk.until(lambda: self.desk.history(f"ticket-{self.ticket['id']}"), bool)
         await known(self.desk, self.merchant, self.ticket)
         await self.desk.environment.fast_forward(self.desk.client.get_workflow_handle(f"ticket-{self.ticket['id']}"), ahead)
-        for at, deed in self.timeline():
+        for at, step in self.timeline():
             if (await self.reach(at)).has_ended:
                 return
-            await self.act(deed)
+            await self.act(step)
 
-    def timeline(self) -> Iterator[tuple[datetime, Deed]]:
+    def timeline(self) -> Iterator[tuple[datetime, Step]]:
         at = self.opened_at
-        for deed in self.history.deeds:
-            at += timedelta(seconds=deed.after)
-            yield at, deed
-        yield at + AFTERWARDS, Deed(0, "wait")
+        for step in self.history.steps:
+            at += timedelta(seconds=step.after)
+            yield at, step
+        yield at + AFTERWARDS, Step(0, "wait")
 
     async def reach(self, at: datetime) -> TicketFacts:
-        """Move time from deadline to deadline up to ``at``; if one is near, a little after it."""
+        """Move time from deadline to deadline up to ``at``; past a deadline that is close to it."""
         while True:
             facts = await self.quiet()
             now, next_due = self.desk.clock.now(), facts.deadlines[0].due_at if facts.deadlines else None
@@ -147,7 +145,7 @@ class Life:
             await self.desk.pass_time(self.ticket["id"], max(next_due - now, timedelta()) + A_MOMENT)
 
     async def quiet(self) -> TicketFacts:
-        """The workflow knows everything and has acted on all that is due."""
+        """Wait until the workflow knows the latest facts and has acted on all that is due."""
         await known(self.desk, self.merchant, self.ticket)
 
         def is_quiet(facts: TicketFacts) -> bool:
@@ -155,29 +153,29 @@ class Life:
 
         return await self.desk.until(lambda: facts_of(self.desk, self.ticket["id"]), is_quiet)
 
-    async def act(self, deed: Deed) -> None:
+    async def act(self, step: Step) -> None:
         people, ticket = self.merchant, self.ticket
         seen = await people.get(ticket["id"])
         status = Status(seen["status"])
-        if deed.kind == "reply":
+        if step.kind == "reply":
             await say(people.ana, ticket)
-        elif deed.kind == "message":
+        elif step.kind == "comment":
             await say(people.rita, ticket, "Any news?")
-        elif deed.kind == "assign" and status in UNFINISHED:
+        elif step.kind == "assign" and status in UNFINISHED:
             await do(people.lars, ticket, "assign", {"agentId": str(people.agents["ana"])})
-        elif deed.kind == "acknowledge":
-            await people.ana.post(f"/tickets/{ticket['id']}/acknowledge")  # refused if nothing was taken yet
-        elif deed.kind == "escalate" and deed.which % 4:
+        elif step.kind == "acknowledge":
+            await people.ana.post(f"/tickets/{ticket['id']}/acknowledge")  # refused if no rung was taken yet
+        elif step.kind == "escalate" and step.which % 4:
             await people.ana.post(
-                f"/tickets/{ticket['id']}/escalate", json={"reason": "It burns", "level": deed.which % 4}
-            )  # or there already
-        elif deed.kind == "snooze" and may_snooze(status):
-            await do(people.ana, ticket, "snooze", {"until": (self.desk.clock.now() + timedelta(seconds=deed.which)).isoformat()})
-        elif deed.kind in ("move", "close"):
-            possible = [move for move in Transition if is_allowed(move, status) and (move is Transition.CLOSE) == (deed.kind == "close")]
-            await do(people.lars, ticket, possible[deed.which % len(possible)])
-        elif deed.kind in ("priority", "rules"):
-            await self.edit({"priority": PRIORITIES[deed.which % 4]} if deed.kind == "priority" else {"category": category(deed.which % 4)})
+                f"/tickets/{ticket['id']}/escalate", json={"reason": "It burns", "level": step.which % 4}
+            )  # or refused, if it is at that level already
+        elif step.kind == "snooze" and may_snooze(status):
+            await do(people.ana, ticket, "snooze", {"until": (self.desk.clock.now() + timedelta(seconds=step.which)).isoformat()})
+        elif step.kind in ("transition", "close"):
+            possible = [each for each in Transition if is_allowed(each, status) and (each is Transition.CLOSE) == (step.kind == "close")]
+            await do(people.lars, ticket, possible[step.which % len(possible)])
+        elif step.kind in ("priority", "configuration"):
+            await self.edit({"priority": PRIORITIES[step.which % 4]} if step.kind == "priority" else {"category": category(step.which % 4)})
 
     async def edit(self, changes: dict[str, str]) -> None:
         response = await self.merchant.lars.patch(f"/tickets/{self.ticket['id']}", json=changes, headers={"If-Match": "*"})

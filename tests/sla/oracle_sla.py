@@ -1,14 +1,14 @@
-"""The SLA rules a second time, as naively as possible, from DESIGN.md and API.md: open time is counted second by second (seconds that
-can't differ from the one before together), and after each it is asked what is due. Instants are whole seconds since 1970."""
+"""The oracle of the clocks, written from the contract and sharing no code with `models.sla`: it counts open time second by second (in one
+step where no second can differ from the one before) and asks after each what is due. Instants are whole seconds since 1970."""
 
-from tests.sla.plain_sla import Cycle, Cycles, PlainConfiguration, TakenRung
+from tests.sla.oracle_values import Cycle, Cycles, PlainConfiguration, TakenRung
 
 FIRST, NEXT, RESOLUTION = METRICS = ("first_response", "next_response", "resolution")
 OVER = ("resolved", "closed")
 
 
-class NaiveSla:
-    """What happens at an instant happens before what is due at it. In an outage time passes and nothing is warned of or escalated."""
+class OracleSla:
+    """What people do at an instant comes before what is due at it. In an outage time passes, and nothing is warned of or escalated."""
 
     def __init__(self, at: int, configuration: PlainConfiguration, priority: str) -> None:
         self.now, self.configuration, self.priority, self.status = at, configuration, priority, "new"
@@ -18,7 +18,7 @@ class NaiveSla:
         self.withdrawn: set[str] = set()
         self.is_down = self.has_response = self.awaits_reply = False
         self.wakes_at: int | None = None
-        self.begin_what_is_promised()
+        self.begin_due_cycles()
 
     def walk(self, until: int) -> None:
         while self.now < until:
@@ -61,16 +61,16 @@ class NaiveSla:
                     self.warnings.append((cycle.metric, cycle.number, fraction, self.now))
 
     def escalate(self) -> None:
-        """Of all rungs that are due only the highest is taken; of equal ones the one that is due last, then the last metric by name."""
+        """Only the highest due rung is taken; of equal levels the one that is due last, then the last metric by name."""
         reached = sorted(
-            (level, at, c.metric, c.number) for c in self.cycles.live() if not c.is_cared_for for level, at in c.reached.items()
+            (level, at, c.metric, c.number) for c in self.cycles.live() if not c.is_acknowledged for level, at in c.reached.items()
         )
         due = [rung for rung in reached if not any(taken.holds_off(rung[2], rung[3], rung[0]) for taken in self.rungs)]
         for place, (level, at, metric, number) in enumerate(due, 1):
             self.rungs.append(TakenRung(metric, number, level, at, self.now, is_superseded=place < len(due)))
 
     def set_status(self, status: str) -> None:
-        """Resolving is also the end of every wait for an answer."""
+        """Resolving ends the wait for a response, too."""
         self.status, self.wakes_at = status, None
         if status == "resolved":
             self.has_response, self.awaits_reply = True, False
@@ -78,7 +78,7 @@ class NaiveSla:
         if status in OVER:
             self.end("cancelled", *METRICS)
             self.withdrawn.clear()
-        self.run_or_stand_still()
+        self.run_or_pause()
 
     def reply(self) -> None:
         self.has_response, self.awaits_reply = True, False
@@ -87,18 +87,18 @@ class NaiveSla:
 
     def reporter_comments(self) -> None:
         self.awaits_reply = True
-        self.begin_what_is_promised(NEXT)
+        self.begin_due_cycles(NEXT)
 
     def reopen(self) -> None:
         self.status, self.wakes_at = "open", None
         last, target = self.cycles.last(RESOLUTION), self.configuration.target(self.priority, RESOLUTION)
         is_restart = self.configuration.on_reopen == "restart"
         if last is None or last.cancelled or self.configuration.on_reopen == "new_cycle" or (is_restart and last.breached):
-            self.begin_what_is_promised(RESOLUTION)
+            self.begin_due_cycles(RESOLUTION)
         elif target is not None:
-            last.stopped, last.due, last.used, last.is_cared_for = None, None, 0 if is_restart else last.used, False
-            self.aim(last, target)
-        self.run_or_stand_still()
+            last.stopped, last.due, last.used, last.is_acknowledged = None, None, 0 if is_restart else last.used, False
+            self.retarget(last, target)
+        self.run_or_pause()
 
     def retime(self, configuration: PlainConfiguration, priority: str) -> None:
         before, self.configuration, self.priority = self.configuration, configuration, priority
@@ -108,20 +108,20 @@ class NaiveSla:
                 self.end("cancelled", cycle.metric)
                 self.withdrawn.add(cycle.metric)
             elif configuration != before or target != cycle.target:
-                self.aim(cycle, target)
+                self.retarget(cycle, target)
                 if cycle.runs:
                     self.start(cycle)
-        self.run_or_stand_still()
-        self.begin_what_is_promised()
+        self.run_or_pause()
+        self.begin_due_cycles()
 
-    def aim(self, cycle: Cycle, target: int) -> None:
-        """A warning that is not reached any more will be given again, a rung be due again."""
+    def retarget(self, cycle: Cycle, target: int) -> None:
+        """A warning that is no longer reached can be given again; a rung can become due again."""
         given = [f for f in self.configuration.fractions if f <= cycle.warned and cycle.used >= round(target * f)]
         cycle.target, cycle.warned = target, max(given, default=0)
         still = [r.level for r in self.configuration.rungs if r.metric == cycle.metric and cycle.used >= r.after(target)]
         cycle.reached = {level: at for level, at in cycle.reached.items() if level in still}
 
-    def begin_what_is_promised(self, *metrics: str) -> None:
+    def begin_due_cycles(self, *metrics: str) -> None:
         live = [cycle.metric for cycle in self.cycles.live()]
         is_owed = {FIRST: not self.has_response, NEXT: self.awaits_reply and FIRST not in live, RESOLUTION: True}
         for metric in metrics or METRICS:
@@ -130,14 +130,14 @@ class NaiveSla:
                 continue
             if last and metric in self.withdrawn:
                 last.cancelled, last.due = None, None
-                self.aim(last, target)
+                self.retarget(last, target)
             else:
                 self.cycles.append(Cycle(metric, last.number + 1 if last else 1, target))
             self.withdrawn.discard(metric)
             is_owed[NEXT] &= metric != FIRST
-        self.run_or_stand_still()
+        self.run_or_pause()
 
-    def run_or_stand_still(self) -> None:
+    def run_or_pause(self) -> None:
         for cycle in self.cycles.live():
             runs = self.status not in OVER and self.status not in self.configuration.pause_on[cycle.metric]
             if runs and not cycle.runs:

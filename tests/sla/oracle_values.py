@@ -1,9 +1,9 @@
-"""What the naive model of the SLA knows, in plain numbers: a merchant's rules, a ticket's cycles, the rungs that were taken."""
+"""The oracle's values, in plain numbers: the SLA configuration, a ticket's cycles, the rungs that were taken."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from tests.sla.open_time import OpenTime
+from tests.sla.oracle_open_time import OpenTime
 
 
 class PlainRung(NamedTuple):
@@ -17,7 +17,7 @@ class PlainRung(NamedTuple):
 
 
 class PlainConfiguration(NamedTuple):
-    """`targets` by priority and metric, in open seconds. A ticket that no policy is for has no target at all."""
+    """`targets` by priority and metric, in open seconds. A ticket without a policy has no target."""
 
     open_time: OpenTime
     targets: dict[str, dict[str, int | None]]
@@ -31,13 +31,13 @@ class PlainConfiguration(NamedTuple):
         return self.targets.get(priority, {}).get(metric)
 
     def amounts(self, target: int) -> list[int]:
-        """How much is used when something is due, if it is due."""
+        """The amounts of used time at which something is due: the target, the warnings, the rungs."""
         return [target, *(round(target * fraction) for fraction in self.fractions), *(rung.after(target) for rung in self.rungs)]
 
 
 @dataclass
 class Cycle:
-    """`reached`: since when each rung is due; `is_cared_for`: somebody acknowledged one, and it was not reopened since."""
+    """`reached`: since when each rung is due. `is_acknowledged`: an agent acknowledged a rung since the cycle was last reopened."""
 
     metric: str
     number: int
@@ -51,7 +51,7 @@ class Cycle:
     stopped: int | None = None
     cancelled: int | None = None
     reached: dict[int, int] = field(default_factory=dict)
-    is_cared_for: bool = False
+    is_acknowledged: bool = False
 
     @property
     def status(self) -> str:
@@ -81,5 +81,5 @@ class TakenRung:
     is_superseded: bool
 
     def holds_off(self, metric: str, cycle: int, level: int) -> bool:
-        """At most once a cycle, and never below one that was taken."""
+        """A rung is taken at most once a cycle, and never below one that was taken."""
         return (self.metric, self.cycle) == (metric, cycle) and self.level >= level

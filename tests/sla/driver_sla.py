@@ -1,4 +1,4 @@
-"""The engine's pure core, driven as the operations and the ticket's workflow drive it: every deadline at its own instant."""
+"""The driver of the code under test: calls the pure files of `models.sla` as the verbs and the workflow do."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,8 +25,8 @@ class Escalation:
     is_superseded: bool
 
 
-class PureSla:
-    """The deeds of :class:`tests.sla.naive_sla.NaiveSla`, done by the engine."""
+class DriverSla:
+    """The methods of :class:`tests.sla.oracle_ticket.OracleTicket`, carried out by `models.sla`."""
 
     def __init__(self, at: int, configuration: SlaConfiguration, priority: str) -> None:
         self.at, self.status, self.priority = instant(at), Status.NEW, Priority(priority)
@@ -40,17 +40,17 @@ class PureSla:
         self.ledger: list[tuple[datetime, ClockChange, Calendar | None]] = []
         self.breaches: list[Clock] = []
         self.clocks.opened(self.now)
-        self._keep_notes()
+        self._keep_events()
 
     @property
     def now(self) -> TicketState:
         return TicketState(self.at, self.status, self.priority, has_response=self.has_response, awaits_reply=self.awaits_reply)
 
     def walk(self, until: int) -> None:
-        """What is due before ``until`` is acted on; what is due at it comes after what happens at it."""
+        """Act on what is due before ``until``; what is due at that instant comes after what people do at it."""
         while (
             not (self.is_down or self.deleted_at)
-            and (found := deadlines_of(self._promises()))
+            and (found := deadlines_of(self._inputs()))
             and max(self.at, found[0].due_at) < instant(until)
         ):
             self.at = max(self.at, found[0].due_at)
@@ -67,17 +67,17 @@ class PureSla:
             self.clocks.cancelled(self.now, "closed")
         else:
             self.clocks.status_changed(self.now, status)
-        self._keep_notes()
+        self._keep_events()
 
     def reply(self) -> None:
         self.has_response, self.awaits_reply = True, False
         self.clocks.agent_replied(self.now)
-        self._keep_notes()
+        self._keep_events()
 
     def reporter_comments(self) -> None:
         self.awaits_reply = True
         self.clocks.reporter_commented(self.now)
-        self._keep_notes()
+        self._keep_events()
 
     def reopen(self) -> None:
         self.status, self.snoozed_until = Status.OPEN, None
@@ -85,18 +85,18 @@ class PureSla:
         self.clocks.reopened(self.now)
         after = self.clocks.latest(Metric.RESOLUTION)
         self.level = 0 if before and after and after.cycle > before.cycle else self.level
-        self._keep_notes()
+        self._keep_events()
 
     def retime(self, configuration: SlaConfiguration, priority: str) -> None:
         self.priority = Priority(priority)
         self.clocks.retimed(self.now, configuration, "edited")
-        self._keep_notes()
+        self._keep_events()
 
     def snooze(self, until: int) -> None:
         """As models.tickets.snooze."""
         self.status, self.snoozed_until = Status.ON_HOLD, instant(until)
         self.clocks.status_changed(self.now, "snoozed")
-        self._keep_notes()
+        self._keep_events()
 
     @property
     def has_overslept(self) -> bool:
@@ -106,13 +106,13 @@ class PureSla:
         """As models.tickets.deletion."""
         self.deleted_at = self.at
         self.clocks.deleted(self.now)
-        self._keep_notes()
+        self._keep_events()
 
     def restore(self) -> None:
         assert self.deleted_at
         self.clocks.restored(self.now, self.deleted_at)
         self.deleted_at, self.snoozed_until = None, self.snoozed_until and max(self.snoozed_until, self.at)
-        self._keep_notes()
+        self._keep_events()
 
     def escalate_by_hand(self, level: int) -> None:
         """As models.sla.escalate."""
@@ -134,12 +134,12 @@ class PureSla:
             self.clocks.acknowledged(live[latest.metric, latest.cycle])
 
     def looked_at(self) -> list[tuple[Clock, float]]:
-        """Each clock with the seconds used, as one sees it who looks now: a breach that nobody acted on yet is one."""
+        """Each clock with the seconds used, as a reader sees it now: an overdue clock is breached, also before the breach is recorded."""
         calendar = self.clocks.configuration.calendar
         seen = [settle(clock, self.at) for clock in self.clocks.by_key.values()]
         return [(clock, (used(clock, self.at, calendar) if calendar else clock.spent).total_seconds()) for clock in seen]
 
-    def _promises(self) -> DeadlineInputs:
+    def _inputs(self) -> DeadlineInputs:
         """As models.tickets.aggregate."""
         configuration = self.clocks.configuration
         return DeadlineInputs(
@@ -152,14 +152,14 @@ class PureSla:
         )
 
     def _woken(self, found: tuple[Deadline, ...]) -> tuple[Deadline, ...]:
-        """Its clocks go on from the instant that was named, however late it is."""
+        """A late wake lets the clocks run from the end of the snooze."""
         until = self.snoozed_until
         if until is None or until > self.at:
             return found
         self.status, self.snoozed_until = Status.OPEN, None
         self.clocks.status_changed(self.now._replace(at=until), "woken")
-        self._keep_notes(until)
-        return deadlines_of(self._promises())
+        self._keep_events(until)
+        return deadlines_of(self._inputs())
 
     def _act(self, found: tuple[Deadline, ...]) -> None:
         """As models.sla.run_due."""
@@ -175,14 +175,14 @@ class PureSla:
             is_superseded = deadline is not rungs[-1]
             self.escalations.append(Escalation(*deadline.clock, _level(deadline), deadline.due_at, self.at, is_superseded))
             self.level = max(self.level, _level(deadline))
-        self._keep_notes()
+        self._keep_events()
 
-    def _keep_notes(self, at: datetime | None = None) -> None:
-        for note in self.clocks.take_events():
-            if isinstance(note, Breach):
-                self.breaches.append(note.clock)
+    def _keep_events(self, at: datetime | None = None) -> None:
+        for event in self.clocks.take_events():
+            if isinstance(event, Breach):
+                self.breaches.append(event.clock)
             else:
-                self.ledger.append((at or self.at, note, self.clocks.configuration.calendar))
+                self.ledger.append((at or self.at, event, self.clocks.configuration.calendar))
 
 
 def _level(deadline: Deadline) -> int:

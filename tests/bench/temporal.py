@@ -1,4 +1,4 @@
-"""What the engine's part in a ticket's life costs: until its workflow runs, and in events."""
+"""What a ticket costs Temporal: the time until its workflow runs, and history events."""
 
 import asyncio
 import time
@@ -12,10 +12,10 @@ from tests.bench.bare import Bare
 from tests.bench.burst import until_none
 from tests.bench.cast import Cast
 from tests.bench.requests import Opened, open_one
-from tests.bench.table import Bound, Promise, Row, p50, p99
+from tests.bench.table import Bound, Budget, Row, p50, p99
 
-RUNNING = Promise(name="from 201 to a running workflow, p99", bound=Bound.AT_MOST, limit=250, unit="ms")
-HISTORY = Promise(name="events of a plain life", bound=Bound.AT_MOST, limit=30, unit="events")
+RUNNING = Budget(name="from 201 to a running workflow, p99", bound=Bound.AT_MOST, limit=250, unit="ms")
+HISTORY = Budget(name="events of a plain life", bound=Bound.AT_MOST, limit=30, unit="events")
 
 
 async def measure_start(cast: Cast, client: Client, bare: Bare, *, number: int) -> list[Row]:
@@ -29,7 +29,7 @@ async def measure_start(cast: Cast, client: Client, bare: Bare, *, number: int) 
 
 
 async def measure_history(cast: Cast, pool: asyncpg.Pool, client: Client) -> list[Row]:
-    """Open, assigned, replied, resolved, asked for a survey, closed."""
+    """Open, assign, reply, resolve, survey, close."""
     began = time.perf_counter()
     ticket = await open_one(cast, 0, "demo-fast")
     await until_none(pool, f"SELECT count(*) FROM ticket WHERE id = {ticket.id} AND assignee_id IS NULL")  # noqa: S608 - a number

@@ -1,14 +1,14 @@
-"""The naive calendar as a table: a byte for each minute of some weeks, made once."""
+"""The oracle's calendar as a table, made once: a byte for each minute of some weeks."""
 
 from datetime import datetime
 
-from tests.sla.naive_calendar import MINUTE, NaiveCalendar
+from tests.sla.oracle_calendar import MINUTE, OracleCalendar
 
 
 class OpenTime:
-    """A table of minutes from `first` on: which are open. Instants are whole seconds since 1970, or so many parts of a second."""
+    """Which minutes from `first` on are open. Instants are whole seconds since 1970, or multiples of a second's `parts`."""
 
-    def __init__(self, calendar: NaiveCalendar, first: datetime, days: int, parts: int = 1) -> None:
+    def __init__(self, calendar: OracleCalendar, first: datetime, days: int, parts: int = 1) -> None:
         at, wall, minutes = first, calendar.wall_before(first), bytearray()
         for _ in range(days * 1440):
             wall = max(wall, calendar.clock(at))
@@ -21,7 +21,7 @@ class OpenTime:
         return bool(self.minutes[(at - self.first) // self.minute])
 
     def until(self, at: int) -> int:
-        """When it opens or closes next."""
+        """When the calendar next opens or closes."""
         found = self.minutes.find(b"\0" if self.is_open(at) else b"\1", (at - self.first) // self.minute)
         return self.end if found < 0 else self.first + self.minute * found
 
@@ -35,7 +35,7 @@ class OpenTime:
         return open_time
 
     def due(self, start: int, amount: int) -> int | None:
-        """The first instant at which so much open time has passed; None: after the end of the table."""
+        """The first instant at which so much open time has passed; None if that is after the end of the table."""
         while amount and start < self.end:
             step = self.until(start)
             if self.is_open(start) and step - start >= amount:

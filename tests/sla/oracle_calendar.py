@@ -1,9 +1,9 @@
-"""The calendar a second time, as naively as possible: walk minute by minute and ask of each whether the calendar is open.
+"""The oracle of business time: walks minute by minute and asks of each whether the calendar is open.
 
-It shares nothing with `models.policy`: it reads the plain shape of API.md, and asks the zone only what its clocks show at an instant,
-never the instant of a wall time. The rules for DST come out of one observation: people behave as if the wall clock never went back. While
-it shows times for a second time, the latest time seen so far still stands. So nothing happens twice, and what DST skips has passed once it
-has jumped.
+It shares no code with `models.sla`: it reads the plain shape of API.md, and asks the zone only what its clocks show at an instant,
+never the instant of a wall time. How DST counts follows from one observation: people behave as if the wall clock never went back. While it
+shows times for a second time, the latest time so far still holds. So no time comes twice, and what DST skips has passed once the clock has
+jumped.
 """
 
 import zoneinfo
@@ -22,7 +22,7 @@ WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 CLOSED: list[list[str]] = []
 
 
-class NaiveCalendar:
+class OracleCalendar:
     def __init__(self, shape: dict[str, Any]) -> None:
         self.shape = shape
         self.zone = zoneinfo.ZoneInfo(shape["timeZone"])

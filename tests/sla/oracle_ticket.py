@@ -1,10 +1,10 @@
-"""What happens to a ticket more seldom, said in the words of the naive model."""
+"""The oracle of the rarer things that happen to a ticket: snooze, deletion, restoration, manual escalation, acknowledgement."""
 
-from tests.sla.naive_sla import RESOLUTION, NaiveSla
-from tests.sla.plain_sla import Cycle, TakenRung
+from tests.sla.oracle_sla import RESOLUTION, OracleSla
+from tests.sla.oracle_values import Cycle, TakenRung
 
 
-class NaiveTicket(NaiveSla):
+class OracleTicket(OracleSla):
     deleted: list[Cycle]
     was_to_wake_at: int | None
 
@@ -21,18 +21,18 @@ class NaiveTicket(NaiveSla):
         for cycle in self.deleted:
             cycle.cancelled = cycle.due = None
         self.wakes_at = self.was_to_wake_at and max(self.was_to_wake_at, self.now)
-        self.run_or_stand_still()
+        self.run_or_pause()
 
     def escalate_by_hand(self, level: int) -> None:
-        """The ladder's rung of that level, the resolution's first, else the default one: it counts while its clock is to be met."""
+        """Take the ladder's rung of that level (the resolution's first, else the default ladder's); it counts while its clock is live."""
         metrics = [rung.metric for rung in self.configuration.rungs if rung.level == level]
         last = self.cycles.last(RESOLUTION if RESOLUTION in metrics else next(iter(metrics), RESOLUTION))
         if last and last in self.cycles.live():
             self.rungs.append(TakenRung(last.metric, last.number, level, None, self.now, is_superseded=False))
 
     def acknowledge(self, level: int | None = None) -> None:
-        """The latest rung whose promise stands, or the one of that level: nobody is escalated over who cares for it."""
+        """Acknowledge the latest rung whose clock is live, or the one of that level: no later rung of that cycle is taken."""
         live = {(cycle.metric, cycle.number): cycle for cycle in self.cycles.live()}
         taken = [r for r in self.rungs if not r.is_superseded and (r.metric, r.cycle) in live and level in (None, r.level)]
         for rung in sorted(taken, key=lambda r: (r.at, r.level))[-1:]:
-            live[rung.metric, rung.cycle].is_cared_for = True
+            live[rung.metric, rung.cycle].is_acknowledged = True
