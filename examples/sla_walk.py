@@ -58,8 +58,8 @@ def show_four_hours(adam: Person, calendar: Json) -> None:
 def publish_policy(adam: Person, calendar: Json, organizer: str) -> Json:
     step("Preview a policy: which targets would a ticket of the new branch get, opened on a Monday at 11:00?")
     definition = definition_of(adam, calendar, organizer, resolution=4 * HOUR)
-    sample = {"organizerId": organizer, "createdAt": A_MONDAY}
-    forecast = adam.post("/sla-policies/preview", {"definition": definition, "ticketSample": sample})
+    described = {"organizerId": organizer, "createdAt": A_MONDAY}
+    forecast = adam.post("/sla-policies/preview", {"definition": definition, "ticketSample": described})
     if forecast["policy"]["id"] is not None:  # only a policy that does not exist yet has no id
         raise ExampleError(f"the older policy {forecast['policy']['name']!r} stands before the new one; give it a position above 0")
     for metric in forecast["promised"]:

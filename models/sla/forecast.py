@@ -7,9 +7,9 @@ from typing import NamedTuple
 from models.errors import Invalid
 from models.sla.clock import Clock, start
 from models.sla.deadlines import Deadline, DeadlineInputs
-from models.sla.pinned import SlaConfiguration
+from models.sla.pinned import Pin, SlaConfiguration
 from models.sla.policy import Metric, Traits
-from models.sla.rulebook import Pin, Rulebook
+from models.sla.rulebook import Rulebook
 from models.sla.run_due import deadlines_of
 from models.tickets.lifecycle import Priority, Status
 from models.value import Value
@@ -39,19 +39,19 @@ class Forecast(NamedTuple):
     clocks: list[ForecastClock]
 
 
-def forecast(book: Rulebook, sample: TicketSample, at: datetime) -> Forecast:
+def forecast(book: Rulebook, ticket: TicketSample, at: datetime) -> Forecast:
     """The targets of a ticket like this if it were opened at ``at``. A new calendar is laid out first: not for the event loop.
 
     Raises:
         Invalid: the merchant has no such category.
     """
-    category = sample.category or next(iter(book.categories), None)
+    category = ticket.category or next(iter(book.categories), None)
     if category is not None and category not in book.categories:
         raise Invalid("unknown_category", "There is no such category.", "/ticketSample/category")
-    traits = Traits(priority=sample.priority, category=category, organizer_id=sample.organizer_id, tags=frozenset(sample.tags))
+    traits = Traits(priority=ticket.priority, category=category, organizer_id=ticket.organizer_id, tags=frozenset(ticket.tags))
     chosen = book.choose(traits)
     configuration = book.configuration(chosen)
-    return Forecast(chosen, configuration, list(_clocks(configuration, sample.priority, at)))
+    return Forecast(chosen, configuration, list(_clocks(configuration, ticket.priority, at)))
 
 
 def _clocks(configuration: SlaConfiguration, priority: Priority, at: datetime) -> Iterator[ForecastClock]:

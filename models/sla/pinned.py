@@ -7,6 +7,15 @@ from models.sla.ladder import Ladder
 from models.sla.policy import SlaPolicy
 
 
+class Pin(NamedTuple):
+    """Which versions a ticket was opened under, or was recalculated to."""
+
+    policy_id: int
+    policy_version: int
+    calendar_version: int
+    ladder_version: int | None
+
+
 class SlaConfiguration(NamedTuple):
     """A calendar comes with a policy, and a target with both; a ticket under no policy has no clocks."""
 

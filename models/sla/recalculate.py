@@ -6,8 +6,9 @@ from typing import NamedTuple
 from models.sla import tracking as clocks
 from models.sla.clock import Clock
 from models.sla.clocks import Clocks
+from models.sla.pinned import Pin
 from models.sla.policy import Metric
-from models.sla.rulebook import Pin, Rulebook, pin, pin_of, traits_of
+from models.sla.rulebook import Rulebook, pin, pin_of, traits_of
 from models.sla.tables import ConfigurationKind
 from models.tickets.aggregate import TicketAggregate
 

@@ -1,7 +1,8 @@
 """A merchant's SLA configuration, all of it: read once per ``rulebook_version``, then kept. A version never changes."""
 
 from collections import OrderedDict
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
 from pydantic import BaseModel
@@ -12,9 +13,8 @@ from models.errors import NotFound
 from models.people.tables import Category, Merchant
 from models.sla.calendar import Calendar
 from models.sla.ladder import Ladder
-from models.sla.pinned import SlaConfiguration
+from models.sla.pinned import Pin, SlaConfiguration
 from models.sla.policy import SlaPolicy, Traits
-from models.sla.shelf import Shelf
 from models.sla.tables import ConfigurationKind, ConfigurationVersion
 from models.tickets.tables import Ticket
 
@@ -22,31 +22,20 @@ PROPOSED = 2**63 - 1
 """The id of a policy that is only proposed: it comes after all others of its position, as a new one does."""
 _KEPT_MERCHANTS = 500
 _T = TypeVar("_T", bound=BaseModel)
-
-
-class Pin(NamedTuple):
-    """Which versions a ticket was opened under, or moved to."""
-
-    policy_id: int
-    policy_version: int
-    calendar_version: int
-    ladder_version: int | None
+_Key = tuple[int, int]
 
 
 class Rulebook:
     """Every version of every calendar, policy and ladder of a merchant, as of ``merchant.rulebook_version``."""
 
-    def __init__(self, merchant: Merchant, categories: dict[str, int], configuration: list[ConfigurationVersion]) -> None:
+    def __init__(self, merchant: Merchant, categories: dict[str, int], versions: list[ConfigurationVersion]) -> None:
         self.merchant = merchant
         self.categories = categories
-        self._configuration = configuration
-        self._policies = _parsed(configuration, ConfigurationKind.POLICY, SlaPolicy)
-        self._calendars = _parsed(configuration, ConfigurationKind.CALENDAR, Calendar)
-        self._ladders = _parsed(configuration, ConfigurationKind.LADDER, Ladder)
-        self._current = {
-            configuration.id: configuration.version
-            for configuration in sorted(configuration, key=lambda configuration: configuration.version)
-        }
+        self._versions = versions
+        self._policies = _definitions(versions, ConfigurationKind.POLICY, SlaPolicy)
+        self._calendars = _definitions(versions, ConfigurationKind.CALENDAR, Calendar)
+        self._ladders = _definitions(versions, ConfigurationKind.LADDER, Ladder)
+        self._current = {each.id: each.version for each in sorted(versions, key=lambda each: each.version)}
         current = [(key, self._policies[key]) for key in self._policies if self._current[key[0]] == key[1]]
         self._in_order = sorted(current, key=lambda item: (item[1].position, item[0]))
 
@@ -92,7 +81,7 @@ class Rulebook:
         """This rulebook as it would be with one more version of a configuration, or with a new one."""
         version = self._current.get(configuration_id, 0) + 1
         new = ConfigurationVersion(merchant_id=self.merchant.id, id=configuration_id, kind=kind, version=version, definition=definition)
-        return Rulebook(self.merchant, self.categories, [*self._configuration, new])
+        return Rulebook(self.merchant, self.categories, [*self._versions, new])
 
     def knows(self, pin: Pin) -> bool:
         policy = self._policies.get((pin.policy_id, pin.policy_version))
@@ -105,15 +94,31 @@ class Rulebook:
         return Pin(policy_id, version, self._current[policy.calendar_id], ladder)
 
 
-def _parsed(configuration: list[ConfigurationVersion], kind: ConfigurationKind, value: type[_T]) -> Shelf[_T]:
-    return Shelf(
-        value,
-        {
-            (configuration.id, configuration.version): configuration.definition
-            for configuration in configuration
-            if configuration.kind is kind
-        },
-    )
+class Definitions(Mapping[_Key, _T], Generic[_T]):
+    """By id and version; each is parsed when it is first asked for: a merchant has many versions, and tickets use few."""
+
+    def __init__(self, value: type[_T], definitions: dict[_Key, dict[str, Any]]) -> None:
+        self._value = value
+        self._definitions = definitions
+        self._parsed: dict[_Key, _T] = {}
+
+    def __getitem__(self, key: _Key) -> _T:
+        if key not in self._parsed:
+            self._parsed[key] = self._value.model_validate(self._definitions[key])
+        return self._parsed[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._definitions
+
+    def __iter__(self) -> Iterator[_Key]:
+        return iter(self._definitions)
+
+    def __len__(self) -> int:
+        return len(self._definitions)
+
+
+def _definitions(versions: list[ConfigurationVersion], kind: ConfigurationKind, value: type[_T]) -> Definitions[_T]:
+    return Definitions(value, {(each.id, each.version): each.definition for each in versions if each.kind is kind})
 
 
 _kept: OrderedDict[int, Rulebook] = OrderedDict()

@@ -7,9 +7,9 @@ from pydantic.alias_generators import to_camel
 
 from models.errors import Conflict, Invalid
 from models.sla import tracking as clocks
-from models.sla.pinned import SlaConfiguration
+from models.sla.pinned import Pin, SlaConfiguration
 from models.sla.recalculate import versions
-from models.sla.rulebook import Pin, pin, pin_of, rulebook, traits_of
+from models.sla.rulebook import pin, pin_of, rulebook, traits_of
 from models.tickets.aggregate import TicketAggregate
 from models.tickets.assign import assign_automatically
 from models.tickets.lifecycle import Status

@@ -25,13 +25,13 @@ class Post(NamedTuple):
     mailbox: Mailbox
 
     async def outcome(self, acme: Merchant, ticket: dict[str, Any], kind: str = "ticket_received") -> Any:
-        """The letter of ``kind`` once it is settled."""
+        """The notification of ``kind`` once it is settled."""
 
         async def look() -> Any:
-            letters = (await acme.get(ticket["id"], "/notifications"))["data"]
-            return next((letter for letter in letters if letter["kind"] == kind), None)
+            notifications = (await acme.get(ticket["id"], "/notifications"))["data"]
+            return next((notification for notification in notifications if notification["kind"] == kind), None)
 
-        return await self.desk.until(look, lambda letter: bool(letter) and letter["status"] != "pending")
+        return await self.desk.until(look, lambda notification: bool(notification) and notification["status"] != "pending")
 
 
 @pytest.fixture(scope="module")
@@ -68,45 +68,45 @@ async def test_a_server_that_refuses_five_times_makes_a_dead_letter_and_delays_n
     ticket = await acme.open()
     post.desk.clock.ahead = timedelta()
     await post.desk.until(lambda: acme.get(ticket["id"]), lambda seen: seen["escalationLevel"] == 3)
-    letter = await post.outcome(acme, ticket)
+    notification = await post.outcome(acme, ticket)
     taken = (await acme.get(ticket["id"], "/escalations"))["data"]
-    assert all(escalation["takenAt"] < letter["settledAt"] for escalation in taken)
-    assert letter["status"] == "dead"
-    assert [(a["attempt"], a["outcome"], a["code"]) for a in letter["attempts"]] == [(n, "transient", 451) for n in range(1, 6)]
+    assert all(escalation["takenAt"] < notification["settledAt"] for escalation in taken)
+    assert notification["status"] == "dead"
+    assert [(a["attempt"], a["outcome"], a["code"]) for a in notification["attempts"]] == [(n, "transient", 451) for n in range(1, 6)]
     await audit(post.desk, acme)
-    assert await _result(post, acme, letter) == "dead"
+    assert await _result(post, acme, notification) == "dead"
 
 
-async def test_after_an_ambiguous_end_nobody_sends_a_letter_twice(post: Post) -> None:
+async def test_after_an_ambiguous_end_nobody_sends_a_notification_twice(post: Post) -> None:
     post.mailbox.tricks["DOT"] = drop
     acme = await post.desk.merchant()
     ticket = await acme.open(category="general")
-    letter = await post.outcome(acme, ticket)
-    assert letter["status"] == "unknown"
-    assert [attempt["outcome"] for attempt in letter["attempts"]] == ["unknown"]
+    notification = await post.outcome(acme, ticket)
+    assert notification["status"] == "unknown"
+    assert [attempt["outcome"] for attempt in notification["attempts"]] == ["unknown"]
     await audit(post.desk, acme)
-    assert await _result(post, acme, letter) == "unknown"
-    assert _message_ids(post).count(_message_id(letter)) == 1
+    assert await _result(post, acme, notification) == "unknown"
+    assert _message_ids(post).count(_message_id(notification)) == 1
 
 
 async def test_a_recipient_who_does_not_exist_is_not_tried_again(post: Post) -> None:
     post.mailbox.tricks["RCPT"] = say(NOBODY)
     acme = await post.desk.merchant()
     ticket = await acme.open(category="general")
-    letter = await post.outcome(acme, ticket)
-    assert letter["status"] == "dead"
-    assert [(attempt["outcome"], attempt["code"]) for attempt in letter["attempts"]] == [("permanent", 550)]
+    notification = await post.outcome(acme, ticket)
+    assert notification["status"] == "dead"
+    assert [(attempt["outcome"], attempt["code"]) for attempt in notification["attempts"]] == [("permanent", 550)]
     await audit(post.desk, acme)
 
 
-async def test_each_try_of_a_letter_has_the_same_message_id(post: Post) -> None:
+async def test_each_try_of_a_notification_has_the_same_message_id(post: Post) -> None:
     post.mailbox.tricks["DOT"] = _refuse_each_first_time()
     acme = await post.desk.merchant()
     ticket = await acme.open(category="general")
-    letter = await post.outcome(acme, ticket)
-    assert letter["status"] == "sent"
-    assert [attempt["outcome"] for attempt in letter["attempts"]] == ["transient", "sent"]
-    assert _message_ids(post).count(_message_id(letter)) == 2
+    notification = await post.outcome(acme, ticket)
+    assert notification["status"] == "sent"
+    assert [attempt["outcome"] for attempt in notification["attempts"]] == ["transient", "sent"]
+    assert _message_ids(post).count(_message_id(notification)) == 2
     await audit(post.desk, acme)
 
 
@@ -122,18 +122,18 @@ def _message_ids(post: Post) -> list[str]:
     return _ids(post.mailbox.emails)
 
 
-def _ids(letters: list[Any]) -> list[str]:
-    return [str(message_from_bytes(letter.content)["Message-ID"]) for letter in letters]
+def _ids(notifications: list[Any]) -> list[str]:
+    return [str(message_from_bytes(notification.content)["Message-ID"]) for notification in notifications]
 
 
-def _message_id(letter: dict[str, Any]) -> str:
-    return f"<notification-{letter['id']}@desk.test>"
+def _message_id(notification: dict[str, Any]) -> str:
+    return f"<notification-{notification['id']}@desk.test>"
 
 
-async def _result(post: Post, acme: Merchant, letter: dict[str, Any]) -> str:
-    """What the workflow that had the letter says of it."""
-    handle = post.desk.client.get_workflow_handle(await post.desk.delivery_of(acme, letter["id"]))
+async def _result(post: Post, acme: Merchant, notification: dict[str, Any]) -> str:
+    """What the workflow that had the notification says of it."""
+    handle = post.desk.client.get_workflow_handle(await post.desk.delivery_of(acme, notification["id"]))
     result: list[str] = await handle.result()
     carried = (await handle.fetch_history()).events[0].workflow_execution_started_event_attributes.input.payloads[0]
-    place = [each.notification_id for each in DeliveryBatch.model_validate_json(carried.data).notifications].index(int(letter["id"]))
+    place = [each.notification_id for each in DeliveryBatch.model_validate_json(carried.data).notifications].index(int(notification["id"]))
     return result[place]

@@ -1,4 +1,4 @@
-"""The delivery log keeps two from having the same letter, and counts the tries, whoever makes them."""
+"""The delivery log keeps two from having the same notification, and counts the tries, whoever makes them."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -30,15 +30,15 @@ async def acme(quiet: tuple[Isolated, Desk]) -> Merchant:
 
 
 @pytest.fixture
-async def letter(acme: Merchant) -> DeliveryRef:
+async def notification(acme: Merchant) -> DeliveryRef:
     await acme.open(category="general")
     (row,) = await rows(acme.desk, acme, Notification)
     return DeliveryRef(merchant_id=acme.id, notification_id=row.id)
 
 
-async def begun(acme: Merchant, letter: DeliveryRef, ending: Ending | None = None) -> tuple[int, int] | None:
+async def begun(acme: Merchant, notification: DeliveryRef, ending: Ending | None = None) -> tuple[int, int] | None:
     async with acme.desk.database.writing(acme.id) as session:
-        return await begin_attempt(session, letter, "delivery-of-a-test", ending)
+        return await begin_attempt(session, notification, "delivery-of-a-test", ending)
 
 
 async def ended(acme: Merchant, attempt_id: int, ending: Ending) -> None:
@@ -46,55 +46,55 @@ async def ended(acme: Merchant, attempt_id: int, ending: Ending) -> None:
         await end_attempt(session, attempt_id, ending)
 
 
-async def seen(acme: Merchant, letter: DeliveryRef) -> Any:
+async def seen(acme: Merchant, notification: DeliveryRef) -> Any:
     async with acme.desk.database.reading(acme.id) as session:
-        return await read_delivery(session, letter)
+        return await read_delivery(session, notification)
 
 
-async def test_of_many_who_have_the_same_letter_one_may_send_it(acme: Merchant, letter: DeliveryRef) -> None:
-    tries = await asyncio.gather(*(begun(acme, letter) for _ in range(5)))
+async def test_of_many_who_have_the_same_notification_one_may_send_it(acme: Merchant, notification: DeliveryRef) -> None:
+    tries = await asyncio.gather(*(begun(acme, notification) for _ in range(5)))
     assert len([each for each in tries if each]) == 1
-    assert await begun(acme, letter) is None
+    assert await begun(acme, notification) is None
 
 
-async def test_the_next_try_waits_for_the_end_of_the_one_before(acme: Merchant, letter: DeliveryRef) -> None:
-    first = await begun(acme, letter)
+async def test_the_next_try_waits_for_the_end_of_the_one_before(acme: Merchant, notification: DeliveryRef) -> None:
+    first = await begun(acme, notification)
     assert first is not None
-    assert (await seen(acme, letter)).is_under_way
+    assert (await seen(acme, notification)).is_under_way
     await ended(acme, first[0], LATER)
-    assert not (await seen(acme, letter)).is_under_way
-    second = await begun(acme, letter)
+    assert not (await seen(acme, notification)).is_under_way
+    second = await begun(acme, notification)
     assert second is not None
     assert (first[1], second[1]) == (1, 2)
 
 
-async def test_a_try_that_sent_nothing_is_written_with_its_end(acme: Merchant, letter: DeliveryRef) -> None:
-    assert [(await begun(acme, letter, LATER) or (0, 0))[1] for _ in range(3)] == [1, 2, 3]
+async def test_a_try_that_sent_nothing_is_written_with_its_end(acme: Merchant, notification: DeliveryRef) -> None:
+    assert [(await begun(acme, notification, LATER) or (0, 0))[1] for _ in range(3)] == [1, 2, 3]
     attempts = await rows(acme.desk, acme, DeliveryAttempt)
     assert all(attempt.finished_at and attempt.outcome is AttemptOutcome.TRANSIENT for attempt in attempts)
 
 
-async def test_a_settled_letter_gets_no_other_try(acme: Merchant, letter: DeliveryRef) -> None:
+async def test_a_settled_notification_gets_no_other_try(acme: Merchant, notification: DeliveryRef) -> None:
     async with acme.desk.database.reading(acme.id) as session:
-        await settle(session, letter, NotificationStatus.SENT)
-        await settle(session, letter, NotificationStatus.DEAD)
-    assert await begun(acme, letter) is None
+        await settle(session, notification, NotificationStatus.SENT)
+        await settle(session, notification, NotificationStatus.DEAD)
+    assert await begun(acme, notification) is None
     assert (await rows(acme.desk, acme, Notification))[0].status is NotificationStatus.SENT
 
 
-async def test_an_old_round_gets_no_other_try(acme: Merchant, letter: DeliveryRef) -> None:
+async def test_an_old_round_gets_no_other_try(acme: Merchant, notification: DeliveryRef) -> None:
     async with acme.desk.database.reading(acme.id) as session:
         await session.execute(sa.update(Notification).values(round=1))
-    assert await begun(acme, letter) is None
-    assert await begun(acme, letter.model_copy(update={"round": 1})) is not None
+    assert await begun(acme, notification) is None
+    assert await begun(acme, notification.model_copy(update={"round": 1})) is not None
 
 
-async def test_a_try_that_never_reported_back_may_have_been_sent(acme: Merchant, letter: DeliveryRef) -> None:
-    await begun(acme, letter)
-    assert not (await seen(acme, letter)).may_have_been_sent
+async def test_a_try_that_never_reported_back_may_have_been_sent(acme: Merchant, notification: DeliveryRef) -> None:
+    await begun(acme, notification)
+    assert not (await seen(acme, notification)).may_have_been_sent
     async with acme.desk.database.reading(acme.id) as session:
         await session.execute(sa.update(DeliveryAttempt).values(started_at=col(DeliveryAttempt.started_at) - LOST_AFTER))
-    assert (await seen(acme, letter)).may_have_been_sent
+    assert (await seen(acme, notification)).may_have_been_sent
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ async def test_a_try_that_never_reported_back_may_have_been_sent(acme: Merchant,
         (AttemptOutcome.TRANSIENT, 5, NotificationStatus.DEAD),
     ],
 )
-def test_how_a_letter_stands_after_a_try(outcome: AttemptOutcome, attempt: int, status: NotificationStatus) -> None:
+def test_how_a_notification_stands_after_a_try(outcome: AttemptOutcome, attempt: int, status: NotificationStatus) -> None:
     assert status_after(Ending(outcome, None, ""), attempt) is status
 
 
@@ -117,31 +117,31 @@ async def post() -> AsyncIterator[Mailbox]:
         yield mailbox
 
 
-async def delivered(acme: Merchant, letter: DeliveryRef, post: Mailbox) -> str:
+async def delivered(acme: Merchant, notification: DeliveryRef, post: Mailbox) -> str:
     """What the activity answers, on a worker of its own."""
     server = SmtpServer(host="127.0.0.1", port=post.port, security=MailSecurity.NONE, timeout=5)
     worker = DeliveryActivities(acme.desk.database, server, sender="a@desk.test", public_url="http://desk.test", signing_key="k" * 32)
-    return str(await ActivityEnvironment().run(worker.deliver, letter))
+    return str(await ActivityEnvironment().run(worker.deliver, notification))
 
 
-async def test_a_letter_that_somebody_else_has_is_asked_for_later(acme: Merchant, letter: DeliveryRef, post: Mailbox) -> None:
-    await begun(acme, letter)
+async def test_a_notification_that_somebody_else_has_is_asked_for_later(acme: Merchant, notification: DeliveryRef, post: Mailbox) -> None:
+    await begun(acme, notification)
     with pytest.raises(ApplicationError, match="another worker has this notification"):
-        await delivered(acme, letter, post)
+        await delivered(acme, notification, post)
     assert post.emails == []
 
 
-async def test_after_the_death_of_a_worker_its_letter_is_unknown(acme: Merchant, letter: DeliveryRef, post: Mailbox) -> None:
-    await begun(acme, letter)
+async def test_after_the_death_of_a_worker_its_notification_is_unknown(acme: Merchant, notification: DeliveryRef, post: Mailbox) -> None:
+    await begun(acme, notification)
     async with acme.desk.database.reading(acme.id) as session:
         await session.execute(sa.update(DeliveryAttempt).values(started_at=col(DeliveryAttempt.started_at) - 2 * LOST_AFTER))
-    assert await delivered(acme, letter, post) == "unknown"
+    assert await delivered(acme, notification, post) == "unknown"
     assert (await rows(acme.desk, acme, Notification))[0].status is NotificationStatus.UNKNOWN
     assert post.emails == []
 
 
-async def test_two_workers_that_have_the_same_letter_send_it_once(acme: Merchant, letter: DeliveryRef, post: Mailbox) -> None:
-    answers = await asyncio.gather(*(delivered(acme, letter, post) for _ in range(3)), return_exceptions=True)
+async def test_two_workers_that_have_the_same_notification_send_it_once(acme: Merchant, notification: DeliveryRef, post: Mailbox) -> None:
+    answers = await asyncio.gather(*(delivered(acme, notification, post) for _ in range(3)), return_exceptions=True)
     assert len(post.emails) == 1
     assert "sent" in answers
-    assert await delivered(acme, letter, post) == "sent"
+    assert await delivered(acme, notification, post) == "sent"

@@ -40,7 +40,7 @@ async def agent_replied(frozen: FrozenTicket) -> FrozenTicket:
 
 
 @pytest.mark.parametrize(
-    ("rungs", "second", "letters"),
+    ("rungs", "second", "notifications"),
     [
         ([], 7.5, ["sla_warning Ana"]),
         ([rung(0.75, "lead")], 7.5, ["escalated Ana", "escalated Lars"]),
@@ -52,10 +52,10 @@ async def agent_replied(frozen: FrozenTicket) -> FrozenTicket:
     ],
     ids=["no rung", "warned and escalated", "breached", "told others", "told nobody else", "after an outage", "of a metric that is met"],
 )
-async def test_who_is_told(quiet: tuple[Isolated, Desk], rungs: list[Any], second: float, letters: list[str]) -> None:
+async def test_who_is_told(quiet: tuple[Isolated, Desk], rungs: list[Any], second: float, notifications: list[str]) -> None:
     ticket = await agent_replied(await held(quiet, *rungs))
     await ticket.due(NOON + second * SECOND)
-    assert [f"{kind} {name}" for kind, name in await ticket.letters()] == letters
+    assert [f"{kind} {name}" for kind, name in await ticket.notifications()] == notifications
     await _rows_agree(ticket.desk, ticket.merchant)
 
 
@@ -63,30 +63,38 @@ async def test_who_is_told(quiet: tuple[Isolated, Desk], rungs: list[Any], secon
 async def test_a_rung_that_would_tell_nobody_tells_the_lead(quiet: tuple[Isolated, Desk], notify: str) -> None:
     ticket = await agent_replied(await held(quiet, rung(1, notify), owner=None))
     await ticket.due(NOON + 10 * SECOND)
-    told = {name for _, name in await ticket.letters()}
+    told = {name for _, name in await ticket.notifications()}
     assert told == ({"Sina", "Lars"} if notify == "senior" else {"Lars"})
 
 
 async def test_a_superseded_rung_leaves_the_breach_of_its_metric_to_be_told(quiet: tuple[Isolated, Desk]) -> None:
     ticket = await held(quiet, rung(1, "lead", 1, "first_response"), rung(1, "lead", 2))
     await ticket.due(NOON + 10 * SECOND)
-    assert await ticket.letters() == [("escalated", "Ana"), ("escalated", "Lars"), ("sla_breached", "Ana"), ("sla_breached", "Lars")]
-    breached = [letter for letter in await rows(ticket.desk, ticket.merchant, Notification) if letter.kind == "sla_breached"]
-    assert {letter.context["metric"] for letter in breached} == {"first_response"}
+    assert await ticket.notifications() == [("escalated", "Ana"), ("escalated", "Lars"), ("sla_breached", "Ana"), ("sla_breached", "Lars")]
+    breached = [
+        notification for notification in await rows(ticket.desk, ticket.merchant, Notification) if notification.kind == "sla_breached"
+    ]
+    assert {notification.context["metric"] for notification in breached} == {"first_response"}
 
 
 async def test_the_reporter_learns_no_reason_and_no_name(quiet: tuple[Isolated, Desk]) -> None:
     row = await held(quiet, rung(1, "reporter lead", reassign="senior"))
     async with row.at(NOON + SECOND, row.ana) as ticket:
         await escalate_by_hand(ticket, "The customer is a pest", 1)
-    letters = {letter.recipient_name: letter for letter in await rows(row.desk, row.merchant, Notification) if letter.kind == "escalated"}
-    assert letters.keys() == {"Ana", "Sina", "Lars", "Rita"}
-    assert letters["Rita"].context == {"level": 1, "metric": "resolution", "dueAt": DUE, "actorName": None}
-    assert letters["Lars"].context["reason"] == "The customer is a pest"
+    notifications = {
+        notification.recipient_name: notification
+        for notification in await rows(row.desk, row.merchant, Notification)
+        if notification.kind == "escalated"
+    }
+    assert notifications.keys() == {"Ana", "Sina", "Lars", "Rita"}
+    assert notifications["Rita"].context == {"level": 1, "metric": "resolution", "dueAt": DUE, "actorName": None}
+    assert notifications["Lars"].context["reason"] == "The customer is a pest"
 
 
-async def test_a_letter_says_when_the_metric_is_due_and_not_the_rung(quiet: tuple[Isolated, Desk]) -> None:
+async def test_a_notification_says_when_the_metric_is_due_and_not_the_rung(quiet: tuple[Isolated, Desk]) -> None:
     ticket = await agent_replied(await held(quiet, rung(0.75, "lead")))
     await ticket.due(NOON + 7.5 * SECOND)
-    escalated = [letter for letter in await rows(ticket.desk, ticket.merchant, Notification) if letter.kind == "escalated"]
-    assert {letter.context["dueAt"] for letter in escalated} == {DUE}
+    escalated = [
+        notification for notification in await rows(ticket.desk, ticket.merchant, Notification) if notification.kind == "escalated"
+    ]
+    assert {notification.context["dueAt"] for notification in escalated} == {DUE}

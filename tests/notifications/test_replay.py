@@ -1,4 +1,4 @@
-"""Dead letters: listed, replayed once, and delivered under the same Message-ID."""
+"""Dead notifications: listed, replayed once, and delivered under the same Message-ID."""
 
 import asyncio
 
@@ -14,26 +14,26 @@ async def a_dead_letter(desk: Desk, acme: Merchant) -> str:
     ticket = await acme.open(category="general")
     page = await desk.until(lambda: acme.get(ticket["id"], "/notifications"), lambda page: all(n["status"] == "sent" for n in page["data"]))
     async with desk.database.reading(acme.id) as session:
-        letter = col(Notification.id) == int(page["data"][0]["id"])
-        await session.execute(sa.update(Notification).where(letter).values(status=NotificationStatus.DEAD))
+        notification = col(Notification.id) == int(page["data"][0]["id"])
+        await session.execute(sa.update(Notification).where(notification).values(status=NotificationStatus.DEAD))
     return str(page["data"][0]["id"])
 
 
 async def test_of_two_operators_who_replay_a_dead_letter_one_sends_it(desk: Desk, acme: Merchant) -> None:
-    letter = await a_dead_letter(desk, acme)
-    assert [n["id"] for n in (await acme.lars.get("/notifications?status=dead")).json()["data"]] == [letter]
+    notification = await a_dead_letter(desk, acme)
+    assert [n["id"] for n in (await acme.lars.get("/notifications?status=dead")).json()["data"]] == [notification]
 
-    answers = await asyncio.gather(*(client.post(f"/notifications/{letter}/replay") for client in (acme.lars, acme.adam)))
+    answers = await asyncio.gather(*(client.post(f"/notifications/{notification}/replay") for client in (acme.lars, acme.adam)))
 
     assert sorted(response.status_code for response in answers) == [200, 409]
     dead = lambda: acme.lars.get("/notifications?status=sent")  # noqa: E731 - one look
-    await desk.until(dead, lambda response: letter in [n["id"] for n in response.json()["data"]])
-    copies = [mail for mail in desk.letters() if f"notification-{letter}@" in mail.message_id]
+    await desk.until(dead, lambda response: notification in [n["id"] for n in response.json()["data"]])
+    copies = [mail for mail in desk.emails() if f"notification-{notification}@" in mail.message_id]
     assert len(copies) == 2
 
 
-async def test_a_letter_that_was_sent_is_not_replayed(desk: Desk, acme: Merchant) -> None:
-    letter = await a_dead_letter(desk, acme)
-    await acme.lars.post(f"/notifications/{letter}/replay")
-    await desk.until(lambda: acme.lars.get("/notifications?status=sent"), lambda a: letter in [n["id"] for n in a.json()["data"]])
-    assert (await acme.lars.post(f"/notifications/{letter}/replay")).json()["code"] == "not_dead"
+async def test_a_notification_that_was_sent_is_not_replayed(desk: Desk, acme: Merchant) -> None:
+    notification = await a_dead_letter(desk, acme)
+    await acme.lars.post(f"/notifications/{notification}/replay")
+    await desk.until(lambda: acme.lars.get("/notifications?status=sent"), lambda a: notification in [n["id"] for n in a.json()["data"]])
+    assert (await acme.lars.post(f"/notifications/{notification}/replay")).json()["code"] == "not_dead"

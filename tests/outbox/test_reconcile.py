@@ -39,19 +39,21 @@ async def send_everybody_away(desk: Desk, acme: Merchant) -> None:
         await session.execute(sa.update(Agent).values(availability=Availability.AWAY))
 
 
-async def test_a_lost_ticket_and_a_lost_letter_are_found_once(quiet: tuple[Isolated, Desk], maintenance: MaintenanceActivities) -> None:
+async def test_a_lost_ticket_and_a_lost_notification_are_found_once(
+    quiet: tuple[Isolated, Desk], maintenance: MaintenanceActivities
+) -> None:
     isolated, desk = quiet
     acme = await desk.merchant()
     await send_everybody_away(desk, acme)
     ticket = await acme.open()
     (before,) = await rows(desk, acme, Ticket)
-    (letter,) = await rows(desk, acme, Notification)
+    (notification,) = await rows(desk, acme, Notification)
     await lose(isolated, acme)
     later = ReconciliationAt(at=desk.clock.now() + timedelta(hours=4))
 
     assert await maintenance.reconcile(later) == Healed(tickets=1, deliveries=1, keys_expired=0)
     waiting = {row.key: row for row in await rows(desk, acme, Outbox)}
-    assert set(waiting) == {f"ticket-{ticket['id']}", f"notification-{letter.id}"}
+    assert set(waiting) == {f"ticket-{ticket['id']}", f"notification-{notification.id}"}
     assert waiting[f"ticket-{ticket['id']}"].version > before.facts_version
     assert await maintenance.reconcile(later) == Healed(tickets=0, deliveries=0, keys_expired=0)
     await lose(isolated, acme)
@@ -94,7 +96,7 @@ async def test_who_is_back_without_a_word_gets_what_waits(quiet: tuple[Isolated,
     await lose(isolated, acme)
 
 
-async def test_a_letter_whose_workflow_was_terminated_gets_another(
+async def test_a_notification_whose_workflow_was_terminated_gets_another(
     quiet: tuple[Isolated, Desk], maintenance: MaintenanceActivities
 ) -> None:
     _, desk = quiet
@@ -103,22 +105,22 @@ async def test_a_letter_whose_workflow_was_terminated_gets_another(
     await acme.open()
     while await rows(desk, acme, Outbox):
         await desk.relay_once()
-    (letter,) = await rows(desk, acme, Notification)
-    (lost,) = await desk.until(lambda: deliveries_that_run(desk, letter.id), bool)
+    (notification,) = await rows(desk, acme, Notification)
+    (lost,) = await desk.until(lambda: deliveries_that_run(desk, notification.id), bool)
     await desk.client.get_workflow_handle(lost).terminate("an operator's slip")
     await maintenance.reconcile(ReconciliationAt(at=desk.clock.now() + timedelta(hours=4)))
     while await rows(desk, acme, Outbox):
         await desk.relay_once()
-    await desk.until(lambda: deliveries_that_run(desk, letter.id), lambda running: running not in ([], [lost]))
+    await desk.until(lambda: deliveries_that_run(desk, notification.id), lambda running: running not in ([], [lost]))
 
 
-async def test_a_letter_whose_tries_go_on_is_not_lost(quiet: tuple[Isolated, Desk], maintenance: MaintenanceActivities) -> None:
-    """A replay of an old letter begins anew: it is not overdue by the letter's age."""
+async def test_a_notification_whose_tries_go_on_is_not_lost(quiet: tuple[Isolated, Desk], maintenance: MaintenanceActivities) -> None:
+    """A replay of an old notification begins anew: it is not overdue by the notification's age."""
     isolated, desk = quiet
     acme = await desk.merchant()
     await send_everybody_away(desk, acme)
     await acme.open()
-    (letter,) = await rows(desk, acme, Notification)
+    (notification,) = await rows(desk, acme, Notification)
     now = desk.clock.now()
     async with desk.database.reading(acme.id) as session:
         old = {"created_at": now - timedelta(days=3), "posted_at": now - timedelta(minutes=5)}
@@ -127,12 +129,12 @@ async def test_a_letter_whose_tries_go_on_is_not_lost(quiet: tuple[Isolated, Des
     assert (await maintenance.reconcile(ReconciliationAt(at=now))).deliveries == 0
     assert (await maintenance.reconcile(ReconciliationAt(at=now + timedelta(hours=4)))).deliveries == 1
     assert (await rows(desk, acme, Notification))[0].posted_at == now + timedelta(hours=4)
-    assert letter.status == "pending"
+    assert notification.status == "pending"
     await lose(isolated, acme)
 
 
 async def deliveries_that_run(desk: Desk, notification_id: int) -> list[str]:
-    """The workflows that were started for a letter which travelled first in its bag."""
+    """The workflows that were started for a notification which travelled first in its bag."""
     prefix = f"delivery-{notification_id}-"
     found = desk.client.list_workflows(f'WorkflowId STARTS_WITH "{prefix}" AND ExecutionStatus = "Running"')
     return [each.id async for each in found]

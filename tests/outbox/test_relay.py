@@ -76,7 +76,7 @@ async def test_a_relay_that_dies_before_it_deletes_has_its_rows_sent_again(quiet
     assert len([event for event in started if event.HasField("workflow_execution_started_event_attributes")]) == 1
 
 
-async def test_a_merchants_letters_travel_together(quiet: tuple[Isolated, Desk], new_relay: NewRelay) -> None:
+async def test_a_merchants_notifications_travel_together(quiet: tuple[Isolated, Desk], new_relay: NewRelay) -> None:
     _, desk = quiet
     acme, globex = await desk.merchant(), await desk.merchant("globex")
     for merchant in (acme, acme, globex):
@@ -103,7 +103,7 @@ async def test_what_cannot_be_sent_holds_up_nothing_else(quiet: tuple[Isolated, 
     assert (await desk.client.get_workflow_handle(f"ticket-{sound['id']}").describe()).workflow_type == "Ticket"
 
 
-async def test_a_letter_that_cannot_be_read_holds_up_no_other(quiet: tuple[Isolated, Desk], new_relay: NewRelay) -> None:
+async def test_a_notification_that_cannot_be_read_holds_up_no_other(quiet: tuple[Isolated, Desk], new_relay: NewRelay) -> None:
     _, desk = quiet
     acme = await desk.merchant()
     for _ in range(3):

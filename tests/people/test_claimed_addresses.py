@@ -20,8 +20,8 @@ async def test_a_lead_gives_a_ticket_to_an_agent_who_is_away(ticket: dict[str, A
 async def test_the_old_and_the_new_owner_are_told(ticket: dict[str, Any], resting: Merchant) -> None:
     await _assign(resting, ticket, agentId=str(resting.agents["leo"]))
     await _assign(resting, ticket, agentId=str(resting.agents["ana"]))
-    letters = (await resting.get(ticket["id"], "/notifications"))["data"]
-    told = [(each["kind"], each["recipient"]["name"]) for each in letters if "assigned" in each["kind"]]
+    notifications = (await resting.get(ticket["id"], "/notifications"))["data"]
+    told = [(each["kind"], each["recipient"]["name"]) for each in notifications if "assigned" in each["kind"]]
     assert told == [("ticket_assigned", "Leo"), ("ticket_assigned", "Ana"), ("ticket_unassigned", "Leo")]
 
 

@@ -72,8 +72,8 @@ async def test_record_a_reopening_and_a_deletion(desk: Desk, acme: Merchant) -> 
 async def test_record_a_delivery_and_a_reconciliation(desk: Desk, acme: Merchant) -> None:
     ticket = await acme.opened_and_assigned(category="general")
     await audit(desk, acme)
-    letters = (await acme.get(ticket["id"], "/notifications"))["data"]
-    await keep(desk.client, "delivery_sent", await desk.delivery_of(acme, letters[0]["id"]))
+    notifications = (await acme.get(ticket["id"], "/notifications"))["data"]
+    await keep(desk.client, "delivery_sent", await desk.delivery_of(acme, notifications[0]["id"]))
     await desk.client.execute_workflow(maintenance.WORKFLOW, id="reconciliation-recorded", task_queue=maintenance.TASK_QUEUE)
     await keep(desk.client, "reconciliation", "reconciliation-recorded")
 
@@ -116,8 +116,8 @@ async def dead_letter_and_long_ticket(desk: Desk) -> None:
     await ended(desk, ticket)
     await keep(desk.client, "after_continuing_as_new", workflow_id)
     await audit(desk, acme)
-    letters = (await acme.get(ticket["id"], "/notifications"))["data"]
-    await keep(desk.client, "delivery_dead", await desk.delivery_of(acme, letters[0]["id"]))
+    notifications = (await acme.get(ticket["id"], "/notifications"))["data"]
+    await keep(desk.client, "delivery_dead", await desk.delivery_of(acme, notifications[0]["id"]))
 
 
 async def ended(desk: Desk, ticket: dict[str, Any]) -> None:

@@ -197,15 +197,15 @@ class Desk:
             return []
 
     async def relay_once(self) -> None:
-        """For a desk on which no relay runs: bring what waits now, news and letters."""
+        """For a desk on which no relay runs: send what waits now, facts and deliveries."""
         await asyncio.gather(self.relay.relay_once(), self.post.relay_once())
 
-    def letters(self) -> list[mail.CaughtMail]:
-        """Every mail that was caught, newest first."""
+    def emails(self) -> list[mail.CaughtMail]:
+        """Every e-mail that was caught, newest first."""
         return mail.received(self.mails, limit=100_000)
 
     async def delivery_of(self, merchant: Merchant, notification_id: str) -> str:
-        """The id of the workflow that last tried to deliver a letter."""
+        """The id of the workflow that last tried to deliver a notification."""
         attempts = sa.select(col(DeliveryAttempt.workflow_id)).where(col(DeliveryAttempt.notification_id) == int(notification_id))
         async with self.database.reading(merchant.id) as session:
             return (await session.execute(attempts.order_by(col(DeliveryAttempt.id).desc()).limit(1))).scalar_one()

@@ -61,10 +61,10 @@ class FrozenTicket:
     async def ladder(self) -> list[tuple[int, EscalationOutcome]]:
         return [(e.level, e.outcome) for e in await self.rungs()]
 
-    async def letters(self) -> list[tuple[str, str]]:
-        """What kind of letter who got, without those about the opening and about owners."""
+    async def notifications(self) -> list[tuple[str, str]]:
+        """Kind and recipient of each notification, without those about the opening and about the assignee."""
         written = await rows(self.desk, self.merchant, Notification)
-        return sorted((letter.kind, letter.recipient_name) for letter in written if letter.kind.startswith(("sla", "escal")))
+        return sorted((each.kind, each.recipient_name) for each in written if each.kind.startswith(("sla", "escal")))
 
 
 async def opened(desk: Desk, merchant: Merchant | None = None) -> FrozenTicket:

@@ -150,13 +150,13 @@ async def test_hostile_answers_are_refused_or_made_harmless(kind: str, asked: As
         assert response.status_code in {200, 422}, (content, response.text)
 
 
-async def test_the_letter_carries_the_link(desk: Desk, asked: Asked, acme: Merchant) -> None:
+async def test_the_email_carries_the_link(desk: Desk, asked: Asked, acme: Merchant) -> None:
     await desk.until(lambda: acme.get(asked.ticket_id, "/notifications"), _is_survey_sent)
-    assert len([letter for letter in desk.letters() if asked.path in letter.text]) == 1
+    assert len([email for email in desk.emails() if asked.path in email.text]) == 1
 
 
 def _is_survey_sent(page: dict[str, Any]) -> bool:
-    return [letter["status"] for letter in page["data"] if letter["kind"] == "survey"] == ["sent"]
+    return [email["status"] for email in page["data"] if email["kind"] == "survey"] == ["sent"]
 
 
 async def test_a_second_resolution_asks_again(desk: Desk, asked: Asked, acme: Merchant) -> None:

@@ -68,6 +68,6 @@ async def test_a_worker_killed_between_an_escalations_commit_and_its_completion_
         assert (await acme.get(ticket["id"]))["assigneeId"] == str(acme.agents["lars"])
         assert [event.kind for event in committed].count("escalation.reassigned") == 1
         assert await told(desk, acme, ticket, "escalated") == ["Ana", "Lars"]
-        caught = [mail.message_id for mail in desk.letters()]
+        caught = [mail.message_id for mail in desk.emails()]
         notifications = (await acme.get(ticket["id"], "/notifications"))["data"]
         assert [caught.count(f"<notification-{each['id']}@desk.test>") for each in notifications] == [1] * len(notifications)

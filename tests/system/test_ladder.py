@@ -49,7 +49,7 @@ async def test_level_two_reassigns_to_the_senior_and_notifies_both_owners(desk: 
     await audit(desk, acme)
     notifications = (await acme.get(ticket["id"], "/notifications"))["data"]
     assert {each["status"] for each in notifications} == {"sent"}
-    caught = [mail.message_id for mail in desk.letters()]
+    caught = [mail.message_id for mail in desk.emails()]
     assert all(caught.count(f"<notification-{each['id']}@desk.test>") == 1 for each in notifications)
 
 

@@ -94,7 +94,7 @@ async def answers_once(desk: Desk, acme: Merchant, ticket: dict[str, Any]) -> No
 
 
 async def _emails_to(desk: Desk, address: str, said: re.Pattern[str]) -> list[Any]:
-    return [mail for mail in desk.letters() if address in mail.to and said.search(mail.text)]
+    return [mail for mail in desk.emails() if address in mail.to and said.search(mail.text)]
 
 
 async def resolved_at(acme: Merchant, ticket: dict[str, Any]) -> datetime:

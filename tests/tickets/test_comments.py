@@ -105,24 +105,24 @@ async def test_no_text_of_a_note_is_in_anything_that_a_reporter_can_get(ticket: 
 _OF_STAFF = ("/events", "/notifications", "/escalations", "/sla", "/sla/timeline", "/context")
 
 
-async def test_no_text_of_a_note_is_in_a_letter_to_the_reporter(desk: Desk, ticket: dict[str, Any], resting: Merchant) -> None:
+async def test_no_text_of_a_note_is_in_an_email_to_the_reporter(desk: Desk, ticket: dict[str, Any], resting: Merchant) -> None:
     await resting.lars.post(f"/tickets/{ticket['id']}/assign", json={"agentId": str(resting.agents["leo"])})
     await _say(resting.ana, ticket, "notes", body=SECRET)
     await _say(resting.ana, ticket, body="We come at noon.")
     address = f"rita-{resting.id}@customer.example"
-    await desk.until(lambda: _letters_of(desk, resting, ticket), lambda sent: all(each["status"] == "sent" for each in sent))
-    letters = [letter for letter in desk.letters() if address in letter.to]
-    assert any("We come at noon." in letter.text for letter in letters)
-    assert not [letter for letter in letters if "zq7x" in letter.model_dump_json()]
+    await desk.until(lambda: _emails_of(desk, resting, ticket), lambda sent: all(each["status"] == "sent" for each in sent))
+    emails = [email for email in desk.emails() if address in email.to]
+    assert any("We come at noon." in email.text for email in emails)
+    assert not [email for email in emails if "zq7x" in email.model_dump_json()]
 
 
-async def _letters_of(desk: Desk, merchant: Merchant, ticket: dict[str, Any]) -> Any:
+async def _emails_of(desk: Desk, merchant: Merchant, ticket: dict[str, Any]) -> Any:
     return (await merchant.get(ticket["id"], "/notifications"))["data"]
 
 
 async def test_nobody_is_written_to_about_a_note_but_the_assignee(ticket: dict[str, Any], resting: Merchant) -> None:
     await resting.lars.post(f"/tickets/{ticket['id']}/assign", json={"agentId": str(resting.agents["leo"])})
     await _say(resting.ana, ticket, "notes", body=SECRET)
-    letters = (await resting.get(ticket["id"], "/notifications"))["data"]
-    assert [each["recipient"]["name"] for each in letters if each["kind"] == "note_added"] == ["Leo"]
-    assert SECRET not in str(letters)
+    emails = (await resting.get(ticket["id"], "/notifications"))["data"]
+    assert [each["recipient"]["name"] for each in emails if each["kind"] == "note_added"] == ["Leo"]
+    assert SECRET not in str(emails)
