@@ -27,7 +27,7 @@ from temporalio.client import (
 )
 from temporalio.worker import Interceptor, Worker, WorkflowRunner
 
-from activities.email.smtp import SmtpServer
+from activities.email.smtp import SmtpServer, accept_local_domains
 from activities.job import JobActivities
 from activities.maintenance import MaintenanceActivities
 from activities.notification import DeliveryActivities
@@ -70,6 +70,7 @@ class Activities(NamedTuple):
 async def run(settings: Settings, *, node: int, interceptors: Sequence[Interceptor] = ()) -> None:
     """Work until SIGTERM or SIGINT; what is under way then has twenty seconds to end. ``node`` is the ten bits in every id."""
     use_packaged_time_zones()
+    accept_local_domains()
     logs.configure(settings.log_level)
     client = await _connect(settings)
     database = Database(str(settings.database_url), pool_size=settings.database_pool_size, node=node)

@@ -15,6 +15,7 @@ from temporalio.common import SearchAttributeKey
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import TimeSkippingConfig, WorkflowEnvironment
 
+from activities.email.smtp import accept_local_domains
 from deploy.local.identity import DevelopmentIdentity
 from deploy.local.mail import MailCatcher
 from deploy.local.postgres import FAST_AND_LOSABLE, EmbeddedPostgres
@@ -30,6 +31,7 @@ from tests.support.frozen import FrozenTicket, opened
 from tests.support.isolated import Isolated, empty_database, migrated, still_desk, workflow_server
 
 use_packaged_time_zones()
+accept_local_domains()
 
 
 @pytest.fixture(scope="session")

@@ -44,9 +44,6 @@ _OUR_STANDING: Final = frozenset({530, 534, 535, 538})  # RFC 4954, section 6
 _ASCII: Final = policy.SMTP.clone(cte_type="7bit")
 _ADDRESS_LIKE: Final = re.compile(r"\S*@\S*")
 
-# Reserved names that real servers serve, on company networks and on one machine. The list is a setting of the library.
-SPECIAL_USE_DOMAIN_NAMES[:] = set(SPECIAL_USE_DOMAIN_NAMES) - {"local", "localhost"}
-
 
 class DeliveryFailed(Exception):
     """``text`` holds our own words and, of the server's response, one printable line without addresses."""
@@ -88,6 +85,14 @@ class Receipt:
 
     code: int
     text: str
+
+
+def accept_local_domains() -> None:
+    """Take addresses in ``.local`` and ``localhost``, which real servers serve on company networks and on one machine.
+
+    The list is a setting of the library and global to the process: the worker's composition root calls this.
+    """
+    SPECIAL_USE_DOMAIN_NAMES[:] = [name for name in SPECIAL_USE_DOMAIN_NAMES if name not in {"local", "localhost"}]
 
 
 async def converse(
