@@ -1,4 +1,4 @@
-"""What the ticket's workflow has done: each is one operation in one transaction, and answers with the facts that hold after it."""
+"""The activities of a ticket's workflow: each is one verb in one transaction, and returns the facts that hold after it."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -23,6 +23,7 @@ from models.tickets.repository import lock, save_for_workflow
 from models.tickets.tables import Ticket
 
 log = structlog.get_logger()
+Verb = Callable[[TicketAggregate], Awaitable[Any]]
 
 
 class TicketActivities:
@@ -40,11 +41,13 @@ class TicketActivities:
 
     @activity.defn(name=ENRICH)
     async def enrich(self, request: At) -> None:
-        async with self._database.reading(request.merchant_id) as session:
-            await enrich(session, request.ticket_id, request.at)
+        await self._change(request, enrich)
 
-    async def _change(self, request: At, operation: Callable[[TicketAggregate], Awaitable[Any]]) -> TicketFacts:
-        facts = await self._write(request, operation)
+    async def _change(self, request: At, verb: Verb) -> TicketFacts:
+        async with self._database.writing(request.merchant_id) as session:
+            ticket = await _lock(session, request)
+            await verb(ticket)
+            facts = await save_for_workflow(ticket)
         self._relay.trigger()
         log.info(
             activity.info().activity_type,
@@ -56,18 +59,13 @@ class TicketActivities:
         )
         return facts
 
-    async def _write(self, request: At, operation: Callable[[TicketAggregate], Awaitable[Any]]) -> TicketFacts:
-        async with self._database.writing(request.merchant_id) as session:
-            ticket = await self._lock(session, request)
-            await operation(ticket)
-            return await save_for_workflow(ticket)
 
-    async def _lock(self, session: TenantSession, request: At) -> TicketAggregate:
-        tickets = sa.select(Ticket).where(col(Ticket.id) == request.ticket_id)
-        try:
-            return await lock(session, tickets, Change(by=SYSTEM, at=_instant(request), request_id=request.request_id))
-        except NotFound as missing:
-            raise ApplicationError(missing.detail, type="NotFound", non_retryable=True) from missing
+async def _lock(session: TenantSession, request: At) -> TicketAggregate:
+    tickets = sa.select(Ticket).where(col(Ticket.id) == request.ticket_id)
+    try:
+        return await lock(session, tickets, Change(by=SYSTEM, at=_instant(request), request_id=request.request_id))
+    except NotFound as missing:
+        raise ApplicationError(missing.detail, type="NotFound", non_retryable=True) from missing
 
 
 def _instant(request: At) -> datetime:

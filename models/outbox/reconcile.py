@@ -9,18 +9,15 @@ from models.audit import SYSTEM, Change
 from models.db.session import TenantSession
 from models.notifications.delivery_log import lock_notification, post_again
 from models.notifications.messages import NotificationStatus
-from models.outbox import post as outbox
-from models.tickets.facts import facts_of
-from models.tickets.repository import lock
+from models.tickets.repository import lock, save
 from models.tickets.tables import Ticket
 
 
 async def send_facts_again(session: TenantSession, ticket_id: int, at: datetime) -> None:
-    """The ticket's facts, as they are now, go to its workflow once more; a newer version, so that it takes them."""
+    """Send the ticket's facts to its workflow once more, under a newer version, so that it adopts them."""
     ticket = await lock(session, sa.select(Ticket).where(col(Ticket.id) == ticket_id), Change(by=SYSTEM, at=at))
-    ticket.row.facts_version += 1
-    outbox.post_facts(session, facts_of(ticket), ticket.change)
-    await session.write()
+    ticket.known = None
+    await save(ticket)
 
 
 async def deliver_again(session: TenantSession, notification_id: int, at: datetime) -> None:
