@@ -10,13 +10,12 @@ from sqlalchemy import Select
 from sqlmodel import col
 
 from api.auth.caller import ADMINS, Caller
-from api.errors import PreconditionFailed
 from api.http.path import MerchantId
 from api.http.transaction import InUnit, Work, matches, respond
 from api.tickets.requests import Name
 from api.tickets.responses import Id, View
 from models.db.session import TenantSession, locked
-from models.errors import NotFound
+from models.errors import NotFound, PreconditionFailed
 from models.people.tables import Merchant
 from models.value import Value
 

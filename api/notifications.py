@@ -8,13 +8,13 @@ from sqlalchemy import Select
 from sqlmodel import col
 
 from api.auth.caller import LEADING, Caller, StaffCaller
-from api.errors import Missing
 from api.http.pagination import Order, Page, Paged
 from api.http.path import NotificationId
 from api.http.transaction import InUnit, Work, respond
 from api.notification_views import notification_views
 from api.tickets.responses import NotificationView
 from api.tickets.visibility import readable
+from models.errors import NotFound
 from models.notifications.delivery_log import replay
 from models.notifications.messages import NotificationStatus
 from models.notifications.tables import Notification
@@ -41,12 +41,12 @@ async def list_notifications(unit: InUnit, _staff: StaffCaller, pager: Paged, st
 async def replay_notification(notification_id: NotificationId, unit: InUnit) -> Response:
     """Five more tries for a letter that is dead or unknown, under the same Message-ID. Of two who replay it, one gets a 409."""
     if not unit.caller.is_staff:
-        raise Missing  # a reporter sees no letters, not even that there are some
+        raise NotFound  # a reporter sees no letters, not even that there are some
     unit.caller.require(LEADING)
 
     async def work(work: Work) -> Response:
         if (await work.session.execute(_readable(work.caller).where(col(Notification.id) == notification_id))).first() is None:
-            raise Missing
+            raise NotFound
         notification = await replay(work.session, notification_id, work.change)
         return respond((await notification_views(work.session, [notification]))[0])
 

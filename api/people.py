@@ -5,13 +5,12 @@ from fastapi import APIRouter, Response
 from sqlmodel import col
 
 from api.auth.caller import LEADING, StaffCaller
-from api.errors import Forbidden
 from api.http.pagination import Order, Page, Paged
 from api.http.path import AgentId
 from api.http.transaction import InUnit, Work, respond
 from api.tickets.requests import SetAvailability
 from api.tickets.responses import AgentView, MeView
-from models.errors import NotFound
+from models.errors import Forbidden, NotFound
 from models.people.directory import agent_with_sub, set_availability
 from models.people.tables import Agent
 

@@ -7,9 +7,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from api.auth.caller import Caller
-from api.errors import Unprocessable
 from api.tickets.filters import split
 from api.tickets.requests import Id, Instant
+from models.errors import Invalid
 from models.reports.sla import Dimension, Question
 from models.sla.policy import Metric
 from models.tickets.lifecycle import Priority
@@ -45,7 +45,7 @@ class SlaQuery(BaseModel):
         """What to ask for this caller: he sees figures of his token's organizers only.
 
         Raises:
-            Unprocessable: the range is empty.
+            Invalid: the range is empty.
         """
         until = self.to or now
         since = self.from_ or until - USUAL
@@ -55,5 +55,5 @@ class SlaQuery(BaseModel):
         return Question(since=since, until=until, allowed_organizer_ids=caller.claims.organizer_ids, **filters)
 
 
-def _wrong(name: str, code: str, detail: str) -> Unprocessable:
-    return Unprocessable(detail, errors=[{"pointer": f"/query/{name}", "code": code, "detail": detail}])
+def _wrong(name: str, code: str, detail: str) -> Invalid:
+    return Invalid(code, detail, f"/query/{name}")

@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from sqlmodel import col
 
 from api.context import Context
-from api.errors import Conflicting, Gone, Missing, Unprocessable
 from api.http import strict_json
 from api.http.idempotency import Once
 from api.http.problems import explain
@@ -19,7 +18,7 @@ from api.tickets.requests import AnswerSurvey
 from api.tickets.responses import SurveyView
 from models.audit import Actor, ActorKind, Change
 from models.db.session import TenantSession
-from models.errors import Conflict
+from models.errors import Invalid, NotFound
 from models.people.tables import Merchant
 from models.platform import signed_links as links
 from models.surveys.survey import answer_survey
@@ -59,10 +58,7 @@ async def answer_one(token: Token, request: Request) -> Response:
         by = Actor(kind=ActorKind.REPORTER, id=asked.ticket.reporter_id, name="")
         change = Change(by=by, at=context.now(), request_id=request.scope["request_id"])
         ticket = await lock(session, sa.select(Ticket).where(col(Ticket.id) == asked.ticket.id), change)
-        try:
-            survey = await answer_survey(ticket, survey_id, given.score, given.comment)
-        except Conflict as over:
-            raise (Conflicting if over.code == "survey_answered" else Gone)(over.detail, code=over.code) from None
+        survey = await answer_survey(ticket, survey_id, given.score, given.comment)
         await save(ticket)
         view = _view(asked._replace(survey=survey), context)
         if once:
@@ -73,7 +69,7 @@ async def answer_one(token: Token, request: Request) -> Response:
 def _named(context: Context, token: str) -> tuple[int, int]:
     content = links.read(context.signing_key, "survey", token)
     if content is None:
-        raise Missing("There is no such survey.")
+        raise NotFound("survey")
     merchant_id, survey_id = content
     return int(str(merchant_id)), int(str(survey_id))
 
@@ -93,7 +89,7 @@ async def _find(session: TenantSession, survey_id: int) -> _Asked:
     )
     row = (await session.execute(asked)).one_or_none()
     if row is None:
-        raise Missing("There is no such survey.")
+        raise NotFound("survey")
     return _Asked(*row)
 
 
@@ -106,7 +102,7 @@ async def _given(request: Request) -> AnswerSurvey:
         strict_json.check(body)  # whatever the client calls it
         return AnswerSurvey.model_validate_json(body)
     except ValidationError as invalid:
-        raise Unprocessable(errors=explain([{**each, "loc": ("body", *each["loc"])} for each in invalid.errors()])) from None
+        raise Invalid.of(explain([{**each, "loc": ("body", *each["loc"])} for each in invalid.errors()])) from None
 
 
 def _view(asked: _Asked, context: Context) -> SurveyView:

@@ -8,9 +8,9 @@ from fastapi.security import HTTPBearer
 from api.auth.claims import Claims, Every
 from api.auth.tokens import InvalidToken
 from api.context import Context
-from api.errors import BadRequest, Forbidden, Missing, Unauthenticated
 from models.audit import Actor, ActorKind
 from models.db.session import TenantSession
+from models.errors import BadRequest, Forbidden, NotFound, Unauthenticated
 from models.people.directory import agent_with_sub, reporter_with_token
 from models.people.roles import Role
 
@@ -73,7 +73,7 @@ def _merchant(claims: Claims, named: str | None) -> int:
             raise BadRequest("The token is good for several merchants: name one in X-Merchant-Id.", code="merchant_required")
         return claims.merchant_ids[0]
     if not (named.isascii() and named.isdigit() and len(named) < 20 and int(named) < 2**63 and claims.may_act_for(int(named))):
-        raise Missing("There is no such merchant.")
+        raise NotFound("merchant")
     return int(named)
 
 

@@ -7,9 +7,9 @@ from hashlib import sha256
 import sqlalchemy as sa
 from fastapi import Request, Response
 
-from api.errors import BadRequest, InProgress, Unprocessable
 from models.db.idempotency import IdempotencyKey
 from models.db.session import TenantSession
+from models.errors import BadRequest, InProgress, KeyReused
 
 KEPT_FOR = timedelta(hours=24)
 _TRY_LOCK = sa.text("SELECT pg_try_advisory_xact_lock(:merchant, :scope)")
@@ -30,17 +30,16 @@ class Once:
         """The answer given before, if there is one; from here on no second request with this key comes in.
 
         Raises:
-            InProgress: another one is at work right now. Unprocessable: the key was used with another body.
+            InProgress: another one is at work right now. KeyReused: the key was used with another body.
         """
         lock = {"merchant": self.merchant_id % 2**31, "scope": int(self.scope[:8], 16) - 2**31}
         if not (await session.execute(_TRY_LOCK, lock)).scalar_one():
-            raise InProgress("Another request with this Idempotency-Key is being worked on.", headers={"Retry-After": "1"})
+            raise InProgress
         row = await session.get(IdempotencyKey, (self.merchant_id, self.scope))
         if row is None or row.created_at + KEPT_FOR < now:
             return None
         if row.request_hash != self.request_hash:
-            detail = "This Idempotency-Key was used with another body."
-            raise Unprocessable(detail, code="idempotency_key_reused")
+            raise KeyReused("This Idempotency-Key was used with another body.")
         return Response(row.body, row.status, headers=row.headers | {"Idempotent-Replayed": "true"}, media_type="application/json")
 
     async def keep(self, session: TenantSession, respond: Response, now: datetime) -> None:

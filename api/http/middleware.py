@@ -9,9 +9,9 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import ApiError, BadRequest, TooLarge, UnsupportedMedia
 from api.http import strict_json
 from api.http.problems import of_failure, problem
+from models.errors import BadRequest, HelpdeskError, TooLarge, UnsupportedMedia
 
 MAX_BODY = 1024 * 1024
 BODY_SECONDS = 20
@@ -66,7 +66,7 @@ class Edge:
             await self._app(scope, receive, respond)
         except _Gone:
             return  # half a request is none: the app does not see it, and nobody is there to be answered
-        except ApiError as error:  # the body's: the app answers its own
+        except HelpdeskError as error:  # the body's: the app answers its own
             await _refuse(error, scope, receive, respond)
         except Exception as error:
             failure = of_failure(error)
@@ -81,7 +81,7 @@ def _note(scope: Scope, status: int, seconds: float) -> None:
     log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1), **about)
 
 
-async def _refuse(error: ApiError, scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse(error: HelpdeskError, scope: Scope, receive: Receive, send: Send) -> None:
     response = problem(error, path=scope["path"], request_id=scope["request_id"])
     response.headers["Connection"] = "close"  # what the client still sends is not read
     await response(scope, receive, send)

@@ -8,36 +8,36 @@ from typing import Any, Final
 from fastapi import FastAPI
 from pydantic import Field
 
-from api.errors import (
-    ApiError,
+from api.http.problems import MEDIA_TYPE
+from api.tickets.responses import View
+from models.errors import (
     BadRequest,
-    Conflicting,
+    Conflict,
     Forbidden,
     Gone,
-    Missing,
+    HelpdeskError,
+    Invalid,
+    NotFound,
     PreconditionFailed,
     PreconditionRequired,
     TooLarge,
     Unauthenticated,
     Unavailable,
-    Unprocessable,
     UnsupportedMedia,
 )
-from api.http.problems import MEDIA_TYPE
-from api.tickets.responses import View
 from models.tickets.lifecycle import Status
 
-_ERRORS: Final[tuple[type[ApiError], ...]] = (
+_ERRORS: Final[tuple[type[HelpdeskError], ...]] = (
     BadRequest,
     Unauthenticated,
     Forbidden,
-    Missing,
-    Conflicting,
+    NotFound,
+    Conflict,
     Gone,
     PreconditionFailed,
     TooLarge,
     UnsupportedMedia,
-    Unprocessable,
+    Invalid,
     PreconditionRequired,
     Unavailable,
 )
@@ -104,20 +104,20 @@ def _describe(method: str, path: str, operation: Shape) -> None:
         operation["parameters"] = [*operation.get("parameters", []), *taken]
 
 
-def _errors(method: str, path: str, operation: Shape) -> list[type[ApiError]]:
+def _errors(method: str, path: str, operation: Shape) -> list[type[HelpdeskError]]:
     """Those that an operation of this shape may answer with."""
     is_signed_in, sends = "security" in operation, method in ("post", "put", "patch")
     applies = {
         BadRequest: is_signed_in or sends,
         Unauthenticated: is_signed_in,
         Forbidden: is_signed_in,
-        Missing: is_signed_in or "{" in path,
-        Conflicting: method != "get",
+        NotFound: is_signed_in or "{" in path,
+        Conflict: method != "get",
         Gone: sends and "surveys" in operation["tags"],
         PreconditionFailed: _takes_match(method, path),
         TooLarge: sends,
         UnsupportedMedia: sends,
-        Unprocessable: sends or any(each["in"] == "query" or "maxLength" in each["schema"] for each in operation.get("parameters", [])),
+        Invalid: sends or any(each["in"] == "query" or "maxLength" in each["schema"] for each in operation.get("parameters", [])),
         PreconditionRequired: _needs_match(method, path),
         Unavailable: "health" not in operation["tags"],  # a probe says it in its own shape
     }
@@ -149,7 +149,7 @@ def _is_versioned(response: Shape) -> bool:
     return any(schema.get("$ref", "").endswith(f"/{name}") for name in _VERSIONED)
 
 
-def _response(error: type[ApiError]) -> Shape:
+def _response(error: type[HelpdeskError]) -> Shape:
     content = {MEDIA_TYPE: {"schema": _ref("schemas", "Problem")}}
     return {"description": error.title, "headers": {"X-Request-Id": _ref("headers", "X-Request-Id")}, "content": content}
 

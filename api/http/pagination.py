@@ -12,10 +12,10 @@ from sqlalchemy import Select
 
 from api.auth.caller import AnyCaller
 from api.context import Context
-from api.errors import Unprocessable
 from api.http.transaction import respond
 from api.tickets.responses import View
 from models.db.session import TenantSession
+from models.errors import Invalid
 from models.platform import signed_links as links
 
 Limit = Annotated[int, Query(ge=1, le=100, description="how many rows a page has at the most")]
@@ -88,8 +88,7 @@ class Pager:
     def _behind(self, order: Order) -> Any:
         content = links.read(self._key, self._purpose, self._after or "")
         if content is None:
-            detail = "The cursor is not of this list."
-            raise Unprocessable(detail, errors=[{"pointer": "/query/after", "code": "invalid_cursor", "detail": detail}])
+            raise Invalid("invalid_cursor", "The cursor is not of this list.", "/query/after")
         value, row_id = content
         if value is None:
             return order.column.is_(None) & order.beyond(order.id, row_id)

@@ -7,13 +7,13 @@ from typing import Annotated
 
 from fastapi import Depends, Path
 
-from api.errors import Missing
+from models.errors import NotFound
 
 
 def known(text: str) -> int:
     """The id that ``text`` is."""
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) < 2**63):
-        raise Missing
+        raise NotFound
     return int(text)
 
 
@@ -36,7 +36,7 @@ async def _notification_id(notification_id: Annotated[str, Path(description="a n
 async def _version(version: Annotated[str, Path(description="a version's number")]) -> int:
     number = known(version)
     if number >= 2**31:
-        raise Missing
+        raise NotFound
     return number
 
 

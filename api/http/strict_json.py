@@ -4,7 +4,7 @@ import json
 from math import isinf
 from typing import Any, NoReturn
 
-from api.errors import Unprocessable
+from models.errors import Invalid
 
 MAX_DEPTH = 32
 
@@ -13,7 +13,7 @@ def check(body: bytes) -> None:
     """Refuse invalid UTF-8, duplicate keys, NaN and infinities, NUL and lone surrogates, and absurd nesting.
 
     Raises:
-        Unprocessable: with the code of what is wrong.
+        Invalid: with the code of what is wrong.
     """
     try:
         content = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite)
@@ -71,4 +71,4 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _refuse(code: str, detail: str) -> NoReturn:
-    raise Unprocessable(detail, errors=[{"pointer": "", "code": code, "detail": detail}])
+    raise Invalid(code, detail, "")

@@ -11,12 +11,12 @@ from sqlmodel import col
 
 from api.auth.caller import ADMINS, AnyCaller, Caller
 from api.context import Context
-from api.errors import Forbidden, PreconditionFailed, PreconditionRequired
 from api.http.idempotency import Once
 from api.tickets.present import present
 from api.tickets.visibility import find, readable, readable_with_deleted
 from models.audit import Change
 from models.db.session import TenantSession
+from models.errors import Forbidden, PreconditionFailed, PreconditionRequired
 from models.tickets.aggregate import TicketAggregate
 from models.tickets.repository import lock, lock_both, save
 from models.tickets.tables import Ticket

@@ -7,7 +7,6 @@ from typing import NoReturn
 from fastapi import APIRouter, Response
 
 from api.auth.caller import StaffCaller
-from api.errors import Unprocessable
 from api.http.transaction import InUnit, respond
 from api.sla.requests import PreviewCalendar
 from api.sla.responses import DueView, ElapsedView
@@ -57,4 +56,4 @@ def _due(calendar: Calendar, asked: PreviewCalendar) -> datetime:
 
 
 def _refuse(code: str, detail: str, pointer: str) -> NoReturn:
-    raise Unprocessable(detail, errors=[{"pointer": pointer, "code": code, "detail": detail}])
+    raise Invalid(code, detail, pointer)

@@ -9,13 +9,12 @@ from fastapi import APIRouter, Depends, Path, Response
 from sqlmodel import col
 
 from api.auth.caller import AdminCaller, StaffCaller
-from api.errors import PreconditionFailed
 from api.http.pagination import Order, Page, Paged
 from api.http.path import Version, known
 from api.http.transaction import InUnit, Work, etag, respond
 from api.sla.requests import CalendarBody, LadderBody, PolicyBody
 from api.sla.responses import CalendarView, ConfigurationView, LadderView, PolicyView, shown
-from models.errors import NotFound
+from models.errors import NotFound, PreconditionFailed
 from models.sla.configuration import Definition, current, held, newest, publish_first, publish_next, versions
 from models.sla.tables import ConfigurationKind, ConfigurationVersion
 

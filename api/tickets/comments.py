@@ -8,7 +8,6 @@ from fastapi import APIRouter, Response
 from sqlmodel import col
 
 from api.auth.caller import Caller
-from api.errors import Forbidden, Missing
 from api.http.pagination import Order, Page, Paged
 from api.http.path import TicketId
 from api.http.transaction import InUnit, Work, respond
@@ -16,6 +15,7 @@ from api.tickets.merged import GoesOn, require_home
 from api.tickets.requests import Note, Reply
 from api.tickets.responses import CommentView
 from api.tickets.visibility import of_ticket, readable
+from models.errors import Forbidden, NotFound
 from models.tickets.aggregate import TicketAggregate
 from models.tickets.comments import needs_follow_up, note, reply
 from models.tickets.open import open_follow_up
@@ -91,7 +91,7 @@ async def _say(work: Work, opening: Opening, ticket_id: int, body: Reply) -> Res
 def _require_staff(caller: Caller) -> None:
     """For a reporter there are no notes, not even ones that he may not read."""
     if not caller.is_staff:
-        raise Missing
+        raise NotFound
 
 
 async def _list(unit: InUnit, ticket_id: int, kinds: list[CommentKind], pager: Paged) -> Response:

@@ -10,10 +10,10 @@ from sqlalchemy import Select
 from sqlmodel import col
 
 from api.auth.caller import ADMINS, Caller
-from api.errors import Forbidden, Unprocessable
 from api.http.pagination import Order
 from api.tickets.requests import Id, Instant
 from api.tickets.visibility import readable, readable_with_deleted
+from models.errors import Forbidden, Invalid
 from models.people.tables import Agent
 from models.sla.clock import ClockStatus
 from models.tickets.filter import having
@@ -87,8 +87,7 @@ class TicketFilter(BaseModel):
         column: Any = Ticket.sla_status
         known = [status for status in self.sla_status if isinstance(status, ClockStatus)]
         if any(status != "none" for status in self.sla_status if not isinstance(status, ClockStatus)):
-            detail = "Not an SLA status."
-            raise Unprocessable(detail, errors=[{"pointer": "/query/slaStatus", "code": "enum", "detail": detail}])
+            raise Invalid("enum", "Not an SLA status.", "/query/slaStatus")
         return [column.in_(known) | (column.is_(None) if "none" in self.sla_status else sa.false())]
 
     def _of_assignee(self, caller: Caller) -> list[Any]:

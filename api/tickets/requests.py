@@ -17,8 +17,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, to_json
 
-from api.errors import Unprocessable
 from api.http.problems import explain
+from models.errors import Invalid
 from models.tickets.assignment import Availability
 from models.tickets.lifecycle import Channel, Priority, Status
 from models.value import Value
@@ -96,7 +96,7 @@ class EditTicket(Value):
         """The columns to set; ``current`` are the custom fields so far.
 
         Raises:
-            Unprocessable: with those of the patch there would be too many, or too large ones.
+            Invalid: with those of the patch there would be too many, or too large ones.
         """
         given: dict[str, Any] = {name: getattr(self, name) for name in self.model_fields_set}
         if "tags" in given:
@@ -189,4 +189,4 @@ def _bounded(merged: dict[str, Any]) -> dict[str, Any]:
         return _CUSTOM_FIELDS.validate_python(merged)
     except ValidationError as invalid:
         errors = [{**each, "loc": ("body", "customFields", *each["loc"])} for each in invalid.errors()]
-        raise Unprocessable(errors=explain(errors)) from None
+        raise Invalid.of(explain(errors)) from None

@@ -6,7 +6,6 @@ import sqlalchemy as sa
 from fastapi import APIRouter, Query, Request, Response
 
 from api.auth.caller import ADMINS, LEADING, Caller, StaffCaller
-from api.errors import Conflicting, Forbidden
 from api.http.pagination import Page, Pager
 from api.http.path import TicketId
 from api.http.transaction import InUnit, Work, respond, ticket_answer
@@ -15,6 +14,7 @@ from api.tickets.present import present
 from api.tickets.requests import EditTicket, OpenTicket
 from api.tickets.responses import CountView, TicketView
 from models.audit import ActorKind
+from models.errors import Conflict, Forbidden
 from models.people.directory import reporter_with_address, reporter_with_token
 from models.people.tables import Reporter
 from models.tickets.deletion import delete, restore
@@ -118,7 +118,7 @@ def _may_name(caller: Caller, organizer_id: int | None) -> None:
     if organizers is None:
         return
     if organizer_id is None and caller.is_staff:
-        raise Conflicting("The token is good for certain organizers: name one.", code="organizer_required")
+        raise Conflict("organizer_required", "The token is good for certain organizers: name one.")
     if organizer_id is not None and organizer_id not in organizers:
         raise Forbidden("The token is not good for this organizer.")
 

@@ -5,12 +5,12 @@ from typing import Any
 
 from fastapi import APIRouter, Response
 
-from api.errors import Conflicting
 from api.http.path import TicketId
 from api.http.transaction import InUnit, Work
 from api.tickets.requests import Acknowledge, Assign, Escalate, Snooze, Why
 from api.tickets.responses import TicketView
 from models.audit import ActorKind
+from models.errors import Conflict
 from models.sla.escalate import acknowledge, escalate_by_hand
 from models.tickets.aggregate import TicketAggregate
 from models.tickets.assign import assign_automatically, assign_by_hand, assign_to_team, claim, require_work, unassign
@@ -45,7 +45,7 @@ async def claim_ticket(ticket_id: TicketId, unit: InUnit) -> Response:
     async def change(case: TicketAggregate) -> None:
         by = case.change.by
         if by.kind is not ActorKind.AGENT or by.id is None:
-            raise Conflicting("The token's subject is no agent of this merchant.", code="not_an_agent")
+            raise Conflict("not_an_agent", "The token's subject is no agent of this merchant.")
         await claim(case, by.id)
 
     return await _by_staff(unit, ticket_id, change)
