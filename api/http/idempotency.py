@@ -1,4 +1,4 @@
-"""The same POST twice gives the same answer: it is kept in the transaction of its effect, so that neither exists without the other."""
+"""The same POST twice gives the same response: it is stored in the transaction of its effect, so that neither exists without the other."""
 
 import json
 from datetime import datetime, timedelta
@@ -15,19 +15,31 @@ KEPT_FOR = timedelta(hours=24)
 _TRY_LOCK = sa.text("SELECT pg_try_advisory_xact_lock(:merchant, :scope)")
 
 
-class Once:
-    """One Idempotency-Key of one caller on one route. ``subject`` is who he is to the merchant: his token's, or what stands for it."""
+async def key_of(request: Request, merchant_id: int, subject: str) -> "Once | None":
+    """The key that a POST came with. ``subject`` is the caller's identity within the merchant: the token's, or what stands for it.
 
-    def __init__(self, key: str, merchant_id: int, subject: str, request: Request, body: bytes) -> None:
-        if not (0 < len(key) <= 255 and key.isprintable()):
-            raise BadRequest("The Idempotency-Key has 1 to 255 printable characters.", code="idempotency_key_invalid")
-        scope = json.dumps([subject, request.method, request.url.path, key])
+    Raises:
+        BadRequest: it is no good key.
+    """
+    key = request.headers.get("idempotency-key") if request.method == "POST" else None
+    if key is None:
+        return None
+    if not (0 < len(key) <= 255 and key.isprintable()):
+        raise BadRequest("The Idempotency-Key has 1 to 255 printable characters.", code="idempotency_key_invalid")
+    scope = json.dumps([subject, request.method, request.url.path, key])
+    return Once(merchant_id, sha256(scope.encode()).hexdigest(), sha256(await request.body()).hexdigest())
+
+
+class Once:
+    """One Idempotency-Key of one caller on one route."""
+
+    def __init__(self, merchant_id: int, scope: str, request_hash: str) -> None:
         self.merchant_id = merchant_id
-        self.scope = sha256(scope.encode()).hexdigest()
-        self.request_hash = sha256(body).hexdigest()
+        self.scope = scope
+        self.request_hash = request_hash
 
     async def stored(self, session: TenantSession, now: datetime) -> Response | None:
-        """The answer given before, if there is one; from here on no second request with this key comes in.
+        """The response given before, if there is one; from here on no second request with this key comes in.
 
         Raises:
             InProgress: another one is at work right now. KeyReused: the key was used with another body.
@@ -42,17 +54,16 @@ class Once:
             raise KeyReused("This Idempotency-Key was used with another body.")
         return Response(row.body, row.status, headers=row.headers | {"Idempotent-Replayed": "true"}, media_type="application/json")
 
-    async def keep(self, session: TenantSession, respond: Response, now: datetime) -> None:
-        headers = {name: value for name in ("location", "etag") if (value := respond.headers.get(name))}
-        body = bytes(respond.body).decode()
+    async def store(self, session: TenantSession, response: Response, now: datetime) -> None:
+        headers = {name: value for name in ("location", "etag") if (value := response.headers.get(name))}
         session.insert(
             IdempotencyKey(
                 merchant_id=self.merchant_id,
                 scope=self.scope,
                 request_hash=self.request_hash,
-                status=respond.status_code,
+                status=response.status_code,
                 headers=headers,
-                body=body,
+                body=bytes(response.body).decode(),
                 created_at=now,
             ),
         )

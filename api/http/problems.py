@@ -8,11 +8,15 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
 from models.db.session import is_passing
-from models.errors import BadRequest, HelpdeskError, Invalid, NotFound, TooLarge, Unavailable
+from models.errors import BadRequest, HelpdeskError, Invalid, NotFound, PreconditionRequired, TooLarge, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
+CLOSE = {"Connection": "close"}
+"""Of a body that is refused the rest is not read."""
 _CODES = {404: NotFound.code, 405: "method_not_allowed", 400: BadRequest.code, 413: TooLarge.code}
 log = structlog.get_logger()
 
@@ -21,6 +25,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HelpdeskError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _frameworks)
+    app.add_exception_handler(ClientDisconnect, _silence)
 
 
 def of_failure(error: Exception) -> HelpdeskError:
@@ -56,7 +61,21 @@ async def _ours(request: Request, error: Exception) -> Response:
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    return _respond(request, Invalid.of(explain(error.errors())))
+    errors = error.errors()
+    if any(each["loc"] == ("header", "If-Match") for each in errors):
+        return _respond(request, PreconditionRequired("Send the ETag of what you saw as If-Match."))
+    return _respond(request, Invalid.of(explain(errors)))
+
+
+async def _silence(_request: Request, _error: Exception) -> Response:
+    return _Silence()
+
+
+class _Silence(Response):
+    """The client went away before the request was whole: half a request is none, and nobody waits for a response."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        pass
 
 
 def explain(errors: Sequence[Any]) -> list[dict[str, str]]:
@@ -78,7 +97,8 @@ async def _frameworks(request: Request, error: Exception) -> Response:
     """No such path, no such method, a body without an end."""
     assert isinstance(error, HTTPException)  # noqa: S101
     code = _CODES.get(error.status_code, "http_error")
-    known = HelpdeskError(str(error.detail), code=code, headers=error.headers)
+    headers = CLOSE if error.status_code == TooLarge.status else error.headers
+    known = HelpdeskError(str(error.detail), code=code, headers=headers)
     known.status, known.title = error.status_code, str(error.detail)
     return _respond(request, known)
 

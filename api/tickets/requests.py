@@ -19,7 +19,6 @@ from pydantic_core import PydanticCustomError, to_json
 
 from api.http.problems import explain
 from models.errors import Invalid
-from models.tickets.assignment import Availability
 from models.tickets.lifecycle import Channel, Priority, Status
 from models.value import Value
 
@@ -115,7 +114,7 @@ class Note(Value):
     body: Text
 
 
-class Why(Value):
+class Because(Value):
     reason: Reason | None = None
 
 
@@ -148,26 +147,6 @@ class Escalate(Value):
 
 class Acknowledge(Value):
     level: Annotated[int, Field(ge=1, le=3)] | None = None
-
-
-class SetAvailability(Value):
-    state: Availability
-    until: Instant | None = None
-
-    @model_validator(mode="after")
-    def _until_is_of_away(self) -> Self:
-        if self.until is not None and self.state is Availability.AVAILABLE:
-            raise ValueError("only away has an end")
-        return self
-
-
-class CheckSla(Value):
-    ticket_id: Id | None = None
-
-
-class AnswerSurvey(Value):
-    score: Annotated[int, Field(ge=1, le=5)]
-    comment: Annotated[str, StringConstraints(max_length=4000, pattern=r"^[^\x00]*$")] | None = None
 
 
 def _merged(target: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
