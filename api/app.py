@@ -8,26 +8,27 @@ from api.health import router as health
 from api.http import problems
 from api.http.middleware import Edge
 from api.http.openapi import Described
-from api.sla import calendar_preview, configuration, dry_runs, recalculations
-from api.tickets import comments, history, merging, routes, transitions
+from api.http.responses import BASE
+from api.sla import calendars, ladders, policies
+from api.tickets import comments, history, routes, transitions
 
-BASE = "/v1/api/helpdesk"
-ROUTES = (
-    routes,
-    comments,
-    transitions,
-    merging,
-    history,
-    notifications,
-    people,
-    merchants,
-    surveys,
-    configuration,
-    calendar_preview,
-    dry_runs,
-    recalculations,
-    jobs,
-    reports,
+ROUTERS = tuple(
+    module.router
+    for module in (
+        routes,
+        comments,
+        transitions,
+        history,
+        notifications,
+        people,
+        merchants,
+        surveys,
+        calendars,
+        policies,
+        ladders,
+        jobs,
+        reports,
+    )
 )
 
 
@@ -41,8 +42,8 @@ def create_app(context: Context) -> FastAPI:
         redoc_url=None,
     )
     app.state.context = context
-    for module in ROUTES:
-        app.include_router(module.router, prefix=BASE)
+    for router in ROUTERS:
+        app.include_router(router, prefix=BASE)
     app.include_router(health)
     problems.install(app)
     app.add_middleware(Edge)

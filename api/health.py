@@ -1,34 +1,36 @@
 """Probes: is the process alive, and can it serve?"""
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic_core import to_json
 
 from api.context import Context
+from api.http.headers import takes_request_id
+from api.http.transaction import context_of
 from models.db.migrate import older_revisions
 
-router = APIRouter(tags=["health"])
+router = APIRouter(tags=["health"], dependencies=[Depends(takes_request_id)])
 _REVISION = sa.text("SELECT version_num FROM alembic_version")
 
 
 @router.get("/healthz")
-async def healthy() -> dict[str, str]:
+async def check_health() -> dict[str, str]:
     """The process answers; nothing else is asked."""
     return {"status": "ok"}
 
 
 @router.get("/readyz", responses={503: {"description": "Not ready; says what is the matter"}})
-async def ready(request: Request) -> Response:
+async def check_readiness(request: Request) -> Response:
     """The schema is the one that this release knows or a later one, the pool answers, the keys are there.
 
-    The engine away is degraded: tickets are still taken. While a new release is rolled out, the previous one runs on its schema.
+    Temporal away is degraded: tickets are still taken. While a new release is rolled out, the previous one runs on its schema.
     """
-    context: Context = request.app.state.context
+    context = context_of(request)
     checks = {"database": await _database(context), "keys": await _keys(context)}
     is_ready = all(value == "ok" for value in checks.values())
-    engine = "ok" if await context.temporal_answers() else "unreachable"
-    status = "unready" if not is_ready else "ok" if engine == "ok" else "degraded"
-    return Response(to_json({"status": status, **checks, "engine": engine}), 200 if is_ready else 503, media_type="application/json")
+    temporal = "ok" if await context.temporal_answers() else "unreachable"
+    status = "unready" if not is_ready else "ok" if temporal == "ok" else "degraded"
+    return Response(to_json({"status": status, **checks, "engine": temporal}), 200 if is_ready else 503, media_type="application/json")
 
 
 async def _database(context: Context) -> str:

@@ -1,98 +1,125 @@
-"""Work over many tickets: begun by a request, done by the worker, watched, held up and gone on with by a person."""
+"""Work over many tickets: begun by a request, done by the worker, watched, paused and resumed by a person."""
 
-from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Response
 from sqlmodel import col
 
-from api.auth.caller import ADMINS, LEADING, Caller, StaffCaller
+from api.auth.caller import allow
 from api.http.pagination import Order, Page, Paged
 from api.http.path import JobId
-from api.http.transaction import InUnit, Work, respond
-from api.job_views import JobView
-from api.tickets.requests import CheckSla
-from api.tickets.visibility import find
-from models.audit import Change
-from models.db.session import TenantSession
+from api.http.responses import Id, ResponseBody, location, respond
+from api.http.transaction import CurrentTransaction, Session, Transaction, TransactionRoute
+from api.tickets.requests import Id as WantedId
 from models.errors import NotFound
 from models.jobs.run import begin_job, cancel, pause, resume
-from models.jobs.tables import Job, JobKind
+from models.jobs.tables import Job, JobKind, JobStatus
+from models.people.permissions import Permission, Scope
+from models.tickets.visibility import find
+from models.value import Value
 
-router = APIRouter(tags=["jobs"])
+router = APIRouter(tags=["jobs"], route_class=TransactionRoute)
 _SHOWN = ("rule", "ruleId", "version", "ticketId", "filter")
-Word = Callable[[TenantSession, int, Change], Awaitable[Job]]
 
 
-@router.post("/sla/checks", status_code=202, response_model=JobView)
-async def check_sla(unit: InUnit, _staff: StaffCaller, body: CheckSla | None = None) -> Response:
-    """Act on every promise that is overdue now: of one ticket, or of all open ones."""
-    unit.caller.require(LEADING)
-    ticket_id = body.ticket_id if body else None
-    if ticket_id is None:
-        unit.caller.require_whole_merchant()
-
-    async def work(work: Work) -> Response:
-        if ticket_id is not None:
-            await find(work.session, work.caller, ticket_id)
-        return await begun(work, JobKind.SLA_CHECK, {} if ticket_id is None else {"ticketId": str(ticket_id)})
-
-    return await unit.write(work)
+class CheckSla(Value):
+    ticket_id: WantedId | None = None
 
 
-@router.get("/jobs", response_model=Page[JobView])
-async def list_jobs(unit: InUnit, _staff: StaffCaller, pager: Paged) -> Response:
+class JobResponse(ResponseBody):
+    """``request`` says what was wanted. ``changed`` counts tickets: moved to another version, or acted on by a check; ``breached`` those
+    with a metric that is overdue by the move. ``result`` names up to 200 of the overdue and of the failed ones."""
+
+    id: Id
+    kind: JobKind
+    status: JobStatus
+    request: dict[str, Any]
+    total: int
+    done: int
+    changed: int
+    breached: int
+    failed: int
+    result: dict[str, Any]
+    created_at: datetime
+    updated_at: datetime
+    finished_at: datetime | None
+
+
+@router.post("/sla/checks", status_code=202, response_model=JobResponse, dependencies=[allow(Permission.CHECK_SLA)])
+async def check_sla(transaction: CurrentTransaction, body: CheckSla | None = None) -> Response:
+    """Act on every target that is overdue now: of one ticket, or of all open ones."""
+    caller, ticket_id = transaction.caller, body.ticket_id if body else None
+    if ticket_id is not None:
+        await find(transaction.session, caller.viewer, ticket_id)
+        return await begun(transaction, JobKind.SLA_CHECK, {"ticketId": str(ticket_id)})
+    if caller.may(Permission.CHECK_SLA) is Scope.OWN:
+        raise caller.limited()
+    return await begun(transaction, JobKind.SLA_CHECK, {})
+
+
+@router.get("/jobs", response_model=Page[JobResponse], dependencies=[allow(Permission.LIST_JOBS)])
+async def list_jobs(session: Session, pager: Paged) -> Response:
     """Newest first."""
-    unit.caller.require(LEADING)
-    unit.caller.require_whole_merchant()
-    async with unit.reading() as session:
-        mine = sa.select(Job).where(col(Job.merchant_id) == session.merchant_id)
-        rows, end = await pager.page(session, mine, Order(Job.created_at, Job.id, is_descending=True))
-    return pager.respond([shown(row) for row in rows], end)
+    jobs = sa.select(Job).where(col(Job.merchant_id) == session.merchant_id)
+    rows, end = await pager.page(session, jobs, Order(Job.created_at, Job.id, is_descending=True))
+    return pager.respond([_shown(row) for row in rows], end)
 
 
-@router.get("/jobs/{job_id}", response_model=JobView)
-async def get_job(job_id: JobId, unit: InUnit, _staff: StaffCaller) -> Response:
-    unit.caller.require(LEADING)
-    async with unit.reading() as session:
-        return respond(shown(await _visible(session, unit.caller, job_id)))
+@router.get("/jobs/{job_id}", response_model=JobResponse, dependencies=[allow(Permission.READ_JOB)])
+async def get_job(job_id: JobId, transaction: CurrentTransaction) -> Response:
+    """One job, with its progress."""
+    return respond(_shown(await _visible(transaction, Permission.READ_JOB, job_id)))
 
 
-async def _visible(session: TenantSession, caller: Caller, job_id: int) -> Job:
-    """A job about one ticket is for whoever may see the ticket; any other names tickets of every organizer."""
+@router.post("/jobs/{job_id}/pause", response_model=JobResponse, dependencies=[allow(Permission.STEER_CHECK)])
+async def pause_job(job_id: JobId, transaction: CurrentTransaction) -> Response:
+    """The worker stops after the batch that it is at."""
+    await _require_steerable(transaction, job_id)
+    return respond(_shown(await pause(transaction.session, job_id, await transaction.change())))
+
+
+@router.post("/jobs/{job_id}/resume", response_model=JobResponse, dependencies=[allow(Permission.STEER_CHECK)])
+async def resume_job(job_id: JobId, transaction: CurrentTransaction) -> Response:
+    """A paused job goes on where it was."""
+    await _require_steerable(transaction, job_id)
+    return respond(_shown(await resume(transaction.session, job_id, await transaction.change())))
+
+
+@router.post("/jobs/{job_id}/cancel", response_model=JobResponse, dependencies=[allow(Permission.STEER_CHECK)])
+async def cancel_job(job_id: JobId, transaction: CurrentTransaction) -> Response:
+    """What was done stays done; the rest is not."""
+    await _require_steerable(transaction, job_id)
+    return respond(_shown(await cancel(transaction.session, job_id, await transaction.change())))
+
+
+async def begun(transaction: Transaction, kind: JobKind, request: dict[str, object]) -> Response:
+    """Begin a job; the response says where to watch it."""
+    job = await begin_job(transaction.session, kind, request, await transaction.change())
+    return respond(_shown(job), 202, location(f"/jobs/{job.id}"))
+
+
+async def _require_steerable(transaction: Transaction, job_id: int) -> None:
+    """To steer a job takes the permission that it took to begin it."""
+    if (await _visible(transaction, Permission.STEER_CHECK, job_id)).kind is not JobKind.SLA_CHECK:
+        transaction.caller.require(Permission.STEER_JOB)
+
+
+async def _visible(transaction: Transaction, permission: Permission, job_id: int) -> Job:
+    """A job about one ticket is for everybody who may see the ticket; any other names tickets of every organizer."""
+    session, caller = transaction.session, transaction.caller
     job = await session.get(Job, (session.merchant_id, job_id))
-    if caller.claims.organizer_ids is not None and job is not None and "ticketId" in job.request:
-        await find(session, caller, int(job.request["ticketId"]))
-    else:
-        caller.require_whole_merchant()
+    if caller.may(permission) is Scope.OWN:
+        if job is None or "ticketId" not in job.request:
+            raise caller.limited()
+        await find(session, caller.viewer, int(job.request["ticketId"]))
     if job is None:
         raise NotFound("job")
     return job
 
 
-async def begun(work: Work, kind: JobKind, request: dict[str, object]) -> Response:
-    job = await begin_job(work.session, kind, request, work.change)
-    return respond(shown(job), 202, {"Location": f"/v1/api/helpdesk/jobs/{job.id}"})
-
-
-def shown(job: Job) -> JobView:
+def _shown(job: Job) -> JobResponse:
     """Without the definition that a dry run proposes: its author has it."""
-    return JobView.model_validate(job).model_copy(update={"request": {name: v for name, v in job.request.items() if name in _SHOWN}})
-
-
-def _add(verb: str, word: Word) -> None:
-    async def tell_job(job_id: JobId, unit: InUnit, _staff: StaffCaller) -> Response:
-        unit.caller.require(LEADING)
-
-        async def work(work: Work) -> Response:
-            if (await _visible(work.session, work.caller, job_id)).kind is not JobKind.SLA_CHECK:
-                unit.caller.require(ADMINS)  # who may begin it may end it
-            return respond(shown(await word(work.session, job_id, work.change)))
-
-        return await unit.write(work)
-
-    router.post(f"/jobs/{{job_id}}/{verb}", name=f"{verb}_job", response_model=JobView, summary=f"A job: {verb}")(tell_job)
-
-
-for each, said in {"pause": pause, "resume": resume, "cancel": cancel}.items():
-    _add(each, said)
+    request = {name: value for name, value in job.request.items() if name in _SHOWN}
+    return JobResponse.model_validate(job).model_copy(update={"request": request})

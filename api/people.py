@@ -1,60 +1,99 @@
 """Who the caller is, and who works here."""
 
+from datetime import datetime
+from typing import Self
+
 import sqlalchemy as sa
 from fastapi import APIRouter, Response
+from pydantic import model_validator
 from sqlmodel import col
 
-from api.auth.caller import LEADING, StaffCaller
-from api.errors import Forbidden
+from api.auth.caller import allow
 from api.http.pagination import Order, Page, Paged
 from api.http.path import AgentId
-from api.http.transaction import InUnit, Work, respond
-from api.tickets.requests import SetAvailability
-from api.tickets.responses import AgentView, MeView
-from models.errors import NotFound
+from api.http.responses import Id, ResponseBody, respond
+from api.http.transaction import CurrentCaller, CurrentTransaction, Session, TransactionRoute
+from api.tickets.requests import Instant
+from models.db.session import TenantSession
+from models.errors import Forbidden, NotFound
 from models.people.directory import agent_with_sub, set_availability
+from models.people.permissions import Permission, Scope
+from models.people.roles import Role
 from models.people.tables import Agent
+from models.tickets.assignment import Availability
+from models.value import Value
 
-router = APIRouter(tags=["people"])
+router = APIRouter(tags=["people"], route_class=TransactionRoute)
 
 
-@router.get("/me", response_model=MeView)
-async def me(unit: InUnit) -> Response:
-    claims = unit.caller.claims
-    async with unit.reading() as session:
-        agent = await agent_with_sub(session, claims.sub) if unit.caller.is_staff else None
+class SetAvailability(Value):
+    state: Availability
+    until: Instant | None = None
+
+    @model_validator(mode="after")
+    def _until_is_of_away(self) -> Self:
+        if self.until is not None and self.state is Availability.AVAILABLE:
+            raise ValueError("only away has an end")
+        return self
+
+
+class AgentResponse(ResponseBody):
+    id: Id
+    sub: str
+    name: str
+    email: str
+    role: Role
+    team_id: Id
+    capacity: int
+    availability: Availability
+    away_until: datetime | None
+
+
+class MeResponse(ResponseBody):
+    sub: str
+    name: str | None
+    email: str | None
+    roles: list[Role]
+    merchant_id: Id
+    agent_id: Id | None
+
+
+@router.get("/me", response_model=MeResponse, dependencies=[allow(Permission.READ_SELF)])
+async def get_me(session: Session, caller: CurrentCaller) -> Response:
+    """Who the token is."""
+    claims = caller.claims
+    agent = await agent_with_sub(session, claims.sub) if caller.viewer.is_staff else None
     shown = claims.model_dump(include={"sub", "name", "email"})
-    return respond(MeView(**shown, roles=sorted(claims.roles), merchant_id=unit.caller.merchant_id, agent_id=agent.id if agent else None))
+    return respond(MeResponse(**shown, roles=sorted(claims.roles), merchant_id=caller.merchant_id, agent_id=agent.id if agent else None))
 
 
-@router.get("/agents", response_model=Page[AgentView])
-async def list_agents(unit: InUnit, _staff: StaffCaller, pager: Paged) -> Response:
-    async with unit.reading() as session:
-        mine = sa.select(Agent).where(col(Agent.merchant_id) == session.merchant_id)
-        rows, end = await pager.page(session, mine, Order(Agent.id, Agent.id))
-    return pager.respond([AgentView.model_validate(row) for row in rows], end)
+@router.get("/agents", response_model=Page[AgentResponse], dependencies=[allow(Permission.READ_AGENTS)])
+async def list_agents(session: Session, pager: Paged) -> Response:
+    """Everyone who works on the merchant's tickets."""
+    agents = sa.select(Agent).where(col(Agent.merchant_id) == session.merchant_id)
+    rows, end = await pager.page(session, agents, Order(Agent.id, Agent.id))
+    return pager.respond([AgentResponse.model_validate(row) for row in rows], end)
 
 
-@router.get("/agents/{agent_id}", response_model=AgentView)
-async def get_agent(agent_id: AgentId, unit: InUnit, _staff: StaffCaller) -> Response:
-    async with unit.reading() as session:
-        agent = await session.get(Agent, (session.merchant_id, agent_id))
+@router.get("/agents/{agent_id}", response_model=AgentResponse, dependencies=[allow(Permission.READ_AGENTS)])
+async def get_agent(agent_id: AgentId, session: Session) -> Response:
+    """One agent."""
+    return respond(AgentResponse.model_validate(await _agent(session, agent_id)))
+
+
+@router.put("/agents/{agent_id}/availability", response_model=AgentResponse, dependencies=[allow(Permission.SET_AVAILABILITY)])
+async def put_availability(agent_id: AgentId, body: SetAvailability, transaction: CurrentTransaction) -> Response:
+    """Agents say it of themselves; a lead or an admin of anybody. An agent who comes back picks up what waits in the queue."""
+    session, caller, change = transaction.session, transaction.caller, await transaction.change()
+    await _agent(session, agent_id)
+    if caller.may(Permission.SET_AVAILABILITY) is Scope.OWN and change.by.id != agent_id:
+        raise Forbidden("You may say this of yourself only.")
+    changed = await set_availability(session, agent_id, body.state, body.until, change)
+    return respond(AgentResponse.model_validate(changed))
+
+
+async def _agent(session: TenantSession, agent_id: int) -> Agent:
+    agent = await session.get(Agent, (session.merchant_id, agent_id))
     if agent is None:
         raise NotFound("agent")
-    return respond(AgentView.model_validate(agent))
-
-
-@router.put("/agents/{agent_id}/availability", response_model=AgentView)
-async def put_availability(agent_id: AgentId, body: SetAvailability, unit: InUnit, _staff: StaffCaller) -> Response:
-    """An agent says it of himself, a lead or an admin of anybody. Who comes back picks up what waits in the queue."""
-
-    async def work(work: Work) -> Response:
-        agent = await work.session.get(Agent, (work.session.merchant_id, agent_id))
-        if agent is None:
-            raise NotFound("agent")
-        if work.change.by.id != agent_id and unit.caller.claims.roles.isdisjoint(LEADING):
-            raise Forbidden("An agent says this of himself only.")
-        changed = await set_availability(work.session, agent_id, body.state, body.until, work.change)
-        return respond(AgentView.model_validate(changed))
-
-    return await unit.write(work)
+    return agent

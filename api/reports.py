@@ -1,39 +1,124 @@
-"""How well promises are kept, and how the queues stand: for those who lead."""
+"""How well targets are met, and how the queues stand: for those who lead."""
 
-from typing import Annotated
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
 
-from api.auth.caller import LEADING
-from api.http.transaction import InUnit, respond
-from api.report_query import SlaQuery
-from api.report_views import QueuesView, QueueView, SlaFiguresView, SlaReportView
+from api.auth.caller import allow
+from api.http.responses import Id, ResponseBody, respond
+from api.http.transaction import CurrentCaller, Now, Session, TransactionRoute
+from api.tickets.filters import split
+from api.tickets.requests import Id as WantedId
+from api.tickets.requests import Instant
+from models.errors import Invalid
+from models.people.permissions import Permission
 from models.reports.queues import report_queues
-from models.reports.sla import Figures, report_sla
+from models.reports.sla import Dimension, Figures, Question, report_sla
+from models.sla.policy import Metric
+from models.tickets.lifecycle import Priority
 
-router = APIRouter(prefix="/reports", tags=["reports"])
+router = APIRouter(prefix="/reports", tags=["reports"], route_class=TransactionRoute)
+USUAL = timedelta(days=30)
 
 
-@router.get("/sla", response_model=SlaReportView)
-async def report_on_sla(query: Annotated[SlaQuery, Query()], unit: InUnit) -> Response:
+def _dimensions(value: Any) -> Any:
+    """An empty text asks for no dimension: one row for everything."""
+    parts = split(value)
+    return [] if parts == [""] else parts
+
+
+_Ids = Annotated[list[WantedId], BeforeValidator(split), Field(max_length=50)]
+_End = Annotated[Instant, Field(ge=datetime(1970, 1, 1, tzinfo=UTC))]
+
+
+class SlaQuery(BaseModel):
+    """Of one filter any value may hold, of several all must. They and the groups are of the ticket as it was when the cycle was decided."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True, frozen=True)
+
+    from_: Annotated[_End | None, Field(alias="from", description="30 days before `to` unless given; belongs to the range")] = None
+    to: Annotated[_End | None, Field(description="now unless given; does not belong to the range")] = None
+    group_by: Annotated[list[Dimension], BeforeValidator(_dimensions), Field(max_length=len(Dimension))] = [Dimension.METRIC]
+    metric: Annotated[list[Metric], BeforeValidator(split)] = []
+    priority: Annotated[list[Priority], BeforeValidator(split)] = []
+    team_id: _Ids = []
+    agent_id: _Ids = []
+    organizer_id: _Ids = []
+
+    def question(self, organizer_ids: tuple[int, ...] | None, now: datetime) -> Question:
+        """What to ask for: only figures of the token's organizers, if it names some.
+
+        Raises:
+            Invalid: the range is empty.
+        """
+        until = self.to or now
+        since = self.from_ or until - USUAL
+        if since >= until:
+            raise Invalid("empty_range", "`from` has to be before `to`.", "/query/from")
+        filters = self.model_dump(exclude={"from_", "to"})
+        return Question(since=since, until=until, allowed_organizer_ids=organizer_ids, **filters)
+
+
+class SlaFiguresResponse(ResponseBody):
+    """``metric``, ``priority``, ``teamId`` and ``agentId`` are there if the report is grouped by them; null means no team, or no agent.
+
+    ``met`` and ``breached`` count the cycles that were so decided in the range; ``medianSeconds`` and ``p90Seconds`` are of the business
+    time used by the cycles that ended in it.
+    """
+
+    metric: Metric | None = None
+    priority: Priority | None = None
+    team_id: Id | None = None
+    agent_id: Id | None = None
+    met: int
+    breached: int
+    met_ratio: float | None
+    median_seconds: int | None
+    p90_seconds: int | None
+
+
+class SlaReportResponse(ResponseBody):
+    from_: datetime = Field(alias="from")
+    to: datetime
+    group_by: list[Dimension]
+    data: list[SlaFiguresResponse]
+
+
+class QueueResponse(ResponseBody):
+    team_id: Id
+    name: str
+    open: int
+    unassigned: int
+    breached: int
+    imminent: int
+    oldest_waiting_at: datetime | None
+    agents_available: int
+    capacity_left: int
+
+
+class QueuesResponse(ResponseBody):
+    data: list[QueueResponse]
+
+
+@router.get("/sla", response_model=SlaReportResponse, dependencies=[allow(Permission.READ_REPORTS)])
+async def report_on_sla(query: Annotated[SlaQuery, Query()], session: Session, caller: CurrentCaller, now: Now) -> Response:
     """Cycles met and breached in a range of any length, and the business time that those which ended in it had used."""
-    unit.caller.require(LEADING)
-    question = query.question(unit.caller, unit.context.now())
-    async with unit.reading() as session:
-        figures = await report_sla(session, question)
-    view = SlaReportView(from_=question.since, to=question.until, group_by=list(question.group_by), data=[_view(each) for each in figures])
-    return Response(view.model_dump_json(by_alias=True, exclude_unset=True), media_type="application/json")
+    question = query.question(caller.claims.organizer_ids, now)
+    data = [_figures(each) for each in await report_sla(session, question)]
+    report = SlaReportResponse(from_=question.since, to=question.until, group_by=list(question.group_by), data=data)
+    return Response(report.model_dump_json(by_alias=True, exclude_unset=True), media_type="application/json")
 
 
-@router.get("/queues", response_model=QueuesView)
-async def report_on_queues(unit: InUnit) -> Response:
+@router.get("/queues", response_model=QueuesResponse, dependencies=[allow(Permission.READ_REPORTS)])
+async def report_on_queues(session: Session, caller: CurrentCaller, now: Now) -> Response:
     """What each team has to do now, and who is there to do it."""
-    unit.caller.require(LEADING)
-    async with unit.reading() as session:
-        queues = await report_queues(session, unit.context.now(), unit.caller.claims.organizer_ids)
-    return respond(QueuesView(data=[QueueView.model_validate(queue) for queue in queues]))
+    queues = await report_queues(session, now, caller.claims.organizer_ids)
+    return respond(QueuesResponse(data=[QueueResponse.model_validate(queue) for queue in queues]))
 
 
-def _view(figures: Figures) -> SlaFiguresView:
-    said = {name: value for name, value in figures._asdict().items() if name != "by"}
-    return SlaFiguresView(**figures.by, **said, met_ratio=figures.met_ratio)
+def _figures(figures: Figures) -> SlaFiguresResponse:
+    counted = {name: value for name, value in figures._asdict().items() if name != "by"}
+    return SlaFiguresResponse(**figures.by, **counted, met_ratio=figures.met_ratio)

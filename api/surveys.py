@@ -1,34 +1,52 @@
-"""The survey behind the link in the mail: public, signed, answered once. A browser gets a page, a program gets JSON."""
+"""The survey behind the link in the e-mail: public, signed, answered once. A browser gets a page, a program gets JSON.
 
+No token is needed, so these are no :class:`TransactionRoute`: the link stands for the person, and names the merchant.
+"""
+
+from datetime import datetime
 from typing import Annotated, NamedTuple
 from urllib.parse import parse_qs
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Path, Request, Response
-from pydantic import ValidationError
+from fastapi import APIRouter, Depends, Path, Request, Response
+from jinja2 import Environment
+from pydantic import Field, StringConstraints, ValidationError
 from sqlmodel import col
 
 from api.context import Context
-from api.errors import Conflicting, Gone, Missing, Unprocessable
-from api.http import strict_json
-from api.http.idempotency import Once
+from api.http.body import MAX_BODY, BodyRequest, parse, read
+from api.http.headers import takes_idempotency_key, takes_request_id
+from api.http.idempotency import key_of
 from api.http.problems import explain
-from api.http.transaction import respond
-from api.survey_page import survey_page
-from api.tickets.requests import AnswerSurvey
-from api.tickets.responses import SurveyView
+from api.http.responses import ResponseBody, respond
+from api.http.transaction import context_of
 from models.audit import Actor, ActorKind, Change
 from models.db.session import TenantSession
-from models.errors import Conflict
+from models.errors import Invalid, NotFound
 from models.people.tables import Merchant
 from models.platform import signed_links as links
-from models.surveys.survey import answer_survey
+from models.surveys.survey import answer_survey as record_answer
 from models.surveys.tables import Survey
 from models.tickets.repository import lock, save
 from models.tickets.tables import Ticket
+from models.value import Value
 
-router = APIRouter(prefix="/surveys", tags=["surveys"])
+router = APIRouter(prefix="/surveys", tags=["surveys"], dependencies=[Depends(takes_request_id)])
 Token = Annotated[str, Path(max_length=500, description="the signed token of the link")]
+
+
+class AnswerSurvey(Value):
+    score: Annotated[int, Field(ge=1, le=5)]
+    comment: Annotated[str, StringConstraints(max_length=4000, pattern=r"^[^\x00]*$")] | None = None
+
+
+class SurveyResponse(ResponseBody):
+    ticket_number: int
+    merchant_name: str
+    state: str
+    expires_at: datetime
+    score: int | None
+    comment: str | None
 
 
 class _Asked(NamedTuple):
@@ -37,51 +55,52 @@ class _Asked(NamedTuple):
     merchant: Merchant
 
 
-@router.get("/{token}", response_model=SurveyView)
-async def show_survey(token: Token, request: Request) -> Response:
-    context: Context = request.app.state.context
+@router.get("/{token}", response_model=SurveyResponse)
+async def get_survey(token: Token, request: Request) -> Response:
+    """The survey as JSON, or as a page for a browser."""
+    context = context_of(request)
     merchant_id, survey_id = _named(context, token)
     async with context.database.reading(merchant_id) as session:
         asked = await _find(session, survey_id)
-    return _shown(request, _view(asked, context))
+    return _respond(request, _shown(asked, context.now()))
 
 
-@router.post("/{token}", response_model=SurveyView)
-async def answer_one(token: Token, request: Request) -> Response:
+@router.post("/{token}", response_model=SurveyResponse, max_body_size=MAX_BODY, dependencies=[Depends(takes_idempotency_key)])
+async def answer_survey(token: Token, request: Request) -> Response:
     """Score 1 to 5 and perhaps a comment, as JSON or as the form of the page."""
-    context: Context = request.app.state.context
-    merchant_id, survey_id = _named(context, token)
-    given, once = await _given(request), await _once(request, merchant_id, survey_id)
+    context = context_of(request)
+    now, (merchant_id, survey_id) = context.now(), _named(context, token)
+    whole = await read(request)
+    given, once = _given(whole), await key_of(whole, merchant_id, f"survey {survey_id}")
     async with context.database.writing(merchant_id) as session:
-        if once and (kept := await once.stored(session, context.now())):
-            return _shown_again(request, kept)
+        if once and (stored := await once.stored(session, now)):
+            return _respond_again(request, stored)
         asked = await _find(session, survey_id)
-        by = Actor(kind=ActorKind.REPORTER, id=asked.ticket.reporter_id, name="")
-        change = Change(by=by, at=context.now(), request_id=request.scope["request_id"])
-        ticket = await lock(session, sa.select(Ticket).where(col(Ticket.id) == asked.ticket.id), change)
-        try:
-            survey = await answer_survey(ticket, survey_id, given.score, given.comment)
-        except Conflict as over:
-            raise (Conflicting if over.code == "survey_answered" else Gone)(over.detail, code=over.code) from None
-        await save(ticket)
-        view = _view(asked._replace(survey=survey), context)
+        change = Change(by=_reporter(asked.ticket), at=now, request_id=request.scope["request_id"])
+        shown = _shown(asked._replace(survey=await _answered(session, asked, given, change)), now)
         if once:
-            await once.keep(session, respond(view), context.now())
-    return _shown(request, view)
+            await once.store(session, respond(shown), now)
+    return _respond(request, shown)
 
 
 def _named(context: Context, token: str) -> tuple[int, int]:
     content = links.read(context.signing_key, "survey", token)
     if content is None:
-        raise Missing("There is no such survey.")
+        raise NotFound("survey")
     merchant_id, survey_id = content
     return int(str(merchant_id)), int(str(survey_id))
 
 
-async def _once(request: Request, merchant_id: int, survey_id: int) -> Once | None:
-    """Nobody has signed in here: the link stands for the person."""
-    key = request.headers.get("idempotency-key")
-    return None if key is None else Once(key, merchant_id, f"survey {survey_id}", request, await request.body())
+def _given(request: BodyRequest) -> AnswerSurvey:
+    content = request.content
+    if isinstance(content, bytes) and request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        content = {name: values[-1] for name, values in parse_qs(content.decode(errors="replace")).items()}
+    elif isinstance(content, bytes):
+        content = parse(content)  # JSON, whatever the client calls it
+    try:
+        return AnswerSurvey.model_validate(content)
+    except ValidationError as invalid:
+        raise Invalid.of(explain([{**each, "loc": ("body", *each["loc"])} for each in invalid.errors()])) from None
 
 
 async def _find(session: TenantSession, survey_id: int) -> _Asked:
@@ -93,38 +112,57 @@ async def _find(session: TenantSession, survey_id: int) -> _Asked:
     )
     row = (await session.execute(asked)).one_or_none()
     if row is None:
-        raise Missing("There is no such survey.")
+        raise NotFound("survey")
     return _Asked(*row)
 
 
-async def _given(request: Request) -> AnswerSurvey:
-    body = await request.body()
-    try:
-        if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-            form = {name: values[-1] for name, values in parse_qs(body.decode(errors="replace")).items()}
-            return AnswerSurvey.model_validate(form)
-        strict_json.check(body)  # whatever the client calls it
-        return AnswerSurvey.model_validate_json(body)
-    except ValidationError as invalid:
-        raise Unprocessable(errors=explain([{**each, "loc": ("body", *each["loc"])} for each in invalid.errors()])) from None
+def _reporter(ticket: Ticket) -> Actor:
+    return Actor(kind=ActorKind.REPORTER, id=ticket.reporter_id, name="")
 
 
-def _view(asked: _Asked, context: Context) -> SurveyView:
+async def _answered(session: TenantSession, asked: _Asked, given: AnswerSurvey, change: Change) -> Survey:
+    ticket = await lock(session, sa.select(Ticket).where(col(Ticket.id) == asked.ticket.id), change)
+    survey = await record_answer(ticket, asked.survey.id, given.score, given.comment)
+    await save(ticket)
+    return survey
+
+
+def _shown(asked: _Asked, now: datetime) -> SurveyResponse:
     survey = asked.survey
-    is_over = survey.cancelled_at is not None or survey.expires_at <= context.now()
+    is_over = survey.cancelled_at is not None or survey.expires_at <= now
     state = "answered" if survey.answered_at else "over" if is_over else "open"
     shown = survey.model_dump(include={"expires_at", "score", "comment"})
-    return SurveyView(**shown, state=state, ticket_number=asked.ticket.number, merchant_name=asked.merchant.name)
+    return SurveyResponse(**shown, state=state, ticket_number=asked.ticket.number, merchant_name=asked.merchant.name)
 
 
-def _shown_again(request: Request, kept: Response) -> Response:
-    """What was kept is the answer's content; whoever asks again gets it in the shape that he asks for."""
-    again = _shown(request, SurveyView.model_validate_json(bytes(kept.body)))
+def _respond_again(request: Request, stored: Response) -> Response:
+    """What was stored is the content; the shape is the one that is asked for now."""
+    again = _respond(request, SurveyResponse.model_validate_json(bytes(stored.body)))
     again.headers["Idempotent-Replayed"] = "true"
     return again
 
 
-def _shown(request: Request, view: SurveyView) -> Response:
+def _respond(request: Request, shown: SurveyResponse) -> Response:
     if "text/html" in request.headers.get("accept", ""):
-        return survey_page(view)
-    return respond(view, headers={"Cache-Control": "no-store"})
+        return Response(_PAGE.render(survey=shown), media_type="text/html", headers=_OF_PAGE)
+    return respond(shown, headers={"Cache-Control": "no-store"})
+
+
+# The one page that the API shows to a person. No script, nothing from elsewhere; what people wrote is escaped.
+_PAGE = Environment(autoescape=True).from_string("""<!doctype html>
+<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>How did we do?</title>
+<style>body{font:18px/1.5 system-ui;max-width:32rem;margin:3rem auto;padding:0 1rem}button{font:inherit;padding:.6rem 1rem;margin:.2rem}
+textarea{font:inherit;width:100%;margin:1rem 0}</style>
+<h1>How did we do?</h1><p>{{ survey.merchant_name }}, your ticket #{{ survey.ticket_number }}.</p>
+{% if survey.state == "open" %}<form method="post">
+<label>Anything to add?<textarea name="comment" rows="3" maxlength="4000"></textarea></label>
+{% for score in range(1, 6) %}<button name="score" value="{{ score }}">{{ score }}</button>{% endfor %}
+<p>1 is poor, 5 is excellent.</p></form>
+{% elif survey.state == "answered" %}<p>Thank you, your answer is noted.</p>
+{% else %}<p>This survey is over.</p>{% endif %}</html>""")
+_OF_PAGE = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}

@@ -1,44 +1,128 @@
-"""Why an operation was refused. Each says what would have been possible.
+"""Why something was refused: one tree, each error with its HTTP status and its stable code.
 
-Refused
-├── NotFound             nothing there, or nothing that this caller may see
-├── IllegalTransition    the lifecycle does not allow it; names the states that it does
-├── Conflict             somebody else was first, or the thing is not in a state for it
-└── Invalid              a reference or value in the request that only the database can judge
+HelpdeskError 500                  a defect of ours; the log says which
+├── BadRequest 400                 a header is missing or can't be read
+├── Unauthenticated 401            no token, or a bad one
+├── Forbidden 403                  visible, but not for this role
+├── NotFound 404                   nothing there, or nothing that this caller may see
+├── Conflict 409                   not possible in this state; ``code`` says why
+│   ├── IllegalTransition          the lifecycle does not allow it; ``allowedTransitions`` names what it does
+│   └── InProgress                 another request with the same Idempotency-Key is being worked on
+├── Gone 410                       a survey that is over
+├── PreconditionFailed 412         it has changed meanwhile; ``current`` is what it is now
+├── TooLarge 413                   the body has more bytes than are read
+├── UnsupportedMedia 415           the body's encoding is not supported
+├── Invalid 422                    ``errors`` has an entry for each thing that is wrong
+├── KeyReused 422                  the Idempotency-Key was used with another body
+├── PreconditionRequired 428       If-Match is missing
+└── Unavailable 503                something that we need is away; ``Retry-After`` says when to come again
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from models.tickets.lifecycle import Status
 
 
-class Refused(Exception):
-    """``code`` is stable and for programs, the text is for people."""
+class HelpdeskError(Exception):
+    """``code`` is for programs, ``detail`` for people. ``members`` are what the problem says besides (RFC 9457, section 3.2)."""
+
+    status = 500
+    code = "internal_error"
+    title = "Something went wrong on our side"
+
+    def __init__(self, detail: str = "", *, code: str | None = None, headers: Mapping[str, str] | None = None, **members: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.code = code or self.code
+        self.headers = dict(headers or {})
+        self.members = members
+
+
+class BadRequest(HelpdeskError):
+    status, code, title = 400, "bad_request", "The request can't be read"
+
+
+class Unauthenticated(HelpdeskError):
+    status, code, title = 401, "unauthenticated", "A valid token is needed"
+
+
+class Forbidden(HelpdeskError):
+    status, code, title = 403, "forbidden", "Not for this role"
+
+
+class NotFound(HelpdeskError):
+    status, code, title = 404, "not_found", "Not found"
+
+    def __init__(self, what: str = "ticket") -> None:
+        super().__init__(f"There is no such {what}.")
+
+
+class Conflict(HelpdeskError):
+    status, code, title = 409, "conflict", "Not possible in this state"
+
+    def __init__(self, code: str, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any) -> None:
+        super().__init__(detail, code=code, headers=headers, **members)
+
+
+class IllegalTransition(Conflict):
+    code = "illegal_move"
+
+    def __init__(self, current: Status, wanted: str, allowed: Sequence[Status]) -> None:
+        detail = f"A ticket that is {current.value} can't be moved by '{wanted}'."
+        super().__init__(self.code, detail, allowedTransitions=list(allowed))
+
+
+class InProgress(Conflict):
+    code, title = "idempotency_in_progress", "The same request is being worked on"
+
+    def __init__(self) -> None:
+        detail = "Another request with this Idempotency-Key is being worked on."
+        super().__init__(self.code, detail, headers={"Retry-After": "1"})
+
+
+class Gone(HelpdeskError):
+    status, code, title = 410, "gone", "Over"
 
     def __init__(self, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.code = code
-        self.detail = detail
+        super().__init__(detail, code=code)
 
 
-class NotFound(Refused):
-    def __init__(self, what: str = "ticket") -> None:
-        super().__init__("not_found", f"There is no such {what}.")
+class PreconditionFailed(HelpdeskError):
+    status, code, title = 412, "stale_version", "It has changed meanwhile"
 
 
-class IllegalTransition(Refused):
-    def __init__(self, current: Status, wanted: str, allowed: Sequence[Status]) -> None:
-        super().__init__("illegal_move", f"A ticket that is {current.value} can't be moved by '{wanted}'.")
-        self.allowed = tuple(allowed)
+class TooLarge(HelpdeskError):
+    status, code, title = 413, "body_too_large", "The body is too large"
 
 
-class Conflict(Refused):
-    pass
+class UnsupportedMedia(HelpdeskError):
+    status, code, title = 415, "unsupported_media_type", "The body's type is not supported"
 
 
-class Invalid(Refused):
-    """``pointer`` is the JSON pointer of the offending value in the request."""
+class Invalid(HelpdeskError):
+    """One thing that is wrong: ``code`` and ``detail`` are its entry's, ``pointer`` is its JSON pointer in the request (RFC 6901)."""
+
+    status, code, title = 422, "invalid_request", "The request is not valid"
 
     def __init__(self, code: str, detail: str, pointer: str) -> None:
-        super().__init__(code, detail)
-        self.pointer = pointer
+        super().__init__(detail, errors=[{"pointer": pointer, "code": code, "detail": detail}])
+
+    @classmethod
+    def of(cls, errors: Sequence[Mapping[str, str]]) -> "Invalid":
+        """Several things that are wrong, each with pointer, code and detail."""
+        several = cls("", "", "")
+        several.members["errors"] = list(errors)
+        return several
+
+
+class KeyReused(HelpdeskError):
+    status, code, title = 422, "idempotency_key_reused", "The request is not valid"
+
+
+class PreconditionRequired(HelpdeskError):
+    status, code, title = 428, "precondition_required", "If-Match is needed"
+
+
+class Unavailable(HelpdeskError):
+    status, code, title = 503, "unavailable", "Not available right now"

@@ -1,22 +1,22 @@
-"""Who asks, and for which merchant."""
+"""Who asks, for which merchant, and what they may do."""
 
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.params import Depends as Declared
 from fastapi.security import HTTPBearer
 
 from api.auth.claims import Claims, Every
 from api.auth.tokens import InvalidToken
 from api.context import Context
-from api.errors import BadRequest, Forbidden, Missing, Unauthenticated
+from api.http.headers import MerchantId, RequestId
 from models.audit import Actor, ActorKind
 from models.db.session import TenantSession
+from models.errors import BadRequest, Forbidden, NotFound, Unauthenticated
 from models.people.directory import agent_with_sub, reporter_with_token
-from models.people.roles import Role
+from models.people.permissions import Permission, Scope, may
+from models.tickets.visibility import Viewer
 
-STAFF = frozenset({Role.AGENT, Role.SENIOR, Role.LEAD, Role.ADMIN, Role.OPERATOR})
-LEADING = frozenset({Role.LEAD, Role.ADMIN, Role.OPERATOR})
-ADMINS = frozenset({Role.ADMIN, Role.OPERATOR})
 _bearer = HTTPBearer(auto_error=False, description="An ES256 token of the identity service")
 
 
@@ -26,24 +26,26 @@ class Caller:
     def __init__(self, claims: Claims, merchant_id: int) -> None:
         self.claims = claims
         self.merchant_id = merchant_id
+        self.viewer = Viewer(merchant_id, claims.roles, claims.organizer_ids, claims.sub, claims.email)
 
-    @property
-    def is_staff(self) -> bool:
-        return not self.claims.roles.isdisjoint(STAFF)
+    def may(self, permission: Permission) -> Scope:
+        return self.viewer.may(permission)
 
-    def require(self, roles: frozenset[Role]) -> None:
-        if self.claims.roles.isdisjoint(roles):
-            raise Forbidden
+    def require(self, permission: Permission) -> None:
+        """Raises: NotFound: there is no such thing for them. Forbidden: it is not theirs to do."""
+        scope = self.may(permission)
+        if scope is Scope.HIDDEN:
+            raise NotFound("thing")
+        if scope in (Scope.NONE, Scope.SEEN):
+            raise self.limited() if may(self.claims.roles, permission) > Scope.SEEN else Forbidden
 
-    def require_whole_merchant(self) -> None:
-        """A token that is good for certain organizers does not decide for all of the merchant."""
-        if self.claims.organizer_ids is not None:
-            raise Forbidden("The token is good for certain organizers only.")
+    def limited(self) -> Forbidden:
+        return Forbidden("The token is good for certain organizers only.")
 
     async def actor(self, session: TenantSession) -> Actor:
-        """The agent whose ``sub`` the token has, somebody of the staff, or the reporter."""
+        """The agent whose ``sub`` the token has, a person of the staff, or the reporter, who is added when they first come."""
         claims = self.claims
-        if not self.is_staff:
+        if not self.viewer.is_staff:
             reporter = await reporter_with_token(session, claims.sub, claims.name, claims.email)
             return Actor(kind=ActorKind.REPORTER, id=reporter.id, name=reporter.name)
         agent = await agent_with_sub(session, claims.sub)
@@ -52,7 +54,30 @@ class Caller:
         return Actor(kind=ActorKind.AGENT, id=agent.id, name=agent.name)
 
 
-async def caller(request: Request, _scheme: Annotated[object, Depends(_bearer)]) -> Caller:
+class Allowed:
+    """What a route declares of itself: its permission, the token, and the headers that every signed-in request takes."""
+
+    def __init__(self, permission: Permission) -> None:
+        self.permission = permission
+
+    async def __call__(
+        self, _token: Annotated[object, Depends(_bearer)], _merchant: MerchantId = None, _request_id: RequestId = None
+    ) -> None:
+        """All of it was checked before: see api/http/transaction.py."""
+
+
+def allow(permission: Permission) -> Declared:
+    """For ``dependencies=`` of a route. Each route of a :class:`TransactionRoute` has one."""
+    return Declared(Allowed(permission))
+
+
+async def verified(request: Request) -> Caller:
+    """The caller behind the request's token.
+
+    Raises:
+        Unauthenticated: no token, or a bad one. Unavailable: no key is known. BadRequest: X-Merchant-Id is needed.
+        NotFound: it names a merchant for which the token is not good.
+    """
     context: Context = request.app.state.context
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
@@ -62,9 +87,9 @@ async def caller(request: Request, _scheme: Annotated[object, Depends(_bearer)])
     except InvalidToken as invalid:
         challenge = f'Bearer realm="helpdesk", error="invalid_token", error_description="{invalid.reason}"'
         raise Unauthenticated(f"The token is not accepted: {invalid.reason}.", headers={"WWW-Authenticate": challenge}) from None
-    found = Caller(claims, _merchant(claims, request.headers.get("x-merchant-id")))
-    request.scope["merchant_id"] = found.merchant_id
-    return found
+    caller = Caller(claims, _merchant(claims, request.headers.get("x-merchant-id")))
+    request.scope["merchant_id"] = caller.merchant_id
+    return caller
 
 
 def _merchant(claims: Claims, named: str | None) -> int:
@@ -73,22 +98,5 @@ def _merchant(claims: Claims, named: str | None) -> int:
             raise BadRequest("The token is good for several merchants: name one in X-Merchant-Id.", code="merchant_required")
         return claims.merchant_ids[0]
     if not (named.isascii() and named.isdigit() and len(named) < 20 and int(named) < 2**63 and claims.may_act_for(int(named))):
-        raise Missing("There is no such merchant.")
+        raise NotFound("merchant")
     return int(named)
-
-
-async def staff(found: Annotated[Caller, Depends(caller)]) -> Caller:
-    found.require(STAFF)
-    return found
-
-
-async def admin(found: Annotated[Caller, Depends(caller)]) -> Caller:
-    """Who decides for all of the merchant."""
-    found.require(ADMINS)
-    found.require_whole_merchant()
-    return found
-
-
-AnyCaller = Annotated[Caller, Depends(caller)]
-StaffCaller = Annotated[Caller, Depends(staff)]
-AdminCaller = Annotated[Caller, Depends(admin)]

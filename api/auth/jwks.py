@@ -28,6 +28,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from jwt.algorithms import ECAlgorithm
 from jwt.exceptions import PyJWTError
 
+from models.errors import Unavailable
+
 FRESH_SECONDS: Final = (300.0, 600.0)
 STALE_LIMIT_SECONDS: Final = 86_400.0
 ATTEMPT_SECONDS: Final = 30.0
@@ -43,11 +45,13 @@ class UnknownKey(Exception):
     """The keys are known, and this one is not among them."""
 
 
-class KeysUnavailable(Exception):
+class KeysUnavailable(Unavailable):
     """No key is known, so no token can be judged; worth trying again after ``retry_after_seconds``."""
 
+    code = "identity_unavailable"
+
     def __init__(self, retry_after_seconds: int) -> None:
-        super().__init__(f"no keys; try again in {retry_after_seconds} s")
+        super().__init__("The identity service can't be reached.", headers={"Retry-After": str(retry_after_seconds)})
         self.retry_after_seconds = retry_after_seconds
 
 

@@ -1,4 +1,4 @@
-"""The same POST twice gives the same answer: it is kept in the transaction of its effect, so that neither exists without the other."""
+"""The same POST twice gives the same response: it is stored in the transaction of its effect, so that neither exists without the other."""
 
 import json
 from datetime import datetime, timedelta
@@ -7,53 +7,63 @@ from hashlib import sha256
 import sqlalchemy as sa
 from fastapi import Request, Response
 
-from api.errors import BadRequest, InProgress, Unprocessable
 from models.db.idempotency import IdempotencyKey
 from models.db.session import TenantSession
+from models.errors import BadRequest, InProgress, KeyReused
 
 KEPT_FOR = timedelta(hours=24)
 _TRY_LOCK = sa.text("SELECT pg_try_advisory_xact_lock(:merchant, :scope)")
 
 
-class Once:
-    """One Idempotency-Key of one caller on one route. ``subject`` is who he is to the merchant: his token's, or what stands for it."""
+async def key_of(request: Request, merchant_id: int, subject: str) -> "Once | None":
+    """The key that a POST came with. ``subject`` is the caller's identity within the merchant: the token's, or what stands for it.
 
-    def __init__(self, key: str, merchant_id: int, subject: str, request: Request, body: bytes) -> None:
-        if not (0 < len(key) <= 255 and key.isprintable()):
-            raise BadRequest("The Idempotency-Key has 1 to 255 printable characters.", code="idempotency_key_invalid")
-        scope = json.dumps([subject, request.method, request.url.path, key])
+    Raises:
+        BadRequest: it is no good key.
+    """
+    key = request.headers.get("idempotency-key") if request.method == "POST" else None
+    if key is None:
+        return None
+    if not (0 < len(key) <= 255 and key.isprintable()):
+        raise BadRequest("The Idempotency-Key has 1 to 255 printable characters.", code="idempotency_key_invalid")
+    scope = json.dumps([subject, request.method, request.url.path, key])
+    return Once(merchant_id, sha256(scope.encode()).hexdigest(), sha256(await request.body()).hexdigest())
+
+
+class Once:
+    """One Idempotency-Key of one caller on one route."""
+
+    def __init__(self, merchant_id: int, scope: str, request_hash: str) -> None:
         self.merchant_id = merchant_id
-        self.scope = sha256(scope.encode()).hexdigest()
-        self.request_hash = sha256(body).hexdigest()
+        self.scope = scope
+        self.request_hash = request_hash
 
     async def stored(self, session: TenantSession, now: datetime) -> Response | None:
-        """The answer given before, if there is one; from here on no second request with this key comes in.
+        """The response given before, if there is one; from here on no second request with this key comes in.
 
         Raises:
-            InProgress: another one is at work right now. Unprocessable: the key was used with another body.
+            InProgress: another one is at work right now. KeyReused: the key was used with another body.
         """
         lock = {"merchant": self.merchant_id % 2**31, "scope": int(self.scope[:8], 16) - 2**31}
         if not (await session.execute(_TRY_LOCK, lock)).scalar_one():
-            raise InProgress("Another request with this Idempotency-Key is being worked on.", headers={"Retry-After": "1"})
+            raise InProgress
         row = await session.get(IdempotencyKey, (self.merchant_id, self.scope))
         if row is None or row.created_at + KEPT_FOR < now:
             return None
         if row.request_hash != self.request_hash:
-            detail = "This Idempotency-Key was used with another body."
-            raise Unprocessable(detail, code="idempotency_key_reused")
+            raise KeyReused("This Idempotency-Key was used with another body.")
         return Response(row.body, row.status, headers=row.headers | {"Idempotent-Replayed": "true"}, media_type="application/json")
 
-    async def keep(self, session: TenantSession, respond: Response, now: datetime) -> None:
-        headers = {name: value for name in ("location", "etag") if (value := respond.headers.get(name))}
-        body = bytes(respond.body).decode()
+    async def store(self, session: TenantSession, response: Response, now: datetime) -> None:
+        headers = {name: value for name in ("location", "etag") if (value := response.headers.get(name))}
         session.insert(
             IdempotencyKey(
                 merchant_id=self.merchant_id,
                 scope=self.scope,
                 request_hash=self.request_hash,
-                status=respond.status_code,
+                status=response.status_code,
                 headers=headers,
-                body=body,
+                body=bytes(response.body).decode(),
                 created_at=now,
             ),
         )

@@ -10,12 +10,12 @@ from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel
 from sqlalchemy import Select
 
-from api.auth.caller import AnyCaller
+from api.auth.caller import Caller
 from api.context import Context
-from api.errors import Unprocessable
-from api.http.transaction import respond
-from api.tickets.responses import View
+from api.http.responses import ResponseBody, respond
+from api.http.transaction import transaction_of
 from models.db.session import TenantSession
+from models.errors import Invalid
 from models.platform import signed_links as links
 
 Limit = Annotated[int, Query(ge=1, le=100, description="how many rows a page has at the most")]
@@ -23,12 +23,12 @@ After = Annotated[str | None, Query(max_length=2000, description="`page.next` of
 _T = TypeVar("_T", bound=BaseModel)
 
 
-class PageEnd(View):
+class PageEnd(ResponseBody):
     has_more: bool
     next: str | None
 
 
-class Page(View, Generic[_T]):
+class Page(ResponseBody, Generic[_T]):
     data: list[_T]
     page: PageEnd
 
@@ -56,7 +56,7 @@ class Order(NamedTuple):
 class Pager:
     """One question of one caller: the query string without the cursor tells questions apart."""
 
-    def __init__(self, request: Request, caller: AnyCaller, limit: int, after: str | None) -> None:
+    def __init__(self, request: Request, caller: Caller, limit: int, after: str | None) -> None:
         context: Context = request.app.state.context
         question = sorted((name, value) for name, value in request.query_params.multi_items() if name not in ("after", "limit"))
         digest = sha256(repr((caller.merchant_id, caller.claims.sub, request.url.path, question)).encode()).hexdigest()
@@ -72,9 +72,9 @@ class Pager:
         has_more = len(found) > self.limit
         return shown, PageEnd(has_more=has_more, next=self._cursor(shown[-1], order) if has_more else None)
 
-    def respond(self, shown: Sequence[View], end: PageEnd) -> Response:
+    def respond(self, shown: Sequence[ResponseBody], end: PageEnd) -> Response:
         """The page, with the address of the next one as a link (RFC 8288)."""
-        page: Page[View] = Page(data=list(shown), page=end)
+        page: Page[ResponseBody] = Page(data=list(shown), page=end)
         if end.next is None:
             return respond(page)
         url = self._url.include_query_params(after=end.next)
@@ -88,8 +88,7 @@ class Pager:
     def _behind(self, order: Order) -> Any:
         content = links.read(self._key, self._purpose, self._after or "")
         if content is None:
-            detail = "The cursor is not of this list."
-            raise Unprocessable(detail, errors=[{"pointer": "/query/after", "code": "invalid_cursor", "detail": detail}])
+            raise Invalid("invalid_cursor", "The cursor is not of this list.", "/query/after")
         value, row_id = content
         if value is None:
             return order.column.is_(None) & order.beyond(order.id, row_id)
@@ -100,8 +99,8 @@ class Pager:
         return behind | order.column.is_(None) if order.is_nullable else behind
 
 
-async def _paged(request: Request, caller: AnyCaller, limit: Limit = 50, after: After = None) -> Pager:
-    return Pager(request, caller, limit, after)  # async: see api/http/transaction.py
+async def _paged(request: Request, limit: Limit = 50, after: After = None) -> Pager:
+    return Pager(request, transaction_of(request).caller, limit, after)  # async: see api/http/transaction.py
 
 
 Paged = Annotated[Pager, Depends(_paged)]

@@ -7,17 +7,19 @@ from typing import Annotated
 
 from fastapi import Depends, Path
 
-from api.errors import Missing
+from models.errors import NotFound
+
+TicketIdText = Annotated[str, Path(alias="ticket_id", description="a ticket's id")]
 
 
 def known(text: str) -> int:
     """The id that ``text`` is."""
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) < 2**63):
-        raise Missing
+        raise NotFound("id")
     return int(text)
 
 
-async def _ticket_id(ticket_id: Annotated[str, Path(description="a ticket's id")]) -> int:
+async def _ticket_id(ticket_id: TicketIdText) -> int:
     return known(ticket_id)
 
 
@@ -33,15 +35,27 @@ async def _notification_id(notification_id: Annotated[str, Path(description="a n
     return known(notification_id)
 
 
+async def _job_id(job_id: Annotated[str, Path(description="a job's id")]) -> int:
+    return known(job_id)
+
+
+async def _calendar_id(calendar_id: Annotated[str, Path(description="a calendar's id")]) -> int:
+    return known(calendar_id)
+
+
+async def _policy_id(policy_id: Annotated[str, Path(description="a policy's id")]) -> int:
+    return known(policy_id)
+
+
+async def _ladder_id(ladder_id: Annotated[str, Path(description="a ladder's id")]) -> int:
+    return known(ladder_id)
+
+
 async def _version(version: Annotated[str, Path(description="a version's number")]) -> int:
     number = known(version)
     if number >= 2**31:
-        raise Missing
+        raise NotFound("version")
     return number
-
-
-async def _job_id(job_id: Annotated[str, Path(description="a job's id")]) -> int:
-    return known(job_id)
 
 
 TicketId = Annotated[int, Depends(_ticket_id)]
@@ -49,4 +63,7 @@ AgentId = Annotated[int, Depends(_agent_id)]
 MerchantId = Annotated[int, Depends(_merchant_id)]
 NotificationId = Annotated[int, Depends(_notification_id)]
 JobId = Annotated[int, Depends(_job_id)]
+CalendarId = Annotated[int, Depends(_calendar_id)]
+PolicyId = Annotated[int, Depends(_policy_id)]
+LadderId = Annotated[int, Depends(_ladder_id)]
 Version = Annotated[int, Depends(_version)]

@@ -8,27 +8,28 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
-from api.auth.jwks import KeysUnavailable
-from api.errors import ApiError, Conflicting, Missing, Unavailable, Unprocessable
 from models.db.session import is_passing
-from models.errors import Conflict, IllegalTransition, Invalid, NotFound, Refused
+from models.errors import BadRequest, HelpdeskError, Invalid, NotFound, PreconditionRequired, TooLarge, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
-_ENTITY = {404: "not_found", 405: "method_not_allowed", 400: "bad_request"}
+CLOSE = {"Connection": "close"}
+"""Of a body that is refused the rest is not read."""
+_CODES = {404: NotFound.code, 405: "method_not_allowed", 400: BadRequest.code, 413: TooLarge.code}
 log = structlog.get_logger()
 
 
 def install(app: FastAPI) -> None:
-    app.add_exception_handler(ApiError, _api_error)
-    app.add_exception_handler(Refused, _refused)
+    app.add_exception_handler(HelpdeskError, _ours)
     app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(KeysUnavailable, _keys)
+    app.add_exception_handler(HTTPException, _frameworks)
+    app.add_exception_handler(ClientDisconnect, _silence)
 
 
-def of_failure(error: Exception) -> ApiError:
-    """What no handler knows, as an answer that says nothing of it: the log does.
+def of_failure(error: Exception) -> HelpdeskError:
+    """What no handler knows, as a response that says nothing of it: the log does.
 
     The database away, restarted, or this transaction a deadlock's victim: the same request may come again.
     """
@@ -36,10 +37,10 @@ def of_failure(error: Exception) -> ApiError:
         log.warning("request.database_away", error=type(error).__name__)
         return Unavailable("The database can't be reached.", code="database_unavailable", headers={"Retry-After": "1"})
     log.error("request.failed", error=type(error).__name__, exc_info=error)
-    return ApiError()
+    return HelpdeskError()
 
 
-def problem(error: ApiError, *, path: str, request_id: str) -> Response:
+def problem(error: HelpdeskError, *, path: str, request_id: str) -> Response:
     content = {
         "type": f"urn:helpdesk:problem:{error.code}",
         "title": error.title,
@@ -48,36 +49,33 @@ def problem(error: ApiError, *, path: str, request_id: str) -> Response:
         "instance": path,
         "code": error.code,
         "requestId": request_id,
-        **error.more,
+        **error.members,
     }
     return Response(to_json(content), error.status, headers=error.headers, media_type=MEDIA_TYPE)
 
 
-def translate(error: Refused) -> ApiError:
-    """An operation's refusal as an answer."""
-    if isinstance(error, NotFound):
-        return Missing(error.detail)
-    if isinstance(error, IllegalTransition):
-        return Conflicting(error.detail, code=error.code, allowedTransitions=list(error.allowed))
-    if isinstance(error, Invalid):
-        return Unprocessable(error.detail, errors=[{"pointer": error.pointer, "code": error.code, "detail": error.detail}])
-    assert isinstance(error, Conflict)  # noqa: S101 - the tree has no other leaf; a test walks it
-    return Conflicting(error.detail, code=error.code)
-
-
-async def _api_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ApiError)  # noqa: S101
-    return _answer(request, error)
-
-
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refused)  # noqa: S101
-    return _answer(request, translate(error))
+async def _ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HelpdeskError)  # noqa: S101
+    return _respond(request, error)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    return _answer(request, Unprocessable(errors=explain(error.errors())))
+    errors = error.errors()
+    if any(each["loc"] == ("header", "If-Match") for each in errors):
+        return _respond(request, PreconditionRequired("Send the ETag of what you saw as If-Match."))
+    return _respond(request, Invalid.of(explain(errors)))
+
+
+async def _silence(_request: Request, _error: Exception) -> Response:
+    return _Silence()
+
+
+class _Silence(Response):
+    """The client went away before the request was whole: half a request is none, and nobody waits for a response."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        pass
 
 
 def explain(errors: Sequence[Any]) -> list[dict[str, str]]:
@@ -95,18 +93,15 @@ def _escaped(part: str | int) -> str:
     return str(part).replace("~", "~0").replace("/", "~1")
 
 
-async def _http(request: Request, error: Exception) -> Response:
+async def _frameworks(request: Request, error: Exception) -> Response:
+    """No such path, no such method, a body without an end."""
     assert isinstance(error, HTTPException)  # noqa: S101
-    known = ApiError(str(error.detail), code=_ENTITY.get(error.status_code, "http_error"), headers=dict(error.headers or {}))
+    code = _CODES.get(error.status_code, "http_error")
+    headers = CLOSE if error.status_code == TooLarge.status else error.headers
+    known = HelpdeskError(str(error.detail), code=code, headers=headers)
     known.status, known.title = error.status_code, str(error.detail)
-    return _answer(request, known)
+    return _respond(request, known)
 
 
-async def _keys(request: Request, error: Exception) -> Response:
-    assert isinstance(error, KeysUnavailable)  # noqa: S101
-    wait = {"Retry-After": str(error.retry_after_seconds)}
-    return _answer(request, Unavailable("The identity service can't be reached.", code="identity_unavailable", headers=wait))
-
-
-def _answer(request: Request, error: ApiError) -> Response:
+def _respond(request: Request, error: HelpdeskError) -> Response:
     return problem(error, path=request.url.path, request_id=request.scope.get("request_id", ""))

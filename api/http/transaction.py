@@ -1,155 +1,177 @@
-"""One request's work: a transaction for the caller's merchant, his idempotency key, and the relay woken after the commit."""
+"""One request, one transaction: what every route of the API has in common, in the order in which it happens."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Annotated
+from collections.abc import Callable, Coroutine, Sequence
+from datetime import datetime
+from typing import Annotated, Any
 
 from fastapi import Depends, Request, Response
-from pydantic import BaseModel
-from sqlalchemy import Select
-from sqlmodel import col
+from fastapi.params import Depends as Declared
+from fastapi.routing import APIRoute
 
-from api.auth.caller import ADMINS, AnyCaller, Caller
+from api.auth.caller import Allowed, Caller, verified
 from api.context import Context
-from api.errors import Forbidden, PreconditionFailed, PreconditionRequired
-from api.http.idempotency import Once
-from api.tickets.present import present
-from api.tickets.visibility import find, readable, readable_with_deleted
+from api.http.body import MAX_BODY, read
+from api.http.headers import takes_idempotency_key
+from api.http.idempotency import Once, key_of
+from api.http.path import known
 from models.audit import Change
 from models.db.session import TenantSession
-from models.tickets.aggregate import TicketAggregate
-from models.tickets.repository import lock, lock_both, save
-from models.tickets.tables import Ticket
+from models.people.permissions import Permission, Scope
+from models.tickets.visibility import Viewer, find
+
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-class Work:
-    """Inside the transaction: who changes what, and when."""
+class ContinueOn(Exception):
+    """Not here, but on ``ticket_id``: the route is run once more, in a transaction of its own.
 
-    def __init__(self, session: TenantSession, caller: Caller, change: Change, if_match: str | None) -> None:
+    The lock of the first ticket is given back before the other one is locked: a merge takes two in the order of their ids, and a
+    transaction that holds one of them and waits for the other, in any order, could wait in a circle with it.
+    """
+
+    def __init__(self, ticket_id: int) -> None:
+        super().__init__(ticket_id)
+        self.ticket_id = ticket_id
+
+
+class Transaction:
+    """What a request has while its route runs. ``continued_on`` is the ticket that :class:`ContinueOn` named."""
+
+    def __init__(self, session: TenantSession, caller: Caller, at: datetime, request_id: str, continued_on: int | None = None) -> None:
         self.session = session
         self.caller = caller
-        self.change = change
-        self._if_match = if_match
+        self.at = at
+        self.continued_on = continued_on
+        self._request_id = request_id
+        self._change: Change | None = None
+        session.info["viewer"] = caller.viewer
 
-    def case(self, ticket_id: int) -> AbstractAsyncContextManager[TicketAggregate]:
-        """The ticket, if the caller may see it, locked; written at the end.
-
-        Raises:
-            NotFound: he may not. PreconditionFailed: his If-Match is not the current version.
-        """
-        return self._one(readable(self.caller).where(col(Ticket.id) == ticket_id))
-
-    def case_even_deleted(self, ticket_id: int) -> AbstractAsyncContextManager[TicketAggregate]:
-        """The same, whether it is deleted or not."""
-        return self._one(readable_with_deleted(self.caller).where(col(Ticket.id) == ticket_id))
-
-    @asynccontextmanager
-    async def _one(self, tickets: Select[Ticket]) -> AsyncIterator[TicketAggregate]:
-        case = await lock(self.session, tickets, self.change)
-        await self._require_match(case.row)
-        yield case
-        await save(case)
-
-    @asynccontextmanager
-    async def both(self, ticket_id: int, other_id: int) -> AsyncIterator[list[TicketAggregate]]:
-        """The same for two tickets; If-Match is about the first. Of the second an admin finds a deleted one too."""
-        is_there = col(Ticket.deleted_at).is_(None)
-        tickets = readable_with_deleted(self.caller)
-        if self.caller.claims.roles.isdisjoint(ADMINS):
-            tickets = tickets.where(is_there)
-        else:
-            tickets = tickets.where(is_there | (col(Ticket.id) == other_id))
-        cases = await lock_both(self.session, tickets, (ticket_id, other_id), self.change)
-        await self._require_match(cases[0].row)
-        yield cases
-        await save(*cases)
-
-    def is_stale(self, version: int) -> bool:
-        """Whether the caller's If-Match, if he sent one, is for another version than this, the current one."""
-        return self._if_match is not None and not matches(self._if_match, etag(version))
-
-    async def ticket(self, case: TicketAggregate, status: int = 200) -> Response:
-        """The ticket as it now stands, with its ETag. To be asked for after the case was written."""
-        return await ticket_answer(self.session, self.caller, case.row, status)
-
-    async def _require_match(self, ticket: Ticket) -> None:
-        if self.is_stale(ticket.version):
-            current = (await present(self.session, self.caller, [ticket]))[0]
-            raise PreconditionFailed(current=current.model_dump(mode="json", by_alias=True))
+    async def change(self) -> Change:
+        """Who changes what, and when. Looked up when it is first asked for: to read is no reason to add a reporter."""
+        if self._change is None:
+            self._change = Change(by=await self.caller.actor(self.session), at=self.at, request_id=self._request_id)
+        return self._change
 
 
-class Unit:
-    def __init__(self, request: Request, caller: AnyCaller) -> None:
-        self.request = request
-        self.caller = caller
-        self.context: Context = request.app.state.context
+class TransactionRoute(APIRoute):
+    """A route that needs a token, has a permission and runs in one transaction.
 
-    @asynccontextmanager
-    async def reading(self) -> AsyncIterator[TenantSession]:
-        async with self.context.database.reading(self.caller.merchant_id) as session:
-            yield session
+    Verify the token; check the permission; read the body; open the transaction; replay the response to an Idempotency-Key; call the
+    route; store its response under the key; commit; wake the relay. Whatever is raised rolls back.
+    """
 
-    @asynccontextmanager
-    async def ticket(self, ticket_id: int) -> AsyncIterator[tuple[TenantSession, Ticket]]:
-        """A ticket to read about."""
-        async with self.reading() as session:
-            yield session, await find(session, self.caller, ticket_id)
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        dependencies: list[Declared] = list(options.pop("dependencies", None) or ())
+        self.permission = _permission_of(dependencies, path)
+        methods = set(options.get("methods") or ())
+        if "POST" in methods:
+            dependencies.append(Declared(takes_idempotency_key))
+        if methods & _WITH_BODY:
+            options["max_body_size"] = MAX_BODY
+        super().__init__(path, endpoint, dependencies=dependencies, **options)
 
-    async def write(self, work: Callable[[Work], Awaitable[Response]]) -> Response:
-        """Do ``work`` in one transaction, at most once for each Idempotency-Key."""
-        once, now = await self._once(), self.context.now()
-        async with self.context.database.writing(self.caller.merchant_id) as session:
-            if once and (respond := await once.stored(session, now)):
-                return respond
-            change = Change(by=await self.caller.actor(session), at=now, request_id=self.request.scope["request_id"])
-            respond = await work(Work(session, self.caller, change, self.request.headers.get("if-match")))
-            if once:
-                await once.keep(session, respond, now)
-        self.context.trigger_relay()
-        return respond
+    def get_route_handler(self) -> _Handler:
+        call, permission, body_field = super().get_route_handler(), self.permission, self.body_field
 
-    async def require_staff(self, ticket_id: int) -> None:
-        """A reporter's own ticket is there, but not his to change (403); another's is not there at all (404)."""
-        if not self.caller.is_staff:
-            async with self.ticket(ticket_id):
-                raise Forbidden
+        async def handle(request: Request) -> Response:
+            caller = await verified(request)
+            await _require(request, caller, permission)
+            if request.method == "GET":
+                return await _in_reading(request, caller, call)
+            whole = await read(request, body_field) if request.method in _WITH_BODY else request
+            return await _in_writing(whole, caller, call)
 
-    def require_if_match(self) -> None:
-        if "if-match" not in self.request.headers:
-            raise PreconditionRequired("Send the ETag of the ticket that you saw as If-Match.")
-
-    async def _once(self) -> Once | None:
-        key = self.request.headers.get("idempotency-key")
-        if key is None or self.request.method != "POST":
-            return None
-        return Once(key, self.caller.merchant_id, self.caller.claims.sub, self.request, await self.request.body())
+        return handle
 
 
-async def ticket_answer(session: TenantSession, caller: Caller, ticket: Ticket, status: int = 200) -> Response:
-    view = (await present(session, caller, [ticket]))[0]
-    headers = {"ETag": etag(ticket.version)}
-    if status == 201:
-        headers["Location"] = f"/v1/api/helpdesk/tickets/{ticket.id}"
-    return respond(view, status, headers)
+def _permission_of(dependencies: Sequence[Declared], path: str) -> Permission:
+    for each in dependencies:
+        if isinstance(each.dependency, Allowed):
+            return each.dependency.permission
+    raise TypeError(f"{path} has no permission: dependencies=[allow(...)]")
 
 
-def respond(view: BaseModel, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(view.model_dump_json(by_alias=True), status, headers=dict(headers or {}), media_type="application/json")
+async def _require(request: Request, caller: Caller, permission: Permission) -> None:
+    """A ticket that the caller may not see is not there (404), whatever they may do; one that they see is not theirs to change (403)."""
+    if caller.may(permission) is Scope.SEEN:
+        async with context_of(request).database.reading(caller.merchant_id) as session:
+            await find(session, caller.viewer, known(request.path_params["ticket_id"]))
+    caller.require(permission)
 
 
-def etag(version: int) -> str:
-    return f'"{version}"'
+async def _in_reading(request: Request, caller: Caller, call: _Handler) -> Response:
+    context = context_of(request)
+    async with context.database.reading(caller.merchant_id) as session:
+        request.state.transaction = Transaction(session, caller, context.now(), request.scope["request_id"])
+        return await call(request)
 
 
-def matches(if_match: str, tag: str) -> bool:
-    """RFC 9110, 13.1.1: any of the list, compared strongly; ``*`` is any version."""
-    given = [each.strip() for each in if_match.split(",")]
-    return "*" in given or tag in given
+async def _in_writing(request: Request, caller: Caller, call: _Handler) -> Response:
+    once = await key_of(request, caller.merchant_id, caller.claims.sub)
+    continued_on: int | None = None
+    while True:  # once more for each merge: a ticket is merged into another one once, so this has an end
+        try:
+            return await _written(request, caller, call, once, continued_on)
+        except ContinueOn as merged:
+            continued_on = merged.ticket_id
 
 
-async def _unit(request: Request, caller: AnyCaller) -> Unit:
-    """Async although nothing waits here: FastAPI sends a plain class or function through a thread pool."""
-    return Unit(request, caller)
+async def _written(request: Request, caller: Caller, call: _Handler, once: Once | None, continued_on: int | None) -> Response:
+    context = context_of(request)
+    now = context.now()
+    async with context.database.writing(caller.merchant_id) as session:
+        if once and (stored := await once.stored(session, now)):
+            return stored
+        request.state.transaction = Transaction(session, caller, now, request.scope["request_id"], continued_on)
+        response = await call(request)
+        if once:
+            await once.store(session, response, now)
+    context.trigger_relay()
+    return response
 
 
-InUnit = Annotated[Unit, Depends(_unit)]
+def context_of(request: Request) -> Context:
+    context: Context = request.app.state.context
+    return context
+
+
+def transaction_of(request: Request) -> Transaction:
+    transaction: Transaction = request.state.transaction
+    return transaction
+
+
+def viewer_of(session: TenantSession) -> Viewer:
+    """Who looks at what this session reads."""
+    viewer: Viewer = session.info["viewer"]
+    return viewer
+
+
+# What routes ask for. Async although nothing waits in them: FastAPI sends a plain function through a thread pool.
+
+
+async def _transaction(request: Request) -> Transaction:
+    return transaction_of(request)
+
+
+async def _session(request: Request) -> TenantSession:
+    return transaction_of(request).session
+
+
+async def _caller(request: Request) -> Caller:
+    return transaction_of(request).caller
+
+
+async def _change(request: Request) -> Change:
+    return await transaction_of(request).change()
+
+
+async def _now(request: Request) -> datetime:
+    return transaction_of(request).at
+
+
+CurrentTransaction = Annotated[Transaction, Depends(_transaction)]
+Session = Annotated[TenantSession, Depends(_session)]
+CurrentCaller = Annotated[Caller, Depends(_caller)]
+CurrentChange = Annotated[Change, Depends(_change)]
+Now = Annotated[datetime, Depends(_now)]

@@ -1,22 +1,25 @@
 """Definitions of calendars, policies and ladders as clients send them.
 
-They are the values of :mod:`models.policy` with bounds, and without what can be stored but hardly be meant; ids are strings.
+They are the values of :mod:`models.sla` with bounds, and without what can be stored but hardly be meant; ids are strings.
 """
 
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Any, Generic, Self, TypeVar
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PlainSerializer, StringConstraints, model_validator
 
-from api.tickets.requests import Id, Instant, Name, Tag
+from api.tickets.requests import Id, Instant, Name, Tag, Tags
 from models.sla.calendar import MAX_HOLIDAYS, Calendar, Holiday, Intervals, Weekly
+from models.sla.forecast import TicketSample
 from models.sla.ladder import Audience, Ladder, Rung
 from models.sla.policy import Match, PauseOn, SlaPolicy
 from models.sla.validation import overlaps_of_day, overlaps_of_week, refuse, repeated, rungs_out_of_order
+from models.tickets.filter import Filter
 from models.tickets.lifecycle import Priority, Status
 from models.value import Value
 
 YEAR = 366 * 86_400
 _T = TypeVar("_T")
+_D = TypeVar("_D", bound=BaseModel)
 
 
 def _each_once(items: tuple[_T, ...]) -> tuple[_T, ...]:
@@ -127,3 +130,57 @@ class PreviewCalendar(Value):
         if (self.seconds is None) == (self.end is None):
             raise ValueError("give seconds or end")
         return self
+
+
+def _split(value: Any) -> Any:
+    """``"open,pending"`` as in the query of a list."""
+    return value.split(",") if isinstance(value, str) else value
+
+
+_Several = BeforeValidator(_split)
+_WrittenId = Annotated[Id, PlainSerializer(str, return_type=str)]
+
+
+class FilterBody(Filter):
+    """As in the list of tickets: of one filter any value may hold (of `tag` each must), of several all must."""
+
+    status: Annotated[tuple[Status, ...], Field(max_length=50), _Several] = ()
+    priority: Annotated[tuple[Priority, ...], Field(max_length=50), _Several] = ()
+    category: Annotated[tuple[Category, ...], Field(max_length=50), _Several] = ()
+    team_id: _WrittenId | None = None
+    organizer_id: _WrittenId | None = None
+    tag: Annotated[tuple[Tag, ...], Field(max_length=50), _Several] = ()
+
+
+class SampleBody(TicketSample):
+    """A ticket that there is not, opened at `createdAt` (now unless given)."""
+
+    category: Category | None = None
+    organizer_id: Id | None = None
+    tags: Tags = ()
+    created_at: OurInstant | None = None
+
+
+class Preview(Value):
+    """`filter` narrows the open tickets down that a job looks at; `ticketSample` is answered at once. Neither: all open tickets."""
+
+    filter: FilterBody | None = None
+    ticket_sample: SampleBody | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        if self.filter is not None and self.ticket_sample is not None:
+            raise ValueError("give filter or ticketSample")
+        return self
+
+
+class Proposal(Preview, Generic[_D]):
+    """Without a definition the newest version itself is tried."""
+
+    definition: _D | None = None
+
+
+class ProposedPolicy(Preview):
+    """A policy that is not there yet takes tickets by its position, behind the older ones of the same."""
+
+    definition: PolicyBody

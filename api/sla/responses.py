@@ -1,33 +1,40 @@
 """Calendars, policies and ladders as clients see them."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import TypeVar
 
-from api.tickets.responses import Id, View
+from api.http.responses import Id, ResponseBody
 from models.audit import Actor, ActorKind
 from models.sla.calendar import Holiday, Weekly
+from models.sla.deadlines import ESCALATE, WARN, Deadline
+from models.sla.forecast import Forecast, ForecastClock
 from models.sla.ladder import Rung
 from models.sla.policy import Metric, OnReopen, PauseOn, Targets
+from models.sla.rulebook import PROPOSED
 from models.sla.tables import ConfigurationVersion
 from models.tickets.lifecycle import Priority
 
+_T = TypeVar("_T", bound="ConfigurationResponse")
 
-class ActorView(View):
+
+class ActorResponse(ResponseBody):
     kind: ActorKind
     id: Id | None
     name: str
 
 
-class ConfigurationView(View):
+class ConfigurationResponse(ResponseBody):
     """One version of a rule, and who published it."""
 
     id: Id
     version: int
     name: str
     created_at: datetime
-    created_by: ActorView
+    created_by: ActorResponse
 
 
-class CalendarView(ConfigurationView):
+class CalendarResponse(ConfigurationResponse):
     time_zone: str
     weekly: Weekly
     holidays: tuple[Holiday, ...]
@@ -35,16 +42,16 @@ class CalendarView(ConfigurationView):
     holiday_subdivision: str | None
 
 
-class MatchView(View):
+class MatchResponse(ResponseBody):
     priorities: tuple[Priority, ...]
     categories: tuple[str, ...]
     organizer_ids: tuple[Id, ...]
     tags: tuple[str, ...]
 
 
-class PolicyView(ConfigurationView):
+class PolicyResponse(ConfigurationResponse):
     position: int
-    match: MatchView
+    match: MatchResponse
     calendar_id: Id
     ladder_id: Id | None
     targets: dict[Priority, Targets]
@@ -54,19 +61,19 @@ class PolicyView(ConfigurationView):
     survey_after_seconds: int | None
 
 
-class LadderView(ConfigurationView):
+class LadderResponse(ConfigurationResponse):
     rungs: tuple[Rung, ...]
 
 
-class DueView(View):
+class DueResponse(ResponseBody):
     due_at: datetime
 
 
-class ElapsedView(View):
+class ElapsedResponse(ResponseBody):
     elapsed_seconds: int
 
 
-class ChosenView(View):
+class ChosenResponse(ResponseBody):
     """``id`` is null if it is a policy that is only proposed."""
 
     id: Id | None
@@ -78,32 +85,32 @@ class ChosenView(View):
     ladder_version: int | None
 
 
-class RungDueView(View):
+class RungDueResponse(ResponseBody):
     level: int
     due_at: datetime
 
 
-class ForecastClockView(View):
+class ForecastClockResponse(ResponseBody):
     """Counted from `createdAt`, also the next response; ``dueAt`` is null if the clock stands still in a new ticket."""
 
     metric: Metric
     target_seconds: int
     due_at: datetime | None
     warnings_at: list[datetime]
-    rungs: list[RungDueView]
+    rungs: list[RungDueResponse]
 
 
-class ForecastView(View):
+class ForecastResponse(ResponseBody):
     """What a ticket like the sample would be promised; without a policy nothing."""
 
     created_at: datetime
-    policy: ChosenView | None
-    promised: list[ForecastClockView]
+    policy: ChosenResponse | None
+    promised: list[ForecastClockResponse]
 
 
-def shown(configuration: ConfigurationVersion, view: type[ConfigurationView]) -> ConfigurationView:
-    by = ActorView.model_validate(Actor.of_text(configuration.created_by))
-    return view.model_validate(
+def shown(configuration: ConfigurationVersion, body: type[_T]) -> _T:
+    by = ActorResponse.model_validate(Actor.of_text(configuration.created_by))
+    return body.model_validate(
         {
             **configuration.definition,
             "id": configuration.id,
@@ -112,3 +119,36 @@ def shown(configuration: ConfigurationVersion, view: type[ConfigurationView]) ->
             "createdBy": by,
         }
     )
+
+
+def forecast_of(found: Forecast, created_at: datetime) -> ForecastResponse:
+    return ForecastResponse(created_at=created_at, policy=_chosen(found), promised=[_forecast_clock(each) for each in found.clocks])
+
+
+def _chosen(found: Forecast) -> ChosenResponse | None:
+    pin, policy = found.pin, found.configuration.policy
+    if pin is None or policy is None:
+        return None
+    return ChosenResponse(
+        id=None if pin.policy_id == PROPOSED else pin.policy_id,
+        version=pin.policy_version,
+        name=policy.name,
+        calendar_id=policy.calendar_id,
+        calendar_version=pin.calendar_version,
+        ladder_id=policy.ladder_id,
+        ladder_version=pin.ladder_version,
+    )
+
+
+def _forecast_clock(each: ForecastClock) -> ForecastClockResponse:
+    return ForecastClockResponse(
+        metric=each.clock.metric,
+        target_seconds=int(each.clock.target.total_seconds()),
+        due_at=each.clock.due_at,
+        warnings_at=[deadline.due_at for deadline in _of(WARN, each.deadlines)],
+        rungs=[RungDueResponse(level=deadline.level or 0, due_at=deadline.due_at) for deadline in _of(ESCALATE, each.deadlines)],
+    )
+
+
+def _of(kind: str, deadlines: Sequence[Deadline]) -> list[Deadline]:
+    return [deadline for deadline in deadlines if deadline.kind == kind]

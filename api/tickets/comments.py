@@ -1,114 +1,91 @@
-"""What is said on a ticket. A note exists for nobody but those who work on it."""
-
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import partial
+"""What is said on a ticket: public replies, and notes that only those who work on it see."""
 
 from fastapi import APIRouter, Response
 from sqlmodel import col
 
-from api.auth.caller import Caller
-from api.errors import Forbidden, Missing
-from api.http.pagination import Order, Page, Paged
-from api.http.path import TicketId
-from api.http.transaction import InUnit, Work, respond
-from api.tickets.merged import GoesOn, require_home
+from api.auth.caller import allow
+from api.http.pagination import Order, Page, Paged, Pager
+from api.http.responses import location, respond
+from api.http.transaction import ContinueOn, CurrentCaller, Session, TransactionRoute, viewer_of
+from api.tickets.locking import LockedTicket, VisibleTicket
 from api.tickets.requests import Note, Reply
-from api.tickets.responses import CommentView
-from api.tickets.visibility import of_ticket, readable
+from api.tickets.responses import CommentResponse
+from models.db.session import TenantSession
+from models.errors import Forbidden
+from models.people.permissions import Permission
 from models.tickets.aggregate import TicketAggregate
 from models.tickets.comments import needs_follow_up, note, reply
 from models.tickets.open import open_follow_up
-from models.tickets.repository import lock, save
+from models.tickets.repository import save
 from models.tickets.tables import Comment, CommentKind, Ticket
+from models.tickets.visibility import of_ticket, readable
 
-router = APIRouter(prefix="/tickets/{ticket_id}", tags=["conversation"])
-Opening = Callable[[Work, int], AbstractAsyncContextManager[TicketAggregate]]
+router = APIRouter(prefix="/tickets/{ticket_id}", tags=["comments"], route_class=TransactionRoute)
 
 
-@router.post("/messages", status_code=201, response_model=CommentView)
-async def write_reply(ticket_id: TicketId, body: Reply, unit: InUnit) -> Response:
-    """A public reply, and with ``status`` a move after it. A reporter's reply reopens.
+@router.post("/messages", status_code=201, response_model=CommentResponse, dependencies=[allow(Permission.REPLY)])
+async def write_reply(ticket: LockedTicket, body: Reply) -> Response:
+    """A public reply, and with `status` a move after it. A reporter's reply reopens.
 
-    On a ticket that is closed, or was resolved too long ago, his reply opens a linked follow-up; on one that was merged into another of
-    his own, it is a reply on that one.
+    On a ticket that is closed, or was resolved too long ago, a reporter's reply opens a linked follow-up; on one that was merged into
+    another of their own, it is a reply on that one.
     """
-    if body.status is not None and not unit.caller.is_staff:
-        raise Forbidden("A reporter's reply moves the ticket by itself.")
+    if ticket.change.by.is_reporter:
+        if body.status is not None:
+            raise Forbidden("A reporter's reply moves the ticket by itself.")
+        await _continue_where_merged(ticket)
+    if needs_follow_up(ticket):
+        return await _follow_up(ticket, body.body)
+    comment = await reply(ticket, body.body, body.status)
+    await save(ticket)
+    return respond(_shown(comment), 201)
 
-    opening: Opening = Work.case
-    while True:  # once more for each merge: a ticket is merged into another one once, so this has an end
-        try:
-            return await unit.write(partial(_say, opening=opening, ticket_id=ticket_id, body=body))
-        except GoesOn as merged:
-            opening, ticket_id = _there, merged.ticket_id
 
-
-@router.get("/messages", response_model=Page[CommentView])
-async def list_messages(ticket_id: TicketId, unit: InUnit, pager: Paged) -> Response:
+@router.get("/messages", response_model=Page[CommentResponse], dependencies=[allow(Permission.READ_MESSAGES)])
+async def list_messages(ticket: VisibleTicket, session: Session, caller: CurrentCaller, pager: Paged) -> Response:
     """Oldest first: for a reporter the public replies, for the staff the notes as well."""
-    kinds = list(CommentKind) if unit.caller.is_staff else [CommentKind.REPLY]
-    return await _list(unit, ticket_id, kinds, pager)
+    kinds = list(CommentKind) if caller.viewer.is_staff else [CommentKind.REPLY]
+    return await _list(session, ticket, kinds, pager)
 
 
-@router.post("/notes", status_code=201, response_model=CommentView)
-async def write_note(ticket_id: TicketId, body: Note, unit: InUnit) -> Response:
-    _require_staff(unit.caller)
-
-    async def work(work: Work) -> Response:
-        async with work.case(ticket_id) as case:
-            message = await note(case, body.body)
-        return respond(_view(message), 201)
-
-    return await unit.write(work)
+@router.post("/notes", status_code=201, response_model=CommentResponse, dependencies=[allow(Permission.WRITE_NOTE)])
+async def write_note(ticket: LockedTicket, body: Note) -> Response:
+    """An internal note. For reporters there are none, not even ones that they may not read."""
+    comment = await note(ticket, body.body)
+    await save(ticket)
+    return respond(_shown(comment), 201)
 
 
-@router.get("/notes", response_model=Page[CommentView])
-async def list_notes(ticket_id: TicketId, unit: InUnit, pager: Paged) -> Response:
-    _require_staff(unit.caller)
-    return await _list(unit, ticket_id, [CommentKind.NOTE], pager)
+@router.get("/notes", response_model=Page[CommentResponse], dependencies=[allow(Permission.READ_NOTES)])
+async def list_notes(ticket: VisibleTicket, session: Session, pager: Paged) -> Response:
+    """Oldest first."""
+    return await _list(session, ticket, [CommentKind.NOTE], pager)
 
 
-@asynccontextmanager
-async def _there(work: Work, ticket_id: int) -> AsyncIterator[TicketAggregate]:
-    """The ticket that goes on, or the one that this was merged into meanwhile. If-Match was about the one that the client named."""
-    case = await lock(work.session, readable(work.caller).where(col(Ticket.id) == ticket_id), work.change)
-    yield case
-    await save(case)
+async def _continue_where_merged(ticket: TicketAggregate) -> None:
+    """Raises: ContinueOn: the ticket was merged into another one of the reporter's own."""
+    home = ticket.row.merged_into_id
+    if home is not None:
+        own = readable(viewer_of(ticket.session)).where(col(Ticket.id) == home).with_only_columns(col(Ticket.id))
+        if (await ticket.session.execute(own)).first() is not None:
+            raise ContinueOn(home)
 
 
-async def _say(work: Work, opening: Opening, ticket_id: int, body: Reply) -> Response:
-    async with opening(work, ticket_id) as case:
-        if work.change.by.is_reporter:
-            await require_home(work, case.row)
-        message = None if needs_follow_up(case) else await reply(case, body.body, body.status)
-    if message is None:
-        follow_up = await open_follow_up(work.session, case.row, body.body, work.change)
-        return respond(_opening(follow_up, body.body, work), 201, {"Location": f"/v1/api/helpdesk/tickets/{follow_up.id}"})
-    return respond(_view(message), 201)
-
-
-def _require_staff(caller: Caller) -> None:
-    """For a reporter there are no notes, not even ones that he may not read."""
-    if not caller.is_staff:
-        raise Missing
-
-
-async def _list(unit: InUnit, ticket_id: int, kinds: list[CommentKind], pager: Paged) -> Response:
-    async with unit.ticket(ticket_id) as (session, ticket):
-        messages = of_ticket(Comment, ticket).where(col(Comment.kind).in_(kinds))
-        rows, end = await pager.page(session, messages, Order(Comment.created_at, Comment.id))
-    return pager.respond([_view(row) for row in rows], end)
-
-
-def _view(message: Comment) -> CommentView:
-    author = {"kind": message.author_kind, "id": str(message.author_id) if message.author_id else None, "name": message.author_name}
-    shown = message.model_dump(include={"id", "ticket_id", "kind", "body", "created_at"})
-    return CommentView(**shown, author=author)
-
-
-def _opening(follow_up: Ticket, body: str, work: Work) -> CommentView:
-    """The message became the description of the follow-up."""
-    by = work.change.by
+async def _follow_up(ticket: TicketAggregate, body: str) -> Response:
+    """The reply becomes the description of a new ticket; the response shows it as the reply that it was."""
+    opened, by = await open_follow_up(ticket.session, ticket.row, body, ticket.change), ticket.change.by
     author = {"kind": by.kind.value, "id": str(by.id), "name": by.name}
-    return CommentView(id=follow_up.id, ticket_id=follow_up.id, kind=CommentKind.REPLY, author=author, body=body, created_at=work.change.at)
+    at = ticket.change.at
+    shown = CommentResponse(id=opened.id, ticket_id=opened.id, kind=CommentKind.REPLY, author=author, body=body, created_at=at)
+    return respond(shown, 201, location(f"/tickets/{opened.id}"))
+
+
+async def _list(session: TenantSession, ticket: Ticket, kinds: list[CommentKind], pager: Pager) -> Response:
+    comments = of_ticket(Comment, ticket).where(col(Comment.kind).in_(kinds))
+    rows, end = await pager.page(session, comments, Order(Comment.created_at, Comment.id))
+    return pager.respond([_shown(row) for row in rows], end)
+
+
+def _shown(comment: Comment) -> CommentResponse:
+    author = {"kind": comment.author_kind, "id": str(comment.author_id) if comment.author_id else None, "name": comment.author_name}
+    return CommentResponse(**comment.model_dump(include={"id", "ticket_id", "kind", "body", "created_at"}), author=author)

@@ -9,16 +9,15 @@ from pydantic.alias_generators import to_camel
 from sqlalchemy import Select
 from sqlmodel import col
 
-from api.auth.caller import ADMINS, Caller
-from api.errors import Forbidden, Unprocessable
 from api.http.pagination import Order
 from api.tickets.requests import Id, Instant
-from api.tickets.visibility import readable, readable_with_deleted
+from models.errors import Forbidden, Invalid
 from models.people.tables import Agent
 from models.sla.clock import ClockStatus
 from models.tickets.filter import having
 from models.tickets.lifecycle import Priority, Status
 from models.tickets.tables import SEARCH, Ticket
+from models.tickets.visibility import Viewer, readable, readable_with_deleted
 
 
 class Sort(StrEnum):
@@ -64,22 +63,22 @@ class TicketFilter(BaseModel):
     q: Annotated[str | None, Field(max_length=500, pattern=r"^[^\x00]*$")] = None
     include_deleted: bool = False
 
-    def apply(self, caller: Caller) -> Select[Ticket]:
-        if self.include_deleted and caller.claims.roles.isdisjoint(ADMINS):
+    def apply(self, viewer: Viewer) -> Select[Ticket]:
+        if self.include_deleted and not viewer.sees_deleted:
             raise Forbidden("Only an admin sees deleted tickets.")
-        if not caller.is_staff and self.model_fields_set & _OF_STAFF:
+        if not viewer.is_staff and self.model_fields_set & _OF_STAFF:
             raise Forbidden("Only those who work on tickets search by what only they see.")
-        tickets = readable_with_deleted(caller) if self.include_deleted else readable(caller)
-        return tickets.where(*self._conditions(caller))
+        tickets = readable_with_deleted(viewer) if self.include_deleted else readable(viewer)
+        return tickets.where(*self._conditions(viewer))
 
-    def _conditions(self, caller: Caller) -> list[Any]:
+    def _conditions(self, viewer: Viewer) -> list[Any]:
         ticket: Any = Ticket
         one = {"reporter_id": self.reporter_id, "escalation_level": self.escalation_level}
         conditions = having(self) + [getattr(ticket, name) == value for name, value in one.items() if value is not None]
         conditions += [ticket.created_at >= self.created_since] if self.created_since else []
         conditions += [ticket.updated_at >= self.updated_since] if self.updated_since else []
         conditions += [SEARCH.op("@@")(sa.func.websearch_to_tsquery("simple", self.q))] if self.q else []
-        return conditions + self._of_sla() + self._of_assignee(caller)
+        return conditions + self._of_sla() + self._of_assignee(viewer)
 
     def _of_sla(self) -> list[Any]:
         if not self.sla_status:
@@ -87,18 +86,17 @@ class TicketFilter(BaseModel):
         column: Any = Ticket.sla_status
         known = [status for status in self.sla_status if isinstance(status, ClockStatus)]
         if any(status != "none" for status in self.sla_status if not isinstance(status, ClockStatus)):
-            detail = "Not an SLA status."
-            raise Unprocessable(detail, errors=[{"pointer": "/query/slaStatus", "code": "enum", "detail": detail}])
+            raise Invalid("enum", "Not an SLA status.", "/query/slaStatus")
         return [column.in_(known) | (column.is_(None) if "none" in self.sla_status else sa.false())]
 
-    def _of_assignee(self, caller: Caller) -> list[Any]:
+    def _of_assignee(self, viewer: Viewer) -> list[Any]:
         column: Any = Ticket.assignee_id
         if self.assignee_id is None:
             return []
         if self.assignee_id == "none":
             return [column.is_(None)]
         if self.assignee_id == "me":
-            mine = (col(Agent.merchant_id) == caller.merchant_id) & (col(Agent.sub) == caller.claims.sub)
+            mine = (col(Agent.merchant_id) == viewer.merchant_id) & (col(Agent.sub) == viewer.sub)
             return [column.in_(sa.select(col(Agent.id)).where(mine))]
         return [column == int(self.assignee_id)] if int(self.assignee_id) < 2**63 else [sa.false()]
 
@@ -108,10 +106,10 @@ class TicketQuery(TicketFilter):
     limit: Annotated[int, Field(ge=1, le=100)] = 50
     after: Annotated[str | None, Field(max_length=2000)] = None
 
-    def apply(self, caller: Caller) -> Select[Ticket]:
-        if not caller.is_staff and self.sort in (Sort.DUE, Sort.DUE_LAST_FIRST):
+    def apply(self, viewer: Viewer) -> Select[Ticket]:
+        if not viewer.is_staff and self.sort in (Sort.DUE, Sort.DUE_LAST_FIRST):
             raise Forbidden("Only those who work on tickets sort by what only they see.")
-        return super().apply(caller)
+        return super().apply(viewer)
 
     @property
     def order(self) -> Order:

@@ -17,9 +17,8 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, to_json
 
-from api.errors import Unprocessable
 from api.http.problems import explain
-from models.tickets.assignment import Availability
+from models.errors import Invalid
 from models.tickets.lifecycle import Channel, Priority, Status
 from models.value import Value
 
@@ -96,7 +95,7 @@ class EditTicket(Value):
         """The columns to set; ``current`` are the custom fields so far.
 
         Raises:
-            Unprocessable: with those of the patch there would be too many, or too large ones.
+            Invalid: with those of the patch there would be too many, or too large ones.
         """
         given: dict[str, Any] = {name: getattr(self, name) for name in self.model_fields_set}
         if "tags" in given:
@@ -115,7 +114,7 @@ class Note(Value):
     body: Text
 
 
-class Why(Value):
+class Because(Value):
     reason: Reason | None = None
 
 
@@ -150,26 +149,6 @@ class Acknowledge(Value):
     level: Annotated[int, Field(ge=1, le=3)] | None = None
 
 
-class SetAvailability(Value):
-    state: Availability
-    until: Instant | None = None
-
-    @model_validator(mode="after")
-    def _until_is_of_away(self) -> Self:
-        if self.until is not None and self.state is Availability.AVAILABLE:
-            raise ValueError("only away has an end")
-        return self
-
-
-class CheckSla(Value):
-    ticket_id: Id | None = None
-
-
-class AnswerSurvey(Value):
-    score: Annotated[int, Field(ge=1, le=5)]
-    comment: Annotated[str, StringConstraints(max_length=4000, pattern=r"^[^\x00]*$")] | None = None
-
-
 def _merged(target: dict[str, Any], patch: dict[str, Any]) -> dict[str, Any]:
     merged = dict(target)
     for name, value in patch.items():
@@ -189,4 +168,4 @@ def _bounded(merged: dict[str, Any]) -> dict[str, Any]:
         return _CUSTOM_FIELDS.validate_python(merged)
     except ValidationError as invalid:
         errors = [{**each, "loc": ("body", "customFields", *each["loc"])} for each in invalid.errors()]
-        raise Unprocessable(errors=explain(errors)) from None
+        raise Invalid.of(explain(errors)) from None

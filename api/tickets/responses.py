@@ -1,35 +1,35 @@
-"""What clients see: camelCase, ids as strings, instants in UTC with Z, durations in whole seconds."""
+"""What clients see of tickets, and of what belongs to one."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+import sqlalchemy as sa
+from fastapi import Response
+from pydantic import ConfigDict
 from pydantic.alias_generators import to_camel
+from sqlmodel import col
 
-from models.notifications.kinds import NotificationKind
-from models.notifications.messages import NotificationStatus
-from models.notifications.tables import AttemptOutcome
-from models.people.roles import Role
+from api.http.headers import etag
+from api.http.responses import Id, ResponseBody, location, respond
+from api.http.transaction import viewer_of
+from models.db.session import TenantSession
+from models.people.tables import Reporter
 from models.sla.clock import ClockStatus
 from models.sla.policy import Metric
 from models.sla.tables import EscalationCause, EscalationOutcome
-from models.tickets.assignment import Availability
 from models.tickets.lifecycle import Channel, Priority, Status
-
-Id = Annotated[int, PlainSerializer(str, return_type=str)]
-
-
-class View(BaseModel):
-    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True, from_attributes=True)
+from models.tickets.tables import Ticket
+from models.tickets.visibility import Viewer, readable
 
 
-class PersonView(View):
+class PersonResponse(ResponseBody):
     id: Id | None
     name: str
     email: str | None = None
 
 
-class ReporterTicketView(View):
+class ReporterTicketResponse(ResponseBody):
     """A ticket as its reporter sees it."""
 
     id: Id
@@ -44,7 +44,7 @@ class ReporterTicketView(View):
     channel: Channel
     tags: list[str]
     custom_fields: dict[str, Any]
-    reporter: PersonView
+    reporter: PersonResponse
     created_at: datetime
     updated_at: datetime
     first_responded_at: datetime | None
@@ -55,7 +55,7 @@ class ReporterTicketView(View):
     version: int
 
 
-class TicketView(ReporterTicketView):
+class TicketResponse(ReporterTicketResponse):
     """A ticket as those who work on it see it. ``slaStatus`` is the worst of its clocks, ``nextDueAt`` the nearest target."""
 
     assignee_id: Id | None
@@ -67,12 +67,12 @@ class TicketView(ReporterTicketView):
     deleted_at: datetime | None
 
 
-class CountView(View):
+class CountResponse(ResponseBody):
     count: int
     capped: bool
 
 
-class CommentView(View):
+class CommentResponse(ResponseBody):
     id: Id
     ticket_id: Id
     kind: str
@@ -81,7 +81,7 @@ class CommentView(View):
     created_at: datetime
 
 
-class EventView(View):
+class EventResponse(ResponseBody):
     id: Id
     sequence: int
     at: datetime
@@ -90,7 +90,7 @@ class EventView(View):
     changes: dict[str, Any]
 
 
-class CycleView(View):
+class CycleResponse(ResponseBody):
     """One clock. ``remainingSeconds`` is negative after a breach."""
 
     metric: Metric
@@ -108,7 +108,7 @@ class CycleView(View):
     stopped_at: datetime | None
 
 
-class SegmentView(View):
+class SegmentResponse(ResponseBody):
     """A stretch of the ledger. ``seconds`` is business time. The segments of a cycle sum to its elapsed time: those from its last
     `restarted` on, if a reopen began it again with nothing spent."""
 
@@ -130,7 +130,7 @@ class SegmentView(View):
     model_config = ConfigDict(alias_generator=lambda name: to_camel(name.rstrip("_")))
 
 
-class EscalationView(View):
+class EscalationResponse(ResponseBody):
     id: Id
     level: int
     metric: Metric | None
@@ -145,58 +145,52 @@ class EscalationView(View):
     acknowledged_at: datetime | None
 
 
-class AttemptView(View):
-    attempt: int
-    started_at: datetime
-    finished_at: datetime | None
-    outcome: AttemptOutcome
-    code: int | None
-    detail: str | None
-
-
-class NotificationView(View):
-    id: Id
-    ticket_id: Id
-    kind: NotificationKind
-    channel: str
-    recipient: PersonView
-    status: NotificationStatus
-    created_at: datetime
-    settled_at: datetime | None
-    attempts: list[AttemptView]
-
-
-class AgentView(View):
-    id: Id
-    sub: str
-    name: str
-    email: str
-    role: Role
-    team_id: Id
-    capacity: int
-    availability: Availability
-    away_until: datetime | None
-
-
-class MeView(View):
-    sub: str
-    name: str | None
-    email: str | None
-    roles: list[Role]
-    merchant_id: Id
-    agent_id: Id | None
-
-
-class SurveyView(View):
-    ticket_number: int
-    merchant_name: str
-    state: str
-    expires_at: datetime
-    score: int | None
-    comment: str | None
-
-
-class ContextView(View):
+class ContextResponse(ResponseBody):
     """``context`` is null until it was gathered."""
 
     context: dict[str, Any] | None
+
+
+async def ticket_response(session: TenantSession, ticket: Ticket, status: int = 200) -> Response:
+    """The ticket as it now stands, with its ETag. To be asked for after it was saved."""
+    shown = (await present(session, [ticket]))[0]
+    made = location(f"/tickets/{ticket.id}") if status == 201 else {}
+    return respond(shown, status, {"ETag": etag(ticket.version)} | made)
+
+
+async def present(session: TenantSession, tickets: Sequence[Ticket]) -> list[ReporterTicketResponse]:
+    """``tickets`` as the session's caller may see them, in their order; a reporter's are without what only agents see."""
+    viewer, reporters = viewer_of(session), await _reporters(session, tickets)
+    if viewer.is_staff:
+        return [_shown(TicketResponse, ticket, reporters[ticket.reporter_id]) for ticket in tickets]
+    hidden = await _hidden(session, viewer, {ticket.merged_into_id for ticket in tickets if ticket.merged_into_id})
+    shown = [_shown(ReporterTicketResponse, ticket, reporters[ticket.reporter_id]) for ticket in tickets]
+    return [each.model_copy(update={"merged_into_id": None}) if each.merged_into_id in hidden else each for each in shown]
+
+
+def _shown(kind: type[ReporterTicketResponse], ticket: Ticket, reporter: Reporter) -> ReporterTicketResponse:
+    person = PersonResponse(id=reporter.id, name=reporter.name, email=reporter.email)
+    # The values come from our own rows: they need no second judgement.
+    fields = {name: getattr(ticket, name) for name in kind.model_fields if name not in ("reporter", "sla_status")}
+    if kind is TicketResponse:
+        fields["sla_status"] = ticket.sla_status or "none"
+    return kind.model_construct(reporter=person, **fields)
+
+
+async def _hidden(session: TenantSession, viewer: Viewer, ids: set[int]) -> set[int]:
+    """Of the tickets that others were merged into, those that the viewer may not see: for them they are not there."""
+    if not ids:
+        return ids
+    seen = readable(viewer).where(col(Ticket.id).in_(ids)).with_only_columns(col(Ticket.id))
+    return ids - set((await session.execute(seen)).scalars())
+
+
+async def _reporters(session: TenantSession, tickets: Sequence[Ticket]) -> dict[int, Reporter]:
+    ids = {ticket.reporter_id for ticket in tickets}
+    known = session.seen(Reporter, ids)
+    missing = ids - known.keys()
+    if missing:
+        wanted = (col(Reporter.merchant_id) == session.merchant_id) & col(Reporter.id).in_(missing)
+        found = await session.execute(sa.select(Reporter).where(wanted))
+        known |= {row.id: row for row in found.scalars()}
+    return known

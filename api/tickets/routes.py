@@ -5,128 +5,108 @@ from typing import Annotated
 import sqlalchemy as sa
 from fastapi import APIRouter, Query, Request, Response
 
-from api.auth.caller import ADMINS, LEADING, Caller, StaffCaller
-from api.errors import Conflicting, Forbidden
+from api.auth.caller import Caller, allow
 from api.http.pagination import Page, Pager
-from api.http.path import TicketId
-from api.http.transaction import InUnit, Work, respond, ticket_answer
+from api.http.responses import respond
+from api.http.transaction import CurrentCaller, CurrentTransaction, Session, TransactionRoute
 from api.tickets.filters import TicketFilter, TicketQuery
-from api.tickets.present import present
+from api.tickets.locking import LockedEvenDeleted, LockedTicket, LockedToEdit, VisibleTicket, saved
 from api.tickets.requests import EditTicket, OpenTicket
-from api.tickets.responses import CountView, TicketView
-from models.audit import ActorKind
+from api.tickets.responses import CountResponse, TicketResponse, present, ticket_response
+from models.audit import Change
+from models.db.session import TenantSession
+from models.errors import Conflict, Forbidden
 from models.people.directory import reporter_with_address, reporter_with_token
+from models.people.permissions import Permission
 from models.people.tables import Reporter
 from models.tickets.deletion import delete, restore
 from models.tickets.edit import edit
-from models.tickets.open import NewTicket, open_ticket
+from models.tickets.open import NewTicket
+from models.tickets.open import open_ticket as open_new
+from models.tickets.repository import save
 
-router = APIRouter(prefix="/tickets", tags=["tickets"])
+router = APIRouter(prefix="/tickets", tags=["tickets"], route_class=TransactionRoute)
 COUNTED_AT_MOST = 10_000
 
 
-@router.post("", status_code=201, response_model=TicketView)
-async def open_one(body: OpenTicket, unit: InUnit) -> Response:
-    """Open a ticket. An agent may name the reporter for whom he opens it; the answer is there before the engine knows of it."""
-    _may_open(unit.caller, body)
-
-    async def work(work: Work) -> Response:
-        reporter = await _reporter(work, body)
-        new = NewTicket(**body.model_dump(exclude={"reporter"}))
-        ticket = await open_ticket(work.session, new, reporter, work.change)
-        return await ticket_answer(work.session, work.caller, ticket, 201)
-
-    return await unit.write(work)
+@router.post("", status_code=201, response_model=TicketResponse, dependencies=[allow(Permission.OPEN_TICKET)])
+async def open_ticket(body: OpenTicket, transaction: CurrentTransaction) -> Response:
+    """Open a ticket. An agent may name the reporter for whom they open it. The response does not wait for the ticket's workflow."""
+    session, caller = transaction.session, transaction.caller
+    _require_opener(caller, body)
+    change = await transaction.change()
+    reporter = await _reporter(session, caller, body, change)
+    ticket = await open_new(session, NewTicket(**body.model_dump(exclude={"reporter"})), reporter, change)
+    return await ticket_response(session, ticket, 201)
 
 
-@router.get("", response_model=Page[TicketView])
-async def list_some(query: Annotated[TicketQuery, Query()], unit: InUnit, request: Request) -> Response:
+@router.get("", response_model=Page[TicketResponse], dependencies=[allow(Permission.READ_TICKETS)])
+async def list_tickets(query: Annotated[TicketQuery, Query()], session: Session, caller: CurrentCaller, request: Request) -> Response:
     """The caller's tickets, a page at a time. Filters take several values, separated by commas."""
-    pager = Pager(request, unit.caller, query.limit, query.after)
-    async with unit.reading() as session:
-        rows, end = await pager.page(session, query.apply(unit.caller), query.order)
-        views = await present(session, unit.caller, rows)
-    return pager.respond(views, end)
+    pager = Pager(request, caller, query.limit, query.after)
+    rows, end = await pager.page(session, query.apply(caller.viewer), query.order)
+    return pager.respond(await present(session, rows), end)
 
 
-@router.get("/count", response_model=CountView)
-async def count(query: Annotated[TicketFilter, Query()], unit: InUnit) -> Response:
+@router.get("/count", response_model=CountResponse, dependencies=[allow(Permission.READ_TICKETS)])
+async def count_tickets(query: Annotated[TicketFilter, Query()], session: Session, caller: CurrentCaller) -> Response:
     """How many tickets the same filters find, counted up to 10,000."""
-    found = query.apply(unit.caller).with_only_columns(sa.literal(1)).limit(COUNTED_AT_MOST + 1).subquery()
-    async with unit.reading() as session:
-        number = (await session.execute(sa.select(sa.func.count()).select_from(found))).scalar_one()
-    return respond(CountView(count=min(number, COUNTED_AT_MOST), capped=number > COUNTED_AT_MOST))
+    found = query.apply(caller.viewer).with_only_columns(sa.literal(1)).limit(COUNTED_AT_MOST + 1).subquery()
+    number = (await session.execute(sa.select(sa.func.count()).select_from(found))).scalar_one()
+    return respond(CountResponse(count=min(number, COUNTED_AT_MOST), capped=number > COUNTED_AT_MOST))
 
 
-@router.get("/{ticket_id}", response_model=TicketView)
-async def get_one(ticket_id: TicketId, unit: InUnit) -> Response:
-    async with unit.ticket(ticket_id) as (session, ticket):
-        return await ticket_answer(session, unit.caller, ticket)
+@router.get("/{ticket_id}", response_model=TicketResponse, dependencies=[allow(Permission.READ_TICKETS)])
+async def get_ticket(ticket: VisibleTicket, session: Session) -> Response:
+    """One ticket, with its ETag."""
+    return await ticket_response(session, ticket)
 
 
-@router.patch("/{ticket_id}", response_model=TicketView)
-async def edit_one(ticket_id: TicketId, body: EditTicket, unit: InUnit) -> Response:
+@router.patch("/{ticket_id}", response_model=TicketResponse, dependencies=[allow(Permission.EDIT_TICKET)])
+async def edit_ticket(ticket: LockedToEdit, body: EditTicket, caller: CurrentCaller) -> Response:
     """Edit by JSON merge patch; If-Match is needed. A change of priority or category re-times the clocks: what was spent stays spent."""
-    await unit.require_staff(ticket_id)
-    unit.require_if_match()
     if "organizer_id" in body.model_fields_set:
-        _may_name(unit.caller, body.organizer_id)
-
-    async def work(work: Work) -> Response:
-        async with work.case(ticket_id) as case:
-            await edit(case, body.changes(case.row.custom_fields))
-        return await work.ticket(case)
-
-    return await unit.write(work)
+        _require_organizer(caller, body.organizer_id)
+    await edit(ticket, body.changes(ticket.row.custom_fields))
+    return await saved(ticket)
 
 
-@router.delete("/{ticket_id}", status_code=204)
-async def delete_one(ticket_id: TicketId, unit: InUnit) -> Response:
+@router.delete("/{ticket_id}", status_code=204, dependencies=[allow(Permission.DELETE_TICKET)])
+async def delete_ticket(ticket: LockedTicket) -> Response:
     """Soft delete, by a lead or an admin: the ticket disappears, its workflow ends; an admin can restore it."""
-    await unit.require_staff(ticket_id)
-    unit.caller.require(LEADING)
-
-    async def work(work: Work) -> Response:
-        async with work.case(ticket_id) as case:
-            delete(case)
-        return Response(status_code=204)
-
-    return await unit.write(work)
+    delete(ticket)
+    await save(ticket)
+    return Response(status_code=204)
 
 
-@router.post("/{ticket_id}/restore", response_model=TicketView)
-async def restore_one(ticket_id: TicketId, unit: InUnit, _staff: StaffCaller) -> Response:
-    unit.caller.require(ADMINS)
-
-    async def work(work: Work) -> Response:
-        async with work.case_even_deleted(ticket_id) as case:
-            restore(case)
-        return await work.ticket(case)
-
-    return await unit.write(work)
+@router.post("/{ticket_id}/restore", response_model=TicketResponse, dependencies=[allow(Permission.RESTORE_TICKET)])
+async def restore_ticket(ticket: LockedEvenDeleted) -> Response:
+    """Bring a deleted ticket back as it was: its clocks go on."""
+    restore(ticket)
+    return await saved(ticket)
 
 
-def _may_open(caller: Caller, body: OpenTicket) -> None:
-    if body.reporter is not None and not caller.is_staff:
-        raise Forbidden("A reporter opens tickets for himself.")
-    _may_name(caller, body.organizer_id)
+def _require_opener(caller: Caller, body: OpenTicket) -> None:
+    if body.reporter is not None and not caller.viewer.is_staff:
+        raise Forbidden("A reporter opens tickets for nobody else.")
+    _require_organizer(caller, body.organizer_id)
 
 
-def _may_name(caller: Caller, organizer_id: int | None) -> None:
+def _require_organizer(caller: Caller, organizer_id: int | None) -> None:
     """A token that is good for certain organizers makes tickets of theirs only; a reporter's may be of none."""
     organizers = caller.claims.organizer_ids
     if organizers is None:
         return
-    if organizer_id is None and caller.is_staff:
-        raise Conflicting("The token is good for certain organizers: name one.", code="organizer_required")
+    if organizer_id is None and caller.viewer.is_staff:
+        raise Conflict("organizer_required", "The token is good for certain organizers: name one.")
     if organizer_id is not None and organizer_id not in organizers:
         raise Forbidden("The token is not good for this organizer.")
 
 
-async def _reporter(work: Work, body: OpenTicket) -> Reporter:
-    claims, by = work.caller.claims, work.change.by
+async def _reporter(session: TenantSession, caller: Caller, body: OpenTicket, change: Change) -> Reporter:
     if body.reporter is not None:
-        return await reporter_with_address(work.session, body.reporter.name, body.reporter.email)
-    if by.kind is ActorKind.REPORTER:
-        return await work.session.get_one(Reporter, (work.session.merchant_id, by.id))
-    return await reporter_with_token(work.session, claims.sub, claims.name, claims.email)
+        return await reporter_with_address(session, body.reporter.name, body.reporter.email)
+    if change.by.is_reporter:
+        return await session.get_one(Reporter, (session.merchant_id, change.by.id))
+    claims = caller.claims
+    return await reporter_with_token(session, claims.sub, claims.name, claims.email)

@@ -1,4 +1,4 @@
-"""The ledger of a ticket's clocks, read as segments of time, a page of its rows at a time."""
+"""A ticket's clocks as of now, and their ledger, read as segments of time, a page of its rows at a time."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -8,15 +8,32 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import col
 
 from api.http.pagination import Order
-from api.tickets.responses import SegmentView
-from api.tickets.visibility import of_ticket
+from api.tickets.responses import CycleResponse, SegmentResponse
 from models.db.session import TenantSession
 from models.sla.calendar import Calendar, elapsed
-from models.sla.tables import LedgerEntry
+from models.sla.clock import settle, used
+from models.sla.tables import LedgerEntry, SlaClock
+from models.tickets.summary import clock_of
 from models.tickets.tables import Ticket
+from models.tickets.visibility import of_ticket
 
 IN_ORDER = Order(LedgerEntry.at, LedgerEntry.id)
 """Not by id alone: each process has its own block of ids, and the later row may have the smaller one."""
+
+
+def cycle(row: SlaClock, now: datetime, calendar: Calendar | None) -> CycleResponse:
+    clock = settle(clock_of(row), now)  # a breach is one from its instant on, also before the worker has acted on it
+    target = int(clock.target.total_seconds())
+    seconds = int((used(clock, now, calendar) if calendar else clock.spent).total_seconds())
+    return CycleResponse(
+        **clock.model_dump(include={"metric", "cycle", "started_at", "due_at", "paused_at", "breached_at", "stopped_at"}),
+        status=clock.status,
+        policy_id=row.policy_id,
+        policy_version=row.policy_version,
+        target_seconds=target,
+        elapsed_seconds=seconds,
+        remaining_seconds=target - seconds,
+    )
 
 
 async def next_of_each_clock(session: TenantSession, ticket: Ticket, page: Sequence[LedgerEntry]) -> Sequence[LedgerEntry]:
@@ -30,7 +47,7 @@ async def next_of_each_clock(session: TenantSession, ticket: Ticket, page: Seque
     return (await session.execute(later)).scalars().all()
 
 
-def segments(page: Sequence[LedgerEntry], later: Sequence[LedgerEntry], calendar: Calendar | None, now: datetime) -> list[SegmentView]:
+def segments(page: Sequence[LedgerEntry], later: Sequence[LedgerEntry], calendar: Calendar | None, now: datetime) -> list[SegmentResponse]:
     """With each row begins a segment, in which its clock ran or stood still up to the clock's next row, or to ``now`` if it is live."""
     following = {(entry.metric, entry.cycle): entry for entry in later}
     found = []
@@ -40,7 +57,7 @@ def segments(page: Sequence[LedgerEntry], later: Sequence[LedgerEntry], calendar
     return [segment for segment in reversed(found) if segment is not None]
 
 
-def _begun_with(entry: LedgerEntry, after: LedgerEntry | None, calendar: Calendar | None, now: datetime) -> SegmentView | None:
+def _begun_with(entry: LedgerEntry, after: LedgerEntry | None, calendar: Calendar | None, now: datetime) -> SegmentResponse | None:
     if after is not None:
         return _segment(entry, after.at, _spent_between(entry, after))
     if entry.kind in ("stopped", "cancelled"):
@@ -53,8 +70,8 @@ def _spent_between(before: LedgerEntry, after: LedgerEntry) -> timedelta:
     return after.spent - before.spent if before.is_running else timedelta()
 
 
-def _segment(entry: LedgerEntry, to: datetime | None, business: timedelta) -> SegmentView:
-    return SegmentView(
+def _segment(entry: LedgerEntry, to: datetime | None, business: timedelta) -> SegmentResponse:
+    return SegmentResponse(
         **entry.model_dump(include={"metric", "cycle", "kind", "reason", "due_at", "policy_id", "policy_version", "calendar_version"}),
         state="running" if entry.is_running else "paused",
         actor={"kind": entry.actor_kind, "id": str(entry.actor_id) if entry.actor_id else None},

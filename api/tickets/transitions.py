@@ -1,116 +1,127 @@
-"""A ticket on its way: its state, its owner, its escalation. Each verb is a POST, and takes an If-Match if the client wants to be sure."""
-
-from collections.abc import Awaitable, Callable
-from typing import Any
+"""A ticket on its way: its status, its owner, its escalation. Each verb is a POST, and takes an If-Match if the client wants to be sure."""
 
 from fastapi import APIRouter, Response
 
-from api.errors import Conflicting
+from api.auth.caller import allow
+from api.http.headers import IfMatch
 from api.http.path import TicketId
-from api.http.transaction import InUnit, Work
-from api.tickets.requests import Acknowledge, Assign, Escalate, Snooze, Why
-from api.tickets.responses import TicketView
+from api.http.transaction import CurrentTransaction, TransactionRoute
+from api.tickets.locking import LockedTicket, lock_two, saved
+from api.tickets.requests import Acknowledge, Assign, Because, Escalate, Merge, Snooze
+from api.tickets.responses import TicketResponse
 from models.audit import ActorKind
+from models.errors import Conflict
+from models.people.permissions import Permission
 from models.sla.escalate import acknowledge, escalate_by_hand
-from models.tickets.aggregate import TicketAggregate
 from models.tickets.assign import assign_automatically, assign_by_hand, assign_to_team, claim, require_work, unassign
 from models.tickets.lifecycle import Transition
+from models.tickets.merge import merge
 from models.tickets.snooze import snooze
 from models.tickets.transitions import transition
 
-router = APIRouter(prefix="/tickets/{ticket_id}", tags=["process"])
-_REPORTERS_TRANSITIONS = frozenset({Transition.RESOLVE, Transition.REOPEN, Transition.CLOSE})
+router = APIRouter(prefix="/tickets/{ticket_id}", tags=["tickets"], route_class=TransactionRoute)
 
 
-@router.post("/assign", response_model=TicketView)
-async def assign_ticket(ticket_id: TicketId, body: Assign, unit: InUnit) -> Response:
-    """To an agent, to a team's queue, or automatically to the best available agent of its team."""
-
-    async def change(case: TicketAggregate) -> None:
-        if body.agent_id is not None:
-            await assign_by_hand(case, body.agent_id)
-        elif body.team_id is not None:
-            await assign_to_team(case, body.team_id)
-        else:
-            require_work(case.row)
-            await assign_automatically(case)
-
-    return await _by_staff(unit, ticket_id, change)
+@router.post("/assign", response_model=TicketResponse, dependencies=[allow(Permission.ASSIGN)])
+async def assign_ticket(ticket: LockedTicket, body: Assign) -> Response:
+    """Assign to an agent, to a team's queue, or automatically to the best available agent of its team."""
+    if body.agent_id is not None:
+        await assign_by_hand(ticket, body.agent_id)
+    elif body.team_id is not None:
+        await assign_to_team(ticket, body.team_id)
+    else:
+        require_work(ticket.row)
+        await assign_automatically(ticket)
+    return await saved(ticket)
 
 
-@router.post("/claim", response_model=TicketView)
-async def claim_ticket(ticket_id: TicketId, unit: InUnit) -> Response:
-    """The caller, who must be an agent, takes a ticket that nobody has. Of two who claim it, one gets a 409."""
-
-    async def change(case: TicketAggregate) -> None:
-        by = case.change.by
-        if by.kind is not ActorKind.AGENT or by.id is None:
-            raise Conflicting("The token's subject is no agent of this merchant.", code="not_an_agent")
-        await claim(case, by.id)
-
-    return await _by_staff(unit, ticket_id, change)
+@router.post("/claim", response_model=TicketResponse, dependencies=[allow(Permission.CLAIM)])
+async def claim_ticket(ticket: LockedTicket) -> Response:
+    """The caller, who must be an agent, takes a ticket that has no assignee. Of two who claim it, one gets a 409."""
+    by = ticket.change.by
+    if by.kind is not ActorKind.AGENT or by.id is None:
+        raise Conflict("not_an_agent", "The token's subject is no agent of this merchant.")
+    await claim(ticket, by.id)
+    return await saved(ticket)
 
 
-@router.post("/unassign", response_model=TicketView)
-async def unassign_ticket(ticket_id: TicketId, unit: InUnit) -> Response:
-    return await _by_staff(unit, ticket_id, unassign)
+@router.post("/unassign", response_model=TicketResponse, dependencies=[allow(Permission.ASSIGN)])
+async def unassign_ticket(ticket: LockedTicket) -> Response:
+    """Take the ticket from its assignee, back into the team's queue."""
+    await unassign(ticket)
+    return await saved(ticket)
 
 
-@router.post("/escalate", response_model=TicketView)
-async def escalate_ticket(ticket_id: TicketId, body: Escalate, unit: InUnit) -> Response:
-    """Take the next rung, or the one of ``level``, now: with the reassignment that it stands for."""
-
-    async def change(case: TicketAggregate) -> None:
-        await escalate_by_hand(case, body.reason, body.level)
-
-    return await _by_staff(unit, ticket_id, change)
+@router.post("/escalate", response_model=TicketResponse, dependencies=[allow(Permission.ESCALATE)])
+async def escalate_ticket(ticket: LockedTicket, body: Escalate) -> Response:
+    """Take the next rung, or the one of `level`, now: with the reassignment that it stands for."""
+    await escalate_by_hand(ticket, body.reason, body.level)
+    return await saved(ticket)
 
 
-@router.post("/acknowledge", response_model=TicketView)
-async def acknowledge_escalation(ticket_id: TicketId, unit: InUnit, body: Acknowledge | None = None) -> Response:
-    """Somebody cares for it: the later rungs of that metric's cycle are not taken any more."""
-
-    async def change(case: TicketAggregate) -> None:
-        acknowledge(case, body.level if body else None)
-
-    return await _by_staff(unit, ticket_id, change)
+@router.post("/acknowledge", response_model=TicketResponse, dependencies=[allow(Permission.ACKNOWLEDGE)])
+async def acknowledge_escalation(ticket: LockedTicket, body: Acknowledge | None = None) -> Response:
+    """Take care of an escalation: the later rungs of that metric's cycle are not taken any more."""
+    acknowledge(ticket, body.level if body else None)
+    return await saved(ticket)
 
 
-@router.post("/snooze", response_model=TicketView)
-async def snooze_ticket(ticket_id: TicketId, body: Snooze, unit: InUnit) -> Response:
-    """A hold with an end: at `until`, within 366 days, the ticket is open again and who has it is told. Any other move ends it sooner."""
-
-    async def change(case: TicketAggregate) -> None:
-        snooze(case, body.until)
-
-    return await _by_staff(unit, ticket_id, change)
+@router.post("/pending", response_model=TicketResponse, dependencies=[allow(Permission.PENDING)])
+async def mark_ticket_pending(ticket: LockedTicket, body: Because | None = None) -> Response:
+    """Wait for the reporter."""
+    await transition(ticket, Transition.PENDING, body.reason if body else None)
+    return await saved(ticket)
 
 
-def _add(wanted: Transition) -> None:
-    async def transition_ticket(ticket_id: TicketId, unit: InUnit, body: Why | None = None) -> Response:
-        async def change(case: TicketAggregate) -> None:
-            await transition(case, wanted, body.reason if body else None)
-
-        if wanted in _REPORTERS_TRANSITIONS:
-            return await _change(unit, ticket_id, change)
-        return await _by_staff(unit, ticket_id, change)
-
-    router.post(f"/{wanted}", name=f"{wanted}_ticket", response_model=TicketView, summary=f"Move the ticket: {wanted}")(transition_ticket)
+@router.post("/hold", response_model=TicketResponse, dependencies=[allow(Permission.HOLD)])
+async def hold_ticket(ticket: LockedTicket, body: Because | None = None) -> Response:
+    """Wait for a third party."""
+    await transition(ticket, Transition.HOLD, body.reason if body else None)
+    return await saved(ticket)
 
 
-for each in Transition:
-    _add(each)
+@router.post("/resume", response_model=TicketResponse, dependencies=[allow(Permission.RESUME)])
+async def resume_ticket(ticket: LockedTicket, body: Because | None = None) -> Response:
+    """Work on a ticket that waited."""
+    await transition(ticket, Transition.RESUME, body.reason if body else None)
+    return await saved(ticket)
 
 
-async def _by_staff(unit: InUnit, ticket_id: int, change: Callable[[TicketAggregate], Awaitable[Any]]) -> Response:
-    await unit.require_staff(ticket_id)
-    return await _change(unit, ticket_id, change)
+@router.post("/resolve", response_model=TicketResponse, dependencies=[allow(Permission.RESOLVE)])
+async def resolve_ticket(ticket: LockedTicket, body: Because | None = None) -> Response:
+    """Resolve the ticket. Reporters may resolve their own."""
+    await transition(ticket, Transition.RESOLVE, body.reason if body else None)
+    return await saved(ticket)
 
 
-async def _change(unit: InUnit, ticket_id: int, change: Callable[[TicketAggregate], Awaitable[Any]]) -> Response:
-    async def work(work: Work) -> Response:
-        async with work.case(ticket_id) as case:
-            await change(case)
-        return await work.ticket(case)
+@router.post("/reopen", response_model=TicketResponse, dependencies=[allow(Permission.REOPEN)])
+async def reopen_ticket(ticket: LockedTicket, body: Because | None = None) -> Response:
+    """Reopen a resolved ticket. Reporters may reopen their own, within the merchant's window."""
+    await transition(ticket, Transition.REOPEN, body.reason if body else None)
+    return await saved(ticket)
 
-    return await unit.write(work)
+
+@router.post("/close", response_model=TicketResponse, dependencies=[allow(Permission.CLOSE)])
+async def close_ticket(ticket: LockedTicket, body: Because | None = None) -> Response:
+    """Close the ticket. Reporters may close their own."""
+    await transition(ticket, Transition.CLOSE, body.reason if body else None)
+    return await saved(ticket)
+
+
+@router.post("/snooze", response_model=TicketResponse, dependencies=[allow(Permission.SNOOZE)])
+async def snooze_ticket(ticket: LockedTicket, body: Snooze) -> Response:
+    """A hold with an end: at `until`, within 366 days, the ticket is open again and its assignee is told. Any other move ends it sooner."""
+    snooze(ticket, body.until)
+    return await saved(ticket)
+
+
+@router.post("/merge", response_model=TicketResponse, dependencies=[allow(Permission.MERGE)])
+async def merge_ticket(ticket_id: TicketId, body: Merge, transaction: CurrentTransaction, if_match: IfMatch = None) -> Response:
+    """The ticket is closed and points to the other one, whose history says so.
+
+    Messages stay where they are; the reporter's next one goes on there, if that ticket is their own too. If-Match is about the ticket
+    that is merged, which is the response.
+    """
+    source, target = await lock_two(transaction, ticket_id, body.into_ticket_id, if_match)
+    await merge(source, target)
+    return await saved(source, target)

@@ -6,7 +6,7 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from models.db.session import TenantSession, locked
-from models.errors import Conflict, NotFound
+from models.errors import Conflict, Gone, NotFound
 from models.notifications.kinds import NotificationKind
 from models.notifications.notify import notify, reporter
 from models.surveys.tables import Survey
@@ -42,7 +42,7 @@ async def open_survey(session: TenantSession, survey_id: int, at: datetime) -> S
     """The survey behind a link that is still good, locked.
 
     Raises:
-        NotFound: there is none. Conflict: answered, withdrawn or expired.
+        NotFound: there is none. Conflict: answered. Gone: withdrawn or expired.
     """
     survey = (await session.execute(locked(sa.select(Survey).where(col(Survey.id) == survey_id)))).scalar_one_or_none()
     if survey is None:
@@ -50,9 +50,9 @@ async def open_survey(session: TenantSession, survey_id: int, at: datetime) -> S
     if survey.answered_at:
         raise Conflict("survey_answered", "This survey has been answered.")
     if survey.cancelled_at:
-        raise Conflict("survey_withdrawn", "This survey has been withdrawn.")
+        raise Gone("survey_withdrawn", "This survey has been withdrawn.")
     if survey.expires_at <= at:
-        raise Conflict("survey_expired", "This survey has expired.")
+        raise Gone("survey_expired", "This survey has expired.")
     return survey
 
 

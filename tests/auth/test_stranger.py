@@ -4,10 +4,13 @@ from typing import Any, NamedTuple
 
 import httpx
 import pytest
+from fastapi import APIRouter
 
+from api.http.transaction import TransactionRoute
 from deploy.local.identity import Wanted
+from models.people.permissions import TABLE, Permission
 from models.people.roles import Role
-from tests.auth.table_of_routes import PUBLIC, ROLES, ROUTES, WITH_IDS, Route, configuration_of, name_of
+from tests.auth.table_of_routes import PUBLIC, ROLES, ROUTES, WITH_IDS, Route, configuration_of, name_of, permissions
 from tests.support.desk import BASE, Desk, Merchant
 from tests.system.jobs import over
 
@@ -30,6 +33,19 @@ def test_every_route_has_its_line_in_the_table(desk: Desk) -> None:
     assert served == {(route.method, route.path) for route in ROUTES} | PUBLIC
 
 
+def test_every_route_has_a_permission_and_every_permission_its_row(desk: Desk) -> None:
+    paths = {path.removeprefix(BASE): verbs for path, verbs in desk.app.openapi()["paths"].items()}
+    served = {(verb.upper(), path) for path, verbs in paths.items() for verb in verbs}
+    assert served - permissions().keys() == PUBLIC | {("GET", "/healthz"), ("GET", "/readyz")}
+    assert set(TABLE) == set(Permission)
+    assert set(Permission) - set(permissions().values()) == {Permission.READ_DELETED, Permission.STEER_JOB}  # asked for inside of routes
+
+
+def test_a_route_without_a_permission_is_not_made() -> None:
+    with pytest.raises(TypeError, match="has no permission"):
+        APIRouter(route_class=TransactionRoute).get("/nothing")(lambda: None)
+
+
 @each_route
 async def test_every_role_gets_from_every_route_what_it_may(route: Route, resting: Merchant) -> None:
     seen: dict[str, int] = {}
@@ -43,7 +59,7 @@ async def test_every_role_gets_from_every_route_what_it_may(route: Route, restin
         seen[name] = answer.status_code
         if answer.status_code == 202:  # of the same work there is one job at a time
             await over(resting.desk, resting, answer.json()["id"])
-    assert seen == route.statuses
+    assert seen == {name: route.status(name) for name in ROLES}
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +74,7 @@ async def scene(whole_desk: Desk) -> Scene:
 @each_route_with_an_id
 @pytest.mark.parametrize("role", ["admin", "operator", "lead", "reporter"])
 async def test_another_merchants_things_are_as_if_they_were_not(route: Route, role: str, scene: Scene) -> None:
-    is_for_the_role = route.statuses[{role: name for name, role in ROLES.items()}[role]] != 403
+    is_for_the_role = route.status({role: name for name, role in ROLES.items()}[role]) != 403
     await _nothing_is_seen(route, scene.globex.client(f"greta-{role}", role), scene, {404} if is_for_the_role else {403, 404})
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from api.http import middleware as edge
+from api.http import body as bodies
+from api.http.body import MAX_BODY
 from tests.support.desk import Desk, Merchant
 
 JSON = {"Content-Type": "application/json"}
@@ -87,7 +88,7 @@ async def test_a_body_says_that_it_is_json(kind: str, shop: Merchant) -> None:
 
 
 async def test_a_body_of_more_than_a_mebibyte_is_too_large(shop: Merchant) -> None:
-    exactly = json.dumps(_body(description="d" * 100)).encode().ljust(edge.MAX_BODY)
+    exactly = json.dumps(_body(description="d" * 100)).encode().ljust(MAX_BODY)
     assert (await shop.rita.post("/tickets", content=exactly, headers=JSON)).status_code == 201
     _is_problem(await shop.rita.post("/tickets", content=exactly + b" ", headers=JSON), 413)
 
@@ -105,7 +106,7 @@ async def test_a_body_that_does_not_come_is_not_waited_for(shop: Merchant, monke
         yield b"{"
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(edge, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.05)
     problem = _is_problem(await shop.rita.post("/tickets", content=stalled(), headers=JSON), 400)
     assert problem["code"] == "body_timeout"
 
@@ -203,7 +204,7 @@ TOO_MUCH: list[tuple[str, Any]] = [
 @pytest.mark.parametrize(("name", "value"), TOO_MUCH, ids=[f"{name}={str(value)[:30]!a}" for name, value in TOO_MUCH])
 async def test_a_field_has_its_bounds_and_is_named(name: str, value: Any, shop: Merchant) -> None:
     response = await shop.ana.post("/tickets", json=_body(**{name: value}))
-    problem = _is_problem(response, 413 if len(str(value)) > edge.MAX_BODY else 422)
+    problem = _is_problem(response, 413 if len(str(value)) > MAX_BODY else 422)
     assert problem["errors"][0]["pointer"].startswith(f"/{name}")
     assert len(response.content) < 5000
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from api.http.openapi import Problem
-from api.tickets.responses import AgentView, TicketView
+from api.people import AgentResponse
+from api.tickets.responses import TicketResponse
 from tests.http.snapshot import FILE, document, written
 from tests.support.desk import BASE, Desk, Merchant
 
@@ -90,8 +91,8 @@ async def test_an_answer_has_the_fields_that_are_announced(ticket: dict[str, Any
     schemas = document()["components"]["schemas"]
     seen = await resting.get(ticket["id"])
     agent = (await resting.lars.get("/agents")).json()["data"][0]
-    assert seen.keys() == schemas[TicketView.__name__]["properties"].keys()
-    assert agent.keys() == schemas[AgentView.__name__]["properties"].keys()
+    assert seen.keys() == schemas[TicketResponse.__name__]["properties"].keys()
+    assert agent.keys() == schemas[AgentResponse.__name__]["properties"].keys()
 
 
 async def test_the_docs_are_there_for_a_person(desk: Desk) -> None:

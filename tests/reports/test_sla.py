@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from api.report_query import SlaQuery
+from api.reports import SlaQuery
 from tests.http.test_hostile_queries import HOSTILE
 from tests.support.desk import Desk
 from tests.support.frozen import NOON, FrozenDesk

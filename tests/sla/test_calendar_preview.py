@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from api.sla import calendar_preview
+from api.sla import calendars
 from models.sla.calendar import Calendar, HorizonExceeded, advance
 from tests.sla.configuration_cast import DAYS, calendar, id_of, published, refused
 from tests.support.desk import Desk, Merchant
@@ -125,7 +125,7 @@ async def test_other_requests_are_served_while_a_calendar_is_laid_out(shop: Merc
         assert others_were_served.wait(10)
         return advance(*args, **more)
 
-    monkeypatch.setattr(calendar_preview, "advance", slow)
+    monkeypatch.setattr(calendars, "advance", slow)
     preview = asyncio.create_task(_previewed(shop, seconds=60))
     assert (await shop.ana.get("/me")).status_code == 200
     others_were_served.set()
@@ -138,5 +138,5 @@ def test_the_slowest_calendar_takes_a_moment() -> None:
     body = calendar(timeZone="America/Godthab", weekly=dict.fromkeys(DAYS, minutes), holidayCountry="PT")
     start, began = datetime(2026, 3, 2, tzinfo=UTC), time.process_time()
     with pytest.raises(HorizonExceeded):
-        advance(Calendar.model_validate(body), start, timedelta(days=366), within=calendar_preview.RANGE)
+        advance(Calendar.model_validate(body), start, timedelta(days=366), within=calendars.RANGE)
     assert time.process_time() - began < 2

@@ -1,0 +1,57 @@
+"""The headers that operations take, declared: the OpenAPI document tells them by itself.
+
+What they may hold is said here for the document and judged where they are read: a bad one has a status and a code of its own.
+"""
+
+from hashlib import sha256
+from typing import Annotated, Any, Final
+
+from fastapi import Header
+from pydantic import BaseModel
+from pydantic.json_schema import SkipJsonSchema
+
+Text = str | SkipJsonSchema[None]
+_PATTERN: Final[dict[str, Any]] = {"pattern": "^[A-Za-z0-9._-]{1,128}$"}
+_LENGTHS: Final[dict[str, Any]] = {"minLength": 1, "maxLength": 255}
+_MATCH: Final = "the ETag of the version that the client saw; of another one nothing is changed (412)"
+
+RequestId = Annotated[
+    Text, Header(alias="X-Request-Id", description="an id of the client's own for this request", json_schema_extra=_PATTERN)
+]
+MerchantId = Annotated[
+    Text, Header(alias="X-Merchant-Id", description="the merchant to act for; needed with a token that is good for several")
+]
+IdempotencyKey = Annotated[
+    Text,
+    Header(
+        alias="Idempotency-Key",
+        description="the same key and body within 24 hours get the first response again",
+        json_schema_extra=_LENGTHS,
+    ),
+]
+IfMatch = Annotated[Text, Header(alias="If-Match", description=_MATCH)]
+NeededIfMatch = Annotated[str, Header(alias="If-Match", description=_MATCH)]
+"""Without it the request is answered with 428: see api/http/problems.py."""
+
+
+def etag(version: int) -> str:
+    return f'"{version}"'
+
+
+def etag_of(shown: BaseModel) -> str:
+    """For what has no version: what is shown of it stands for one."""
+    return f'"{sha256(shown.model_dump_json().encode()).hexdigest()[:16]}"'
+
+
+def matches(if_match: str | None, tag: str) -> bool:
+    """RFC 9110, 13.1.1: any of the list, compared strongly; ``*`` is any version, and so is no header."""
+    given = ["*"] if if_match is None else [each.strip() for each in if_match.split(",")]
+    return "*" in given or tag in given
+
+
+async def takes_request_id(_request_id: RequestId = None) -> None:
+    """For the routes that take nothing else: read by the middleware."""
+
+
+async def takes_idempotency_key(_key: IdempotencyKey = None) -> None:
+    """Read by the route before all else: see api/http/transaction.py."""
