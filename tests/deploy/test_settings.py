@@ -66,7 +66,7 @@ def test_a_worker_serves_every_queue_unless_some_are_named(monkeypatch: pytest.M
     assert read(monkeypatch, WORKER_QUEUES="tickets, maintenance,tickets").worker_queues == (WorkerQueue.TICKETS, WorkerQueue.MAINTENANCE)
 
 
-@pytest.mark.parametrize("names", ["notifications", ",", "tickets;maintenance"])
+@pytest.mark.parametrize("names", ["letters", ",", "tickets;maintenance"])
 def test_a_queue_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch, names: str) -> None:
     with pytest.raises(ValidationError) as error:
         read(monkeypatch, WORKER_QUEUES=names)
