@@ -17,7 +17,7 @@ from models.db.session import Database
 from models.outbox.dispatch import NewsCarrier
 from models.outbox.relay import Relay
 from models.platform import logging as logs
-from models.platform import temporal as engine
+from models.platform import temporal
 from models.platform.settings import Settings
 
 RELAYED_AT_ONCE = 4
@@ -48,7 +48,7 @@ async def serve(settings: Settings, routers: Sequence[APIRouter] = ()) -> None:
 @contextlib.asynccontextmanager
 async def composed(settings: Settings) -> AsyncIterator[FastAPI]:
     """The app with its relay running beside it."""
-    client = await engine.connect(settings, engine.Connection.WHEN_USED)
+    client = await temporal.connect(settings, temporal.Connection.WHEN_USED)
     database = Database(str(settings.database_url), pool_size=settings.database_pool_size)
     keys = KeySet(str(settings.identity_jwks_url))
     relay = Relay(str(settings.database_relay_url), NewsCarrier(client), at_once=RELAYED_AT_ONCE)
@@ -57,7 +57,7 @@ async def composed(settings: Settings) -> AsyncIterator[FastAPI]:
         keys=keys,
         verifier=TokenVerifier(keys, settings.identity_issuer, settings.identity_audience),
         trigger_relay=relay.wake,
-        temporal_answers=lambda: engine.answers(client),
+        temporal_answers=lambda: temporal.answers(client),
         now=lambda: datetime.now(UTC),
         signing_key=settings.signing_key.get_secret_value(),
     )

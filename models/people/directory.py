@@ -51,7 +51,7 @@ _ONE_AT_A_TIME = sa.text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:ke
 
 
 async def reporter_with_token(session: TenantSession, sub: str, name: str | None, email: str | None) -> Reporter:
-    """The reporter behind a token: known by ``sub``, or by an address that an agent once gave for him, or new.
+    """The reporter behind a token: known by ``sub``, or by an address that an agent once gave for them, or new.
 
     What the token leaves out stays as it was.
     """
@@ -91,7 +91,7 @@ async def set_availability(session: TenantSession, agent_id: int, state: Availab
 
 
 async def _welcome(session: TenantSession, sub: str, name: str | None, email: str | None) -> Reporter:
-    """Who comes for the first time takes over what waits under his address. It is his from this statement on: what follows finds it."""
+    """A person who comes for the first time takes over what waits under their address. It is theirs from this statement on."""
     await _come_alone(session, sub=sub, email=email)
     found = (await session.execute(_HIMSELF, {"sub": sub, "email": email})).scalar_one_or_none()
     if found is None:

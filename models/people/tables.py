@@ -25,7 +25,7 @@ class Merchant(SQLModel, table=True):
 
 
 class Team(Row, table=True):
-    """Its row is the assignment mutex: whoever counts or changes the load of its agents holds it first."""
+    """Its row is the assignment mutex: a transaction that counts or changes the load of its agents holds it first."""
 
     name: str = text()
 
@@ -48,7 +48,7 @@ class Agent(Row, table=True):
 
 
 class Reporter(Row, table=True):
-    """Who opens tickets. ``sub`` is known once he came with a token of his own."""
+    """Who opens tickets. ``sub`` is known once they came with a token of their own."""
 
     __table_args__ = (
         UniqueConstraint("merchant_id", "sub"),
