@@ -78,7 +78,7 @@ async def test_the_same_definition_again_is_another_version(path: str, acme: Mer
 
 @each_kind
 async def test_an_answer_has_the_fields_that_are_announced(path: str, acme: Merchant) -> None:
-    announced = {"/calendars": "CalendarView", "/sla-policies": "PolicyView", "/escalation-ladders": "LadderView"}[path]
+    announced = {"/calendars": "CalendarResponse", "/sla-policies": "PolicyResponse", "/escalation-ladders": "LadderResponse"}[path]
     seen = (await acme.ana.get(path)).json()["data"][0]
     assert seen.keys() == document()["components"]["schemas"][announced]["properties"].keys()
 

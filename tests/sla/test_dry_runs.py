@@ -137,9 +137,7 @@ async def test_what_can_not_be_tried_is_refused(body: dict[str, Any], pointer: s
         ({"teamId": "9"}, ""),
     ],
 )
-async def test_a_filter_narrows_down_which_tickets_are_tried(
-    reporter_commented: dict[str, Any], found: str, desk: Desk, resting: Merchant
-) -> None:
+async def test_a_filter_narrows_down_which_tickets_are_tried(asked: dict[str, Any], found: str, desk: Desk, resting: Merchant) -> None:
     made = await policy_of_billing(resting, HOUR, match={})
     tickets = [
         await resting.open(category="billing"),
@@ -148,11 +146,11 @@ async def test_a_filter_narrows_down_which_tickets_are_tried(
     ]
     await resting.lars.post(f"/tickets/{tickets[1]['id']}/pending")
     desk.clock.ahead += TWO_HOURS
-    body = {"filter": reporter_commented, "definition": proposal(made, HOUR) | {"pauseOn": {"resolution": []}}}
+    body = {"filter": asked, "definition": proposal(made, HOUR) | {"pauseOn": {"resolution": []}}}
     job = await over(desk, resting, await begun(resting, f"/sla-policies/{made['id']}/preview", body))
     assert (job["total"], job["done"], job["changed"]) == (len(found),) * 3
-    assert job["request"]["filter"].keys() == reporter_commented.keys()
-    assert job["request"]["filter"].get("organizerId") == reporter_commented.get("organizerId")
+    assert job["request"]["filter"].keys() == asked.keys()
+    assert job["request"]["filter"].get("organizerId") == asked.get("organizerId")
 
 
 async def test_a_filter_by_team_finds_its_tickets(desk: Desk, resting: Merchant) -> None:
