@@ -152,7 +152,7 @@ class KeySet:
     async def _fetch_if_allowed(self) -> None:
         self._start_if_allowed()
         if self._fetching is not None:
-            # Waited for and not awaited: others wait for it too, and one caller that goes away must not take it with him.
+            # Waited for and not awaited: others wait for it too, and one caller that goes away must not take it along.
             await asyncio.wait([self._fetching])
 
     def _start_if_allowed(self) -> None:

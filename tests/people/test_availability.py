@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from sqlmodel import col
 from temporalio.service import RPCError
 
+from deploy.local.identity import Wanted
+from models.people.roles import Role
 from models.people.tables import Agent, Team
 from models.tickets.assign import hold_team
 from tests.support.desk import Desk, Merchant
@@ -111,3 +113,11 @@ async def test_a_ticket_is_opened_while_its_team_is_held(desk: Desk, acme: Merch
         for team in (await session.execute(sa.select(col(Team.id)))).scalars():
             await hold_team(session, team)
         assert await acme.open(category="general")
+
+
+async def test_a_lead_of_some_organizers_speaks_only_for_themselves(desk: Desk, acme: Merchant) -> None:
+    wanted = Wanted(sub=f"lars-{acme.id}", name="Lars", merchant_ids=(str(acme.id),), roles=(Role.LEAD,), organizer_ids=("11",))
+    narrow = desk.client_with(desk.identity.token(wanted))
+    others, own = [f"/agents/{acme.agents[name]}/availability" for name in ("ana", "lars")]
+    assert (await narrow.put(others, json={"state": "away"})).status_code == 403
+    assert (await narrow.put(own, json={"state": "away"})).json()["availability"] == "away"

@@ -98,3 +98,9 @@ async def test_staff_reopens_and_writes_at_any_time(ticket: dict[str, Any], rest
     await resting.ana.post(f"/tickets/{ticket['id']}/resolve")
     assert (await resting.ana.post(f"/tickets/{ticket['id']}/messages", json={"body": "One more thing."})).status_code == 201
     assert (await resting.ana.post(f"/tickets/{ticket['id']}/reopen")).json()["status"] == "open"
+
+
+async def test_an_admin_of_some_organizers_does_not_edit_the_merchant(acme: Merchant) -> None:
+    narrow = acme.client("adam-narrow", "admin", organizer_ids=("11",))
+    assert (await narrow.patch(path(acme), json={"name": "Mine"})).status_code == 403
+    assert (await acme.adam.get(path(acme))).json()["name"] == "Acme"

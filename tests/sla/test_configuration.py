@@ -84,7 +84,7 @@ async def test_the_same_definition_again_is_another_version(path: str, acme: Mer
 
 @each_kind
 async def test_a_response_has_the_fields_of_its_schema(path: str, acme: Merchant) -> None:
-    schema = {"/calendars": "CalendarView", "/sla-policies": "PolicyView", "/escalation-ladders": "LadderView"}[path]
+    schema = {"/calendars": "CalendarResponse", "/sla-policies": "PolicyResponse", "/escalation-ladders": "LadderResponse"}[path]
     seen = (await acme.ana.get(path)).json()["data"][0]
     assert seen.keys() == document()["components"]["schemas"][schema]["properties"].keys()
 
