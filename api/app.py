@@ -36,7 +36,7 @@ def create_app(context: Context) -> FastAPI:
     app = Described(
         title="Helpdesk",
         version="1",
-        summary="Tickets that keep their promises",
+        summary="Tickets whose deadlines are kept",
         generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,
         redoc_url=None,

@@ -29,8 +29,8 @@ class CheckSla(Value):
 
 
 class JobResponse(ResponseBody):
-    """``request`` says what was wanted. ``changed`` counts tickets: moved to another version, or acted on by a check; ``breached`` those
-    with a metric that is overdue by the move. ``result`` names up to 200 of the overdue and of the failed ones."""
+    """``request`` says what was wanted. ``changed`` counts tickets: pinned to another version, or acted on by a check; ``breached`` those
+    with a metric that is overdue by it. ``result`` names up to 200 of the overdue and of the failed ones."""
 
     id: Id
     kind: JobKind

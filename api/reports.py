@@ -35,7 +35,7 @@ _End = Annotated[Instant, Field(ge=datetime(1970, 1, 1, tzinfo=UTC))]
 
 
 class SlaQuery(BaseModel):
-    """Of one filter any value may hold, of several all must. They and the groups are of the ticket as it was when the cycle was decided."""
+    """Of one filter any value may hold, of several all must. They and the groups are of the ticket as the cycle was attributed."""
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True, frozen=True)
 
@@ -65,7 +65,7 @@ class SlaQuery(BaseModel):
 class SlaFiguresResponse(ResponseBody):
     """``metric``, ``priority``, ``teamId`` and ``agentId`` are there if the report is grouped by them; null means no team, or no agent.
 
-    ``met`` and ``breached`` count the cycles that were so decided in the range; ``medianSeconds`` and ``p90Seconds`` are of the business
+    ``met`` and ``breached`` count the cycles with that result in the range; ``medianSeconds`` and ``p90Seconds`` are of the business
     time used by the cycles that ended in it.
     """
 

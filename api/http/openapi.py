@@ -57,7 +57,7 @@ class Flaw(ResponseBody):
 class Problem(ResponseBody):
     """An error (RFC 9457). ``code`` is stable and for programs, ``detail`` for people.
 
-    ``errors`` come with 422, ``allowedTransitions`` with a move that is not possible, ``current`` with 412.
+    ``errors`` come with 422, ``allowedTransitions`` with a transition that is not possible, ``current`` with 412.
     """
 
     type: str

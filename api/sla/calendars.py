@@ -86,13 +86,13 @@ async def get_calendar_version(calendar_id: CalendarId, version: Version, sessio
 async def dry_run_calendar(
     calendar_id: CalendarId, transaction: CurrentTransaction, body: Proposal[CalendarBody] | None = None
 ) -> Response:
-    """A dry run: how many open tickets a definition would time anew, and which would be overdue at once; or what a sample gets."""
+    """A dry run: how many open tickets a definition would time anew, and which would be overdue at once; or the forecast for `ticketSample`."""
     return await dry_run(transaction, _KIND, calendar_id, body or Preview(), body.definition if body else None)
 
 
 @router.post("/{calendar_id}/recalculations", status_code=202, response_model=JobResponse, dependencies=[allow(Permission.RECALCULATE)])
 async def recalculate_calendar(calendar_id: CalendarId, transaction: CurrentTransaction) -> Response:
-    """Move every open ticket that it concerns to the newest version: what was spent stays spent."""
+    """Pin every open ticket that it concerns to the newest version: what was spent stays spent."""
     return await versions.recalculate(transaction, _KIND, calendar_id)
 
 

@@ -1,4 +1,4 @@
-"""A definition is tried before it is published: over open tickets, which is a job, or on a sample, which is a forecast."""
+"""A definition is tried before it is published: over open tickets, which is a job, or on a ticket that is only described, which is a forecast."""
 
 import asyncio
 from typing import Any, Final
@@ -8,7 +8,7 @@ from fastapi import Response
 from api.http.responses import respond
 from api.http.transaction import Transaction
 from api.jobs import JobResponse, begun
-from api.sla.requests import Preview, SampleBody
+from api.sla.requests import Preview, DescribedTicket
 from api.sla.responses import ForecastResponse, forecast_of
 from models.jobs.tables import JobKind
 from models.sla.configuration import Definition, current, require_sound
@@ -49,11 +49,11 @@ async def _request(
 
 
 async def _forecast(
-    transaction: Transaction, kind: ConfigurationKind, configuration_id: int, sample: SampleBody, proposed: Definition | None
+    transaction: Transaction, kind: ConfigurationKind, configuration_id: int, described: DescribedTicket, proposed: Definition | None
 ) -> Response:
     """A proposed calendar is laid out beside the event loop."""
-    book, opened_at = await _book(transaction, kind, configuration_id, proposed), sample.created_at or transaction.at
-    return respond(forecast_of(await asyncio.to_thread(forecast, book, sample, opened_at), opened_at))
+    book, opened_at = await _book(transaction, kind, configuration_id, proposed), described.created_at or transaction.at
+    return respond(forecast_of(await asyncio.to_thread(forecast, book, described, opened_at), opened_at))
 
 
 async def _book(transaction: Transaction, kind: ConfigurationKind, configuration_id: int, proposed: Definition | None) -> Rulebook:

@@ -65,11 +65,11 @@ async def get_ladder_version(ladder_id: LadderId, version: Version, session: Ses
 
 @router.post("/{ladder_id}/preview", dependencies=[allow(Permission.TRY_CONFIGURATION)], **ANNOUNCED)
 async def dry_run_ladder(ladder_id: LadderId, transaction: CurrentTransaction, body: Proposal[LadderBody] | None = None) -> Response:
-    """A dry run: how many open tickets a definition would time anew, and which would be overdue at once; or what a sample gets."""
+    """A dry run: how many open tickets a definition would time anew, and which would be overdue at once; or the forecast for `ticketSample`."""
     return await dry_run(transaction, _KIND, ladder_id, body or Preview(), body.definition if body else None)
 
 
 @router.post("/{ladder_id}/recalculations", status_code=202, response_model=JobResponse, dependencies=[allow(Permission.RECALCULATE)])
 async def recalculate_ladder(ladder_id: LadderId, transaction: CurrentTransaction) -> Response:
-    """Move every open ticket that it concerns to the newest version: what was spent stays spent."""
+    """Pin every open ticket that it concerns to the newest version: what was spent stays spent."""
     return await versions.recalculate(transaction, _KIND, ladder_id)

@@ -34,7 +34,7 @@ async def create_policy(body: PolicyBody, transaction: CurrentTransaction) -> Re
 
 @router.post("/preview", dependencies=[allow(Permission.TRY_CONFIGURATION)], **ANNOUNCED)
 async def dry_run_new_policy(body: ProposedPolicy, transaction: CurrentTransaction) -> Response:
-    """A dry run of a policy that is not there yet: which open tickets it would take, by its position; or what a sample gets."""
+    """A dry run of a policy that is not there yet: which open tickets it would take, by its position; or the forecast for `ticketSample`."""
     return await dry_run(transaction, _KIND, PROPOSED, body, body.definition)
 
 
@@ -72,11 +72,11 @@ async def get_policy_version(policy_id: PolicyId, version: Version, session: Ses
 
 @router.post("/{policy_id}/preview", dependencies=[allow(Permission.TRY_CONFIGURATION)], **ANNOUNCED)
 async def dry_run_policy(policy_id: PolicyId, transaction: CurrentTransaction, body: Proposal[PolicyBody] | None = None) -> Response:
-    """A dry run: how many open tickets a definition would time anew, and which would be overdue at once; or what a sample gets."""
+    """A dry run: how many open tickets a definition would time anew, and which would be overdue at once; or the forecast for `ticketSample`."""
     return await dry_run(transaction, _KIND, policy_id, body or Preview(), body.definition if body else None)
 
 
 @router.post("/{policy_id}/recalculations", status_code=202, response_model=JobResponse, dependencies=[allow(Permission.RECALCULATE)])
 async def recalculate_policy(policy_id: PolicyId, transaction: CurrentTransaction) -> Response:
-    """Move every open ticket that it concerns to the newest version: what was spent stays spent."""
+    """Pin every open ticket that it concerns to the newest version: what was spent stays spent."""
     return await versions.recalculate(transaction, _KIND, policy_id)

@@ -152,7 +152,7 @@ class FilterBody(Filter):
     tag: Annotated[tuple[Tag, ...], Field(max_length=50), _Several] = ()
 
 
-class SampleBody(TicketSample):
+class DescribedTicket(TicketSample):
     """A ticket that there is not, opened at `createdAt` (now unless given)."""
 
     category: Category | None = None
@@ -165,7 +165,7 @@ class Preview(Value):
     """`filter` narrows the open tickets down that a job looks at; `ticketSample` is answered at once. Neither: all open tickets."""
 
     filter: FilterBody | None = None
-    ticket_sample: SampleBody | None = None
+    ticket_sample: DescribedTicket | None = None
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Self:

@@ -101,7 +101,7 @@ class ForecastClockResponse(ResponseBody):
 
 
 class ForecastResponse(ResponseBody):
-    """What a ticket like the sample would be promised; without a policy nothing."""
+    """The targets of a ticket like the one described; without a policy none."""
 
     created_at: datetime
     policy: ChosenResponse | None

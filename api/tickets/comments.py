@@ -25,7 +25,7 @@ router = APIRouter(prefix="/tickets/{ticket_id}", tags=["comments"], route_class
 
 @router.post("/messages", status_code=201, response_model=CommentResponse, dependencies=[allow(Permission.REPLY)])
 async def write_reply(ticket: LockedTicket, body: Reply) -> Response:
-    """A public reply, and with `status` a move after it. A reporter's reply reopens.
+    """A public reply, and with `status` a transition after it. A reporter's reply reopens.
 
     On a ticket that is closed, or was resolved too long ago, a reporter's reply opens a linked follow-up; on one that was merged into
     another of their own, it is a reply on that one.
