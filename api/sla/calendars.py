@@ -86,7 +86,7 @@ async def get_calendar_version(calendar_id: CalendarId, version: Version, sessio
 async def dry_run_calendar(
     calendar_id: CalendarId, transaction: CurrentTransaction, body: Proposal[CalendarBody] | None = None
 ) -> Response:
-    """A dry run: how many open tickets a definition would retime, and which would be overdue at once; or the forecast for `ticketSample`."""
+    """A dry run: how many open tickets a definition would retime, and which would be overdue at once; or a forecast for `ticketSample`."""
     return await dry_run(transaction, _KIND, calendar_id, body or Preview(), body.definition if body else None)
 
 

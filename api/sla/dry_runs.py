@@ -1,4 +1,4 @@
-"""A definition is tried before it is published: over open tickets, which is a job, or on a ticket that is only described, which is a forecast."""
+"""A definition is tried before it is published: over open tickets, by a job, or on a described ticket, which is a forecast."""
 
 import asyncio
 from typing import Any, Final
@@ -8,7 +8,7 @@ from fastapi import Response
 from api.http.responses import respond
 from api.http.transaction import Transaction
 from api.jobs import JobResponse, begun
-from api.sla.requests import Preview, DescribedTicket
+from api.sla.requests import DescribedTicket, Preview
 from api.sla.responses import ForecastResponse, forecast_of
 from models.jobs.tables import JobKind
 from models.sla.configuration import Definition, current, require_sound

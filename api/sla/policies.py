@@ -34,7 +34,7 @@ async def create_policy(body: PolicyBody, transaction: CurrentTransaction) -> Re
 
 @router.post("/preview", dependencies=[allow(Permission.TRY_CONFIGURATION)], **ANNOUNCED)
 async def dry_run_new_policy(body: ProposedPolicy, transaction: CurrentTransaction) -> Response:
-    """A dry run of a policy that is not there yet: which open tickets it would take, by its position; or the forecast for `ticketSample`."""
+    """A dry run of a policy that is not there yet: which open tickets it would take by its position; or a forecast for `ticketSample`."""
     return await dry_run(transaction, _KIND, PROPOSED, body, body.definition)
 
 
@@ -72,7 +72,7 @@ async def get_policy_version(policy_id: PolicyId, version: Version, session: Ses
 
 @router.post("/{policy_id}/preview", dependencies=[allow(Permission.TRY_CONFIGURATION)], **ANNOUNCED)
 async def dry_run_policy(policy_id: PolicyId, transaction: CurrentTransaction, body: Proposal[PolicyBody] | None = None) -> Response:
-    """A dry run: how many open tickets a definition would retime, and which would be overdue at once; or the forecast for `ticketSample`."""
+    """A dry run: how many open tickets a definition would retime, and which would be overdue at once; or a forecast for `ticketSample`."""
     return await dry_run(transaction, _KIND, policy_id, body or Preview(), body.definition if body else None)
 
 

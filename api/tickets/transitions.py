@@ -110,7 +110,7 @@ async def close_ticket(ticket: LockedTicket, body: Because | None = None) -> Res
 
 @router.post("/snooze", response_model=TicketResponse, dependencies=[allow(Permission.SNOOZE)])
 async def snooze_ticket(ticket: LockedTicket, body: Snooze) -> Response:
-    """A hold with an end: at `until`, within 366 days, the ticket is open again and its assignee is notified. Any other transition ends it sooner."""
+    """Hold until `until`, within 366 days: then the ticket is open again and its assignee is notified. Any other transition ends it."""
     snooze(ticket, body.until)
     return await saved(ticket)
 
