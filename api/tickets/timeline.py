@@ -12,8 +12,7 @@ from api.tickets.responses import CycleResponse, SegmentResponse
 from models.db.session import TenantSession
 from models.sla.calendar import Calendar, elapsed
 from models.sla.clock import settle, used
-from models.sla.tables import LedgerEntry, SlaClock
-from models.tickets.summary import clock_of
+from models.sla.tables import LedgerEntry, SlaClock, clock_of
 from models.tickets.tables import Ticket
 from models.tickets.visibility import of_ticket
 

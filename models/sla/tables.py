@@ -9,6 +9,7 @@ from sqlalchemy import text as sql
 from sqlmodel import Field, SQLModel
 
 from models.db.base import Row, as_text, big, choice, document, duration, instant, of_ticket, text
+from models.sla.clock import Clock
 from models.sla.policy import Metric
 from models.tickets.lifecycle import Priority
 
@@ -84,6 +85,13 @@ class SlaClock(SQLModel, table=True):
     attributed_agent_id: int | None = big(nullable=True)
     attributed_organizer_id: int | None = big(nullable=True)
     used_seconds: int | None = None
+
+
+_CLOCK_FIELDS = set(Clock.model_fields)
+
+
+def clock_of(row: SlaClock) -> Clock:
+    return Clock.model_validate(row.model_dump(include=_CLOCK_FIELDS))
 
 
 class LedgerEntry(Row, table=True):

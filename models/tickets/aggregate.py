@@ -64,11 +64,7 @@ class TicketAggregate:
         self.clock_rows: list[SlaClock] = []
         self.escalations: list[Escalation] = []
         self.known: TicketFacts | None = None
-        self.begin()
-
-    def begin(self) -> None:
-        """From here on is what the next save writes."""
-        self.loaded = Loaded.of(self.row)
+        self.loaded = Loaded.of(row)
         self.events: list[Recorded] = []
         self.notified: list[tuple[int, int]] = []
 

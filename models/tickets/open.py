@@ -32,48 +32,16 @@ class NewTicket(Value):
     custom_fields: dict[str, Any] = Field(default_factory=dict)
 
 
-async def open_ticket(session: TenantSession, new: NewTicket, opened_for: Reporter, change: Change) -> Ticket:
+async def open_ticket(
+    session: TenantSession, new: NewTicket, opened_for: Reporter, change: Change, *, follow_up_of: int | None = None
+) -> Ticket:
     """Open a ticket for ``opened_for``, acknowledged if they opened it themselves: an address that an agent typed is not verified.
 
     Raises:
         Invalid: the merchant has no such category.
     """
-    return await _open(session, new, opened_for, change)
-
-
-async def open_follow_up(session: TenantSession, old: Ticket, body: str, change: Change) -> Ticket:
-    """A reporter writes on a ticket that is closed, or not to be reopened any more: a new one begins, linked to it."""
-    author = await session.get_one(Reporter, (old.merchant_id, old.reporter_id))
-    kept = old.model_dump(include={"priority", "category", "organizer_id", "channel", "tags", "custom_fields"})
-    new = NewTicket(subject=old.subject, description=body, **kept)
-    return await _open(session, new, author, change, follow_up_of=old.id)
-
-
-async def _open(session: TenantSession, new: NewTicket, opened_for: Reporter, change: Change, follow_up_of: int | None = None) -> Ticket:
     book, number = await rulebook_and_number(session)
-    category = new.category or next(iter(book.categories), None)
-    if category is not None and category not in book.categories:
-        raise Invalid("unknown_category", "There is no such category.", "/category")
-    ticket = Ticket(
-        merchant_id=session.merchant_id,
-        id=session.new_id(),
-        number=number,
-        status=Status.NEW,
-        category=category,
-        team_id=book.categories[category] if category else None,
-        reporter_id=opened_for.id,
-        tags=sorted(set(new.tags)),
-        follow_up_of_id=follow_up_of,
-        created_at=change.at,
-        updated_at=change.at,
-        **new.model_dump(include={"subject", "description", "priority", "organizer_id", "channel", "custom_fields"}),
-    )
-    await _start(session, ticket, book, change)
-    return ticket
-
-
-async def _start(session: TenantSession, row: Ticket, book: Rulebook, change: Change) -> None:
-    """The clocks start, and the reporter learns that the ticket has arrived."""
+    row = _new_row(session, new, book, change, number=number, reporter_id=opened_for.id, follow_up_of_id=follow_up_of)
     chosen = book.choose(traits_of(row))
     pin(row, chosen)
     ticket = TicketAggregate(session, row, book.configuration(chosen), change)
@@ -83,3 +51,29 @@ async def _start(session: TenantSession, row: Ticket, book: Rulebook, change: Ch
         notify(ticket, NotificationKind.TICKET_RECEIVED, cause, await reporter(ticket))
     session.insert(row)
     await save(ticket)
+    return row
+
+
+async def open_follow_up(session: TenantSession, old: Ticket, body: str, change: Change) -> Ticket:
+    """A reporter writes on a ticket that is closed, or not to be reopened any more: a new one begins, linked to it."""
+    author = await session.get_one(Reporter, (old.merchant_id, old.reporter_id))
+    kept = old.model_dump(include={"priority", "category", "organizer_id", "channel", "tags", "custom_fields"})
+    return await open_ticket(session, NewTicket(subject=old.subject, description=body, **kept), author, change, follow_up_of=old.id)
+
+
+def _new_row(session: TenantSession, new: NewTicket, book: Rulebook, change: Change, **ids: Any) -> Ticket:
+    category = new.category or next(iter(book.categories), None)
+    if category is not None and category not in book.categories:
+        raise Invalid("unknown_category", "There is no such category.", "/category")
+    return Ticket(
+        merchant_id=session.merchant_id,
+        id=session.new_id(),
+        **ids,
+        status=Status.NEW,
+        category=category,
+        team_id=book.categories[category] if category else None,
+        tags=sorted(set(new.tags)),
+        created_at=change.at,
+        updated_at=change.at,
+        **new.model_dump(include={"subject", "description", "priority", "organizer_id", "channel", "custom_fields"}),
+    )

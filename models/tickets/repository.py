@@ -14,17 +14,20 @@ from models.db.session import TenantSession, locked
 from models.errors import NotFound
 from models.notifications.notify import notify_of_clocks
 from models.outbox import post as outbox
+from models.sla.attribution import attribution
+from models.sla.clock import ClockStatus
 from models.sla.clocks import Clocks
+from models.sla.policy import Metric
 from models.sla.rulebook import configuration_of
-from models.sla.tables import Escalation, SlaClock
+from models.sla.run_due import NAMES, deadlines_of, drop_stale_instants, inputs_of
+from models.sla.tables import Escalation, SlaClock, clock_of
 from models.tickets.aggregate import Loaded, TicketAggregate
 from models.tickets.assign import assign_automatically, hold_team, working
-from models.tickets.facts import facts_of
 from models.tickets.messages import TicketFacts
-from models.tickets.summary import bring_up_to_date, clock_of
 from models.tickets.tables import Ticket
 
 PICKED_UP_AT_ONCE = 20
+_SEVERITY = (ClockStatus.BREACHED, ClockStatus.IMMINENT, ClockStatus.RUNNING, ClockStatus.PAUSED, ClockStatus.ACHIEVED)
 _T = TypeVar("_T", SlaClock, Escalation)
 
 
@@ -87,19 +90,81 @@ async def _assembled(
 
 
 async def save(*tickets: TicketAggregate) -> None:
-    """Write what changed; where the facts did, the ticket's workflow hears of it through the outbox."""
+    """Write what changed, once for each lock; where the facts changed, the ticket's workflow hears of it through the outbox."""
     for ticket in tickets:
         known = ticket.known
-        if (facts := bring_up_to_date(ticket)) is not known:
+        if (facts := _bring_up_to_date(ticket)) is not known:
             outbox.post_facts(ticket.session, facts, ticket.change)
     await _write(*tickets)
 
 
 async def save_for_workflow(ticket: TicketAggregate) -> TicketFacts:
     """Save on behalf of the ticket's own workflow: it takes the facts as its activity's result, so no signal is owed."""
-    facts = bring_up_to_date(ticket)
+    facts = _bring_up_to_date(ticket)
     await _write(ticket)
     return facts
+
+
+def _bring_up_to_date(ticket: TicketAggregate) -> TicketFacts:
+    """Bring the rows up to what happened, and return the facts. They get a new version only when time is concerned."""
+    if ticket.events:
+        drop_stale_instants(ticket)
+        _write_clocks(ticket)
+        _summarise_clocks(ticket)
+        ticket.row.version += 1
+        ticket.row.updated_at = ticket.at
+    facts = facts_of(ticket)
+    if facts == ticket.known:
+        return ticket.known
+    ticket.row.facts_version = max(ticket.row.version, ticket.row.facts_version + 1)
+    ticket.row.next_deadline_at = facts.deadlines[0].due_at if facts.deadlines else None
+    ticket.known = facts.model_copy(update={"version": ticket.row.facts_version})
+    return ticket.known
+
+
+def worst(statuses: Sequence[ClockStatus]) -> ClockStatus | None:
+    """The status of a ticket: that of the clock which needs attention most."""
+    return next((status for status in _SEVERITY if status in statuses), None)
+
+
+def _write_clocks(ticket: TicketAggregate) -> None:
+    at, rows = ticket.turn_at, {(row.metric, row.cycle): row for row in ticket.clock_rows}
+    for key, clock in ticket.clocks.by_key.items():
+        row = rows.get(key)
+        columns = clock.model_dump() | attribution(clock, at, ticket.loaded, row.attributed_at if row else None)
+        if row is None or not (row.stopped_at or row.cancelled_at):  # what was over keeps the policy under which it ended
+            columns |= {"policy_id": ticket.row.policy_id, "policy_version": ticket.row.policy_version}
+        if row is None:
+            ticket.session.append(SlaClock, merchant_id=ticket.row.merchant_id, ticket_id=ticket.row.id, **columns)
+        else:
+            row.sqlmodel_update({name: value for name, value in columns.items() if getattr(row, name) != value})
+
+
+def _summarise_clocks(ticket: TicketAggregate) -> None:
+    live = ticket.clocks.live()
+    latest = [clock for metric in Metric if (clock := ticket.clocks.latest(metric))]
+    ticket.row.sla_status = worst([clock.status for clock in live] or [clock.status for clock in latest])
+    due = [clock.due_at for clock in live if clock.is_running and clock.due_at and not clock.breached_at]
+    ticket.row.next_due_at = min(due, default=None)
+
+
+def facts_of(ticket: TicketAggregate) -> TicketFacts:
+    """The facts as the rows say them, under the version in which they last changed."""
+    row = ticket.row
+    return TicketFacts(
+        merchant_id=row.merchant_id,
+        ticket_id=row.id,
+        version=row.facts_version,
+        number=row.number,
+        status=row.status,
+        priority=row.priority,
+        sla_status=row.sla_status,
+        escalation_level=row.escalation_level,
+        is_assigned=row.assignee_id is not None,
+        deadlines=() if ticket.has_ended else deadlines_of(inputs_of(ticket)),
+        deadline_kinds=NAMES,
+        has_ended=ticket.has_ended,
+    )
 
 
 async def _write(*tickets: TicketAggregate) -> None:
@@ -107,17 +172,15 @@ async def _write(*tickets: TicketAggregate) -> None:
     for ticket in tickets:
         await notify_of_clocks(ticket)
     await tickets[0].session.write()
-    freed = [(ticket, team_id) for ticket in tickets if (team_id := _freed_team(ticket)) is not None]
     for ticket in tickets:
-        ticket.begin()
-    for ticket, team_id in freed:
-        await pick_up_waiting(ticket.session, team_id, ticket.change)
+        if (team_id := _freed_team(ticket)) is not None:
+            await pick_up_waiting(ticket.session, team_id, ticket.change)
 
 
 def _freed_team(ticket: TicketAggregate) -> int | None:
     """The team in which an agent has room by this change."""
-    before, now = ticket.loaded, Loaded.of(ticket.row)
-    return before.team_id if before.holder_id not in (None, now.holder_id) else None
+    loaded, now = ticket.loaded, Loaded.of(ticket.row)
+    return loaded.team_id if loaded.holder_id not in (None, now.holder_id) else None
 
 
 async def pick_up_waiting(session: TenantSession, team_id: int, change: Change) -> None:
