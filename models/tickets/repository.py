@@ -172,8 +172,8 @@ async def _write(*tickets: TicketAggregate) -> None:
     for ticket in tickets:
         await notify_of_clocks(ticket)
     await tickets[0].session.write()
-    for ticket in tickets:
-        if (team_id := _freed_team(ticket)) is not None:
+    for ticket, team_id in [(ticket, _freed_team(ticket)) for ticket in tickets]:  # all judged before the first is picked up
+        if team_id is not None:
             await pick_up_waiting(ticket.session, team_id, ticket.change)
 
 
