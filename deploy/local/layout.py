@@ -19,8 +19,6 @@ from models.platform.settings import PREFIX
 
 AUDIENCE = "helpdesk"
 DEMO_MERCHANT = 1001
-WORKERS = {"worker": "tickets,maintenance", "notifier": "notifications"}
-"""The worker processes by name, with the queues that each serves (docs/decisions/0014-notifications-have-a-process-of-their-own.md)."""
 
 
 class CannotStartError(Exception):
@@ -39,13 +37,12 @@ class Layout(BaseSettings):
     var: Path = Field(default=Path("var"), validation_alias="LOCAL_VAR")
     http_port: int = _port(3000, "APP_ENV_HTTP_PORT", "the API")
     worker_port: int = _port(3001, "APP_ENV_WORKER_PORT", "the worker's probes")
-    notifier_port: int = _port(3002, "LOCAL_NOTIFIER_PORT", "the notifier's probes")
     temporal_port: int = _port(7233, "LOCAL_TEMPORAL_PORT", "Temporal")
     temporal_ui_port: int = _port(8233, "LOCAL_TEMPORAL_UI_PORT", "the Temporal UI")
     smtp_port: int = _port(2525, "LOCAL_SMTP_PORT", "the mail catcher")
     auto_close_seconds: int = Field(default=7 * 24 * 3600, ge=0, validation_alias="LOCAL_AUTO_CLOSE_SECONDS")
     worker: bool = Field(default=True, validation_alias="LOCAL_WORKER")
-    """Without it the workers are started, and stopped, by other means: a debugger, or a rehearsal of an outage."""
+    """Without it the worker is started, and stopped, by other means: a debugger, or a rehearsal of an outage."""
 
     @property
     def base(self) -> str:
@@ -66,14 +63,14 @@ class Layout(BaseSettings):
     @property
     def processes(self) -> dict[str, int]:
         """Those of ours that are started, in this order, with the port that answers for each."""
-        workers = {"worker": self.worker_port, "notifier": self.notifier_port} if self.worker else {}
-        return workers | {"api": self.http_port}
+        worker = {"worker": self.worker_port} if self.worker else {}
+        return worker | {"api": self.http_port}
 
     def log(self, name: str) -> Path:
         return self.var / "log" / f"{name}.log"
 
     def environment(self, postgres: EmbeddedPostgres) -> dict[str, str]:
-        """Return the environment of the API and the workers: what the caller set, under what makes the parts find each other."""
+        """Return the environment of the API and the worker: what the caller set, under what makes the parts find each other."""
         settings = {
             "database_url": postgres.url("helpdesk_app"),
             "database_relay_url": postgres.url("helpdesk_relay"),
@@ -86,6 +83,7 @@ class Layout(BaseSettings):
             "public_url": self.base,
             "http_host": "127.0.0.1",  # never further: a caller who reaches /dev can be anyone
             "http_port": str(self.http_port),
+            "worker_port": str(self.worker_port),
             "smtp_host": "127.0.0.1",
             "smtp_port": str(self.smtp_port),
             "smtp_security": "none",
@@ -93,11 +91,6 @@ class Layout(BaseSettings):
         }
         ours = {f"{PREFIX}{name.upper()}": value for name, value in settings.items()}
         return {f"{PREFIX}MAIL_RETRY_SECONDS": "2", **os.environ, **ours, "LOCAL_VAR": str(self.var)}
-
-
-def environment_of_worker(name: str, port: int) -> dict[str, str]:
-    """Return what one of ``WORKERS`` is given beside the environment of all."""
-    return {"RUN_MODE": "worker", f"{PREFIX}WORKER_QUEUES": WORKERS[name], f"{PREFIX}WORKER_PORT": str(port)}
 
 
 def read_layout() -> Layout:

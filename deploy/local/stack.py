@@ -11,7 +11,7 @@ from types import FrameType
 from typing import NoReturn
 
 from deploy.local.console import ErrorsOf, greet, say
-from deploy.local.layout import WORKERS, CannotStartError, Layout, check_ports, environment_of_worker, owning, read_layout
+from deploy.local.layout import CannotStartError, Layout, check_ports, owning, read_layout
 from deploy.local.mail import MailCatcher
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.processes import BACKGROUND, ChildFailedError, end, launch, tail, wait_until
@@ -19,7 +19,7 @@ from deploy.local.refusal import refuse_production
 from deploy.local.temporal import TemporalServer, answers
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_MODULES = {"prepare": "deploy.local.seed", "api": "deploy.local.api"}
+_MODULES = {"prepare": "deploy.local.seed", "worker": "deploy", "api": "deploy.local.api"}
 _SAID = {"prepare": "bringing the schema and the demo world up to date"}
 _GLANCE = 0.3  # seconds between two looks at the children
 
@@ -108,9 +108,9 @@ def _start_temporal(layout: Layout, started: ExitStack) -> TemporalServer:
 
 def _start(layout: Layout, name: str, environment: dict[str, str], started: ExitStack) -> subprocess.Popen[bytes]:
     say(_SAID.get(name, f"starting the {name}"))
-    own, niceness = (environment_of_worker(name, layout.processes[name]), BACKGROUND) if name in WORKERS else ({}, 0)
-    command = [sys.executable, "-m", _MODULES.get(name, "deploy")]
-    process = launch(command, log=layout.log(name), environment=environment | own, niceness=niceness)
+    mode, niceness = ("worker", BACKGROUND) if name == "worker" else ("local", 0)
+    command, environment = [sys.executable, "-m", _MODULES[name]], {**environment, "RUN_MODE": mode}
+    process = launch(command, log=layout.log(name), environment=environment, niceness=niceness)
     started.callback(end, process, seconds=20)
     return process
 

@@ -20,10 +20,15 @@ FACTS = (Topic.TICKET, Topic.JOB)
 DELIVERIES = (Topic.DELIVERY,)
 BATCH = 32
 HANDED_BACK_SECONDS = 1.0
+# Deadlines go before notifications (docs/decisions/0014-deadlines-before-notifications.md): while one of a merchant's is overdue by more than
+# a second, the merchant's notifications wait, a minute at most. One that is overdue for longer than two minutes is stuck and holds up nothing.
 _CLAIM = sa.text("""
     UPDATE outbox SET leased_until = clock_timestamp() + interval '20 seconds'
     FROM (SELECT merchant_id, key FROM outbox
           WHERE topic = ANY(:topics) AND (leased_until IS NULL OR leased_until < clock_timestamp())
+              AND (topic <> 'delivery' OR written_at < clock_timestamp() - interval '1 minute' OR merchant_id NOT IN (
+                  SELECT merchant_id FROM ticket
+                  WHERE next_deadline_at BETWEEN clock_timestamp() - interval '2 minutes' AND clock_timestamp() - interval '1 second'))
           ORDER BY written_at LIMIT :batch FOR UPDATE SKIP LOCKED) AS waiting
     WHERE outbox.merchant_id = waiting.merchant_id AND outbox.key = waiting.key
     RETURNING outbox.merchant_id, outbox.key, outbox.topic, outbox.version, outbox.payload

@@ -26,7 +26,6 @@ PARTS = frozenset({"calendars", "requests", "starts", "retiming", "lateness", "b
 _OF_THE_CROWD = frozenset({"recalculation", "storm", "outage"})
 API = Budget(name="resident memory of the API", bound=Bound.AT_MOST, limit=180, unit="MB")
 WORKER = Budget(name="resident memory of the worker", bound=Bound.AT_MOST, limit=260, unit="MB")
-NOTIFIER = Budget(name="resident memory of the notifier", bound=Bound.AT_MOST, limit=180, unit="MB")
 
 
 class Sizes(Value):
@@ -130,8 +129,7 @@ async def _burst(run: _Run) -> None:
     rows, notes = await measure_burst(run.system, run.cast, run.pool, run.bare, number=run.sizes.burst)
     tickets = await run.pool.fetchval("SELECT count(*) FROM ticket WHERE merchant_id = $1", BUSY.merchant_id)
     memory = [
-        Row(budget, run.system.resident_megabytes(of), also=f"after {tickets} tickets")
-        for of, budget in (("api", API), ("worker", WORKER), ("notifier", NOTIFIER))
+        Row(budget, run.system.resident_megabytes(of), also=f"after {tickets} tickets") for of, budget in (("api", API), ("worker", WORKER))
     ]
     run.rows += [*rows, *memory]
     run.notes += notes

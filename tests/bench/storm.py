@@ -104,10 +104,10 @@ async def _outage(system: System, pool: asyncpg.Pool, client: Client, crowd: Cro
     path = await crowd.publish(resolution=datetime.now(UTC) + timedelta(seconds=lead))
     await _recalculate(pool, client, crowd, path)
     due_at = crowd.due_at("resolution")
-    await asyncio.to_thread(system.workers.stop)
+    await asyncio.to_thread(system.worker.stop)
     in_time = "" if time.time() < due_at - APART else "; stopped too late: this machine is too busy for the rehearsal"
     await asyncio.sleep(max(due_at + APART + LONG_ENOUGH - time.time(), 0))
-    launched_at = await asyncio.to_thread(system.workers.start)
+    launched_at = await asyncio.to_thread(system.worker.start)
     ready = time.time() - launched_at
     await until_none(pool, _taken(crowd, "resolution", 3), seconds=_PATIENCE)
     last = await pool.fetchval(_LAST, CROWD.merchant_id, "resolution")
@@ -115,7 +115,7 @@ async def _outage(system: System, pool: asyncpg.Pool, client: Client, crowd: Cro
     right = await pool.fetchval(_LADDERS, CROWD.merchant_id, instants)
     drain = last - launched_at
     emails = f"{await last_notification(pool, seconds=_PATIENCE)} after {time.time() - launched_at:.1f} s"
-    also = f"{crowd.number:,} in {drain:.1f} s, {ready:.1f} s of them until the workers were there; bare {bare:.1f} s; {emails}{in_time}"
+    also = f"{crowd.number:,} in {drain:.1f} s, {ready:.1f} s of them until the worker was there; bare {bare:.1f} s; {emails}{in_time}"
     return [Row(OUTAGE, drain / bare, also=also), Row(WRONG, crowd.number - right)]
 
 

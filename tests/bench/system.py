@@ -14,13 +14,12 @@ from deploy.local.postgres import SUPERUSER, EmbeddedPostgres
 from deploy.local.processes import BACKGROUND, end, launch, wait_until
 from deploy.local.temporal import answers, free_port
 from models.platform.settings import PREFIX
-from tests.bench.worker_processes import WorkerProcesses
+from tests.bench.worker_process import WorkerProcess
 
 ROOT = Path(__file__).parents[2]
 _PORTS = (
     "APP_ENV_HTTP_PORT",
     "APP_ENV_WORKER_PORT",
-    "LOCAL_NOTIFIER_PORT",
     "LOCAL_TEMPORAL_PORT",
     "LOCAL_TEMPORAL_UI_PORT",
     "LOCAL_SMTP_PORT",
@@ -29,17 +28,17 @@ _PORTS = (
 
 @dataclass(frozen=True)
 class System:
-    """``parts`` are the processes by name, without the workers, which may stop; ``var`` is their folder."""
+    """``parts`` are the processes by name, without the worker, which may stop; ``var`` is their folder."""
 
     var: Path
     ports: Mapping[str, int]
     postgres: EmbeddedPostgres
     parts: Mapping[str, psutil.Process]
-    workers: WorkerProcesses
+    worker: WorkerProcess
 
     @property
     def processes(self) -> dict[str, psutil.Process]:
-        return {**self.parts, **self.workers.processes}
+        return {**self.parts, "worker": self.worker.process}
 
     @property
     def http_port(self) -> int:
@@ -82,20 +81,19 @@ def running(folder: Path) -> Iterator[System]:
     try:
         wait_until(lambda: answers(f"http://127.0.0.1:{ports['APP_ENV_HTTP_PORT']}/healthz"), stack, log=log, seconds=90)
         parts = _processes(stack)
-        probes = {"worker": ports["APP_ENV_WORKER_PORT"], "notifier": ports["LOCAL_NOTIFIER_PORT"]}
-        with _working(WorkerProcesses(parts["api"].environ(), probes, var / "log")) as workers:
-            yield System(var, ports, postgres, parts, workers)
+        with _working(WorkerProcess(parts["api"].environ(), ports["APP_ENV_WORKER_PORT"], var / "log" / "worker.log")) as worker:
+            yield System(var, ports, postgres, parts, worker)
     finally:
         end(stack, seconds=60)
 
 
 @contextmanager
-def _working(workers: WorkerProcesses) -> Iterator[WorkerProcesses]:
+def _working(worker: WorkerProcess) -> Iterator[WorkerProcess]:
     try:
-        workers.start()
-        yield workers
+        worker.start()
+        yield worker
     finally:
-        workers.stop()
+        worker.stop()
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ from sqlmodel import col
 from models.outbox.dispatch import Dispatcher, OutboxRow, _grouped
 from models.outbox.relay import DELIVERIES, FACTS, Relay
 from models.outbox.tables import Outbox, Topic
+from models.tickets.tables import Ticket
 from tests.support.auditor import rows
 from tests.support.desk import Desk
 from tests.support.isolated import Isolated
@@ -89,6 +90,34 @@ async def test_a_merchants_notifications_travel_together(quiet: tuple[Isolated, 
     assert all(len(merchants) == 1 for merchants in batches)
     await run_out(desk, acme.id)
     await run_out(desk, globex.id)
+
+
+@pytest.mark.parametrize(
+    ("overdue_seconds", "written_seconds", "waits"),
+    [(5, 5, True), (0, 5, False), (-60, 5, False), (5, 70, False), (180, 5, False)],
+)
+async def test_a_merchants_notifications_wait_while_a_deadline_is_overdue(
+    quiet: tuple[Isolated, Desk], new_relay: NewRelay, overdue_seconds: int, written_seconds: int, *, waits: bool
+) -> None:
+    _, desk = quiet
+    acme, globex = await desk.merchant(), await desk.merchant("globex")
+    for merchant in (acme, globex):
+        await merchant.open(category="general")
+    async with desk.database.reading(acme.id) as session:
+        await session.execute(sa.update(Ticket).values(next_deadline_at=ago(overdue_seconds)))
+        await session.execute(sa.update(Outbox).values(written_at=ago(written_seconds)))
+    relay = new_relay("deliveries")
+    claimed = {row.merchant_id for row in await relay._claim()}
+    assert globex.id in claimed
+    assert (acme.id not in claimed) == waits
+    async with desk.database.reading(acme.id) as session:  # nothing stays overdue for the other tests
+        await session.execute(sa.update(Ticket).values(next_deadline_at=None))
+    for merchant in (acme, globex):
+        await run_out(desk, merchant.id)
+
+
+def ago(seconds: int) -> sa.ColumnElement[datetime]:
+    return sa.func.clock_timestamp() - timedelta(seconds=seconds)
 
 
 async def test_what_cannot_be_sent_holds_up_nothing_else(quiet: tuple[Isolated, Desk], new_relay: NewRelay) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.layout import WORKERS, CannotStartError, Layout, check_ports, environment_of_worker, read_layout
+from deploy.local.layout import CannotStartError, Layout, check_ports, read_layout
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.temporal import free_port
 from models.platform.settings import MigrationSettings, Settings, WorkerQueue
@@ -48,6 +48,7 @@ def test_the_environment_of_the_parts_is_a_whole_set_of_settings(tmp_path: Path,
     settings = Settings()
     assert settings.http_host == "127.0.0.1"
     assert settings.mail_retry_seconds == 2
+    assert settings.worker_queues == tuple(WorkerQueue)
     assert str(settings.identity_jwks_url) == f"{here.base}/dev/identity/.well-known/jwks.json"
     assert "helpdesk_owner" in str(MigrationSettings().database_owner_url)
     again = read_layout()
@@ -60,16 +61,6 @@ def test_the_signing_key_stays_the_same(tmp_path: Path) -> None:
     assert first == second
 
 
-def test_the_workers_may_be_started_by_other_means(tmp_path: Path) -> None:
-    assert list(layout(tmp_path).processes) == ["worker", "notifier", "api"]
+def test_the_worker_may_be_started_by_other_means(tmp_path: Path) -> None:
+    assert list(layout(tmp_path).processes) == ["worker", "api"]
     assert list(layout(tmp_path, worker=False).processes) == ["api"]
-
-
-def test_every_queue_is_served_by_one_of_the_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    served: list[WorkerQueue] = []
-    for name in WORKERS:
-        own = environment_of_worker(name, 3001)
-        for variable, value in (layout(tmp_path).environment(EmbeddedPostgres(tmp_path / "postgres")) | own).items():
-            monkeypatch.setenv(variable, value)
-        served += Settings().worker_queues
-    assert sorted(served) == sorted(WorkerQueue)
