@@ -20,8 +20,8 @@ FACTS = (Topic.TICKET, Topic.JOB)
 DELIVERIES = (Topic.DELIVERY,)
 BATCH = 32
 HANDED_BACK_SECONDS = 1.0
-# Deadlines go before notifications (docs/decisions/0014-deadlines-before-notifications.md): while one of a merchant's is overdue by more than
-# a second, the merchant's notifications wait, a minute at most. One that is overdue for longer than two minutes is stuck and holds up nothing.
+# Deadlines go before notifications (docs/decisions/0014-deadlines-before-notifications.md): while one of a merchant's is overdue by more
+# than a second, the merchant's notifications wait, a minute at most. One overdue for longer than two minutes is stuck: it holds up nothing.
 _CLAIM = sa.text("""
     UPDATE outbox SET leased_until = clock_timestamp() + interval '20 seconds'
     FROM (SELECT merchant_id, key FROM outbox
