@@ -18,7 +18,6 @@ STAMP := $(VENV)/installed-from.lock
 ARGS ?=
 
 export PYTHONPATH :=
-export PYTHONTZPATH :=
 
 .PHONY: up demo fresh test lint prove bench check lock fmt
 .DEFAULT_GOAL := check
