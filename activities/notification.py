@@ -59,7 +59,7 @@ class DeliveryActivities:
         except DeliveryFailed as failed:
             ending = Ending(_outcome(failed), failed.code, failed.text)
         attempt, status = await self._end(ref, begun, ending)
-        _note(delivery, attempt, ending)
+        _log(delivery, attempt, ending)
         return ending, status
 
     async def _begin(self, ref: DeliveryRef) -> tuple[int, int]:
@@ -123,7 +123,7 @@ def _outcome(failure: DeliveryFailed) -> AttemptOutcome:
     return AttemptOutcome.PERMANENT if isinstance(failure, PermanentFailure) else AttemptOutcome.TRANSIENT
 
 
-def _note(delivery: Delivery, attempt: int, ending: Ending) -> None:
+def _log(delivery: Delivery, attempt: int, ending: Ending) -> None:
     notification = delivery.notification
     log.info(
         "notification.deliver",

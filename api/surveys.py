@@ -14,10 +14,10 @@ from pydantic import Field, StringConstraints, ValidationError
 from sqlmodel import col
 
 from api.context import Context
-from api.http.body import MAX_BODY, BodyRequest, parse, read
+from api.http.body import BodyRequest, parse, read
 from api.http.headers import takes_idempotency_key, takes_request_id
 from api.http.idempotency import key_of
-from api.http.problems import explain
+from api.http.problems import MAX_BODY, explain
 from api.http.responses import ResponseBody, respond
 from api.http.transaction import context_of
 from models.audit import Actor, ActorKind, Change

@@ -1,7 +1,7 @@
 """The process behind a ticket: from its intake until nothing is left to wait for."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from temporalio import workflow
 
@@ -78,13 +78,15 @@ class TicketWorkflow:
             return
         self.adopt(await calls.run_due_deadlines(self._as_of_now(), ui.named(due)))
         if any(deadline in due for deadline in self._facts.deadlines):
-            workflow.logger.error(f"a deadline stays due although it was acted on; tried again in {LOOK_AGAIN.seconds} s")
-            await self._wait_for_news()
+            workflow.logger.error(f"a deadline stays due although it was acted on; tried again within {LOOK_AGAIN.seconds} s")
+            await self._wait_for_news(due)
 
-    async def _wait_for_news(self) -> None:
-        version = self._facts.version
+    async def _wait_for_news(self, due: list[Deadline]) -> None:
+        """Until there is news, the next deadline that is not one of ``due``, or half a minute has passed."""
+        version, rest = self._facts.version, (deadline.due_at for deadline in self._facts.deadlines if deadline not in due)
+        timeout = min(LOOK_AGAIN, max(min(rest, default=datetime.max.replace(tzinfo=UTC)) - workflow.now(), timedelta()))
         try:
-            await workflow.wait_condition(lambda: self._facts.version > version, timeout=LOOK_AGAIN, timeout_summary="look again")
+            await workflow.wait_condition(lambda: self._facts.version > version, timeout=timeout, timeout_summary="look again")
         except TimeoutError:
             return
 

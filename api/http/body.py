@@ -14,8 +14,6 @@ from fastapi.exceptions import RequestValidationError
 from api.http.problems import CLOSE
 from models.errors import BadRequest, Invalid
 
-MAX_BODY = 1024 * 1024
-"""Bytes; counted by FastAPI."""
 BODY_SECONDS = 20
 MAX_DEPTH = 32
 _CODES = {

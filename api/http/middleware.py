@@ -8,12 +8,12 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http.body import MAX_BODY
-from api.http.problems import CLOSE, of_failure, problem
+from api.http.problems import CLOSE, MAX_BODY, of_failure, problem
 from models.errors import HelpdeskError, TooLarge, UnsupportedMedia
 
 GONE = 499
 """In the log only: the client did not wait for a response."""
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 log = structlog.get_logger()
 
@@ -49,11 +49,12 @@ class Edge:
             try:
                 await self._serve(scope, headers, receive, outgoing)
             finally:
-                _note(scope, outgoing.status or GONE, time.perf_counter() - started)
+                _log(scope, outgoing.status or GONE, time.perf_counter() - started)
 
     async def _serve(self, scope: Scope, headers: Headers, receive: Receive, outgoing: _Outgoing) -> None:
         try:
-            _require_readable(headers)
+            if scope["method"] in _WITH_BODY:
+                _require_readable(headers)
             await self._app(scope, receive, outgoing)
         except Exception as error:
             known = error if isinstance(error, HelpdeskError) else of_failure(error)
@@ -71,7 +72,7 @@ def _require_readable(headers: Headers) -> None:
         raise TooLarge(f"The body has more than {MAX_BODY} bytes.", headers=CLOSE)
 
 
-def _note(scope: Scope, status: int, seconds: float) -> None:
+def _log(scope: Scope, status: int, seconds: float) -> None:
     route = getattr(scope.get("route"), "path", None)
     about = {"merchant_id": scope.get("merchant_id"), "ticket_id": scope.get("path_params", {}).get("ticket_id")}
     log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1), **about)

@@ -15,6 +15,8 @@ from models.db.session import is_passing
 from models.errors import BadRequest, HelpdeskError, Invalid, NotFound, PreconditionRequired, TooLarge, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
+MAX_BODY = 1024 * 1024
+"""Bytes of a body; counted by FastAPI."""
 CLOSE = {"Connection": "close"}
 """Of a body that is refused the rest is not read."""
 _CODES = {404: NotFound.code, 405: "method_not_allowed", 400: BadRequest.code, 413: TooLarge.code}
@@ -95,10 +97,10 @@ def _escaped(part: str | int) -> str:
 
 async def _frameworks(request: Request, error: Exception) -> Response:
     """No such path, no such method, a body without an end."""
-    assert isinstance(error, HTTPException)  # noqa: S101
-    code = _CODES.get(error.status_code, "http_error")
-    headers = CLOSE if error.status_code == TooLarge.status else error.headers
-    known = HelpdeskError(str(error.detail), code=code, headers=headers)
+    assert isinstance(error, HTTPException)  # noqa: S101 - the handler is registered for it
+    if error.status_code == TooLarge.status:
+        return _respond(request, TooLarge(f"The body has more than {MAX_BODY} bytes.", headers=CLOSE))
+    known = HelpdeskError(str(error.detail), code=_CODES.get(error.status_code, "http_error"), headers=error.headers)
     known.status, known.title = error.status_code, str(error.detail)
     return _respond(request, known)
 

@@ -10,10 +10,11 @@ from fastapi.routing import APIRoute
 
 from api.auth.caller import Allowed, Caller, verified
 from api.context import Context
-from api.http.body import MAX_BODY, read
+from api.http.body import read
 from api.http.headers import takes_idempotency_key
 from api.http.idempotency import Once, key_of
 from api.http.path import known
+from api.http.problems import MAX_BODY
 from models.audit import Change
 from models.db.session import TenantSession
 from models.people.permissions import Permission, Scope

@@ -24,6 +24,8 @@ from models.db.redaction import keep_values_out
 BLOCK = 65_536
 LOW = 16_384
 """A transaction begins with at least so many ids at hand: hundreds of times what the largest one takes. A block is 16 ms of ids."""
+POOL_SECONDS = 3
+"""How long a transaction waits for a connection: less than a local activity has, so that it fails by itself before it is given up."""
 _LEASE_SECONDS = 5.0  # an id tells its millisecond: an old block would tell an old one
 _PASSING = ("08", "57", "53", "40")  # connection, operator intervention, resources, rollback
 _LEASE = sa.text("SELECT lease_slots(:count)")
@@ -49,7 +51,8 @@ class _IdBlock:
         """Lease another block when this one runs low, or is old: an id tells its millisecond, and an old block would tell an old one."""
         if self._lasts():
             return
-        async with self._leasing:
+        # Bounded for all who wait together: a database that is away refuses each of them after this, and not one after the other.
+        async with asyncio.timeout(POOL_SECONDS), self._leasing:
             if not self._lasts():
                 first = (await session.execute(_LEASE, {"count": BLOCK})).scalar_one()  # stays leased if the transaction is rolled back
                 self._slots, self._left, self._leased_at = iter(range(first, first + BLOCK)), BLOCK, time.monotonic()
@@ -105,7 +108,7 @@ class TenantSession(AsyncSession):
         self._new.clear()
         for row in changed:
             for name in list(sa.inspect(row).committed_state):
-                set_committed_value(row, name, getattr(row, name))  # so that no flush finds it again
+                set_committed_value(row, name, getattr(row, name))  # so that the next write does not take it for changed
 
 
 def locked(rows: sa.Select[_T], **how: Any) -> sa.Select[_T]:
@@ -194,7 +197,7 @@ def engine_of(url: str, *, pool_size: int) -> AsyncEngine:
         sa.make_url(url).set(drivername="postgresql+asyncpg"),
         pool_size=pool_size,
         max_overflow=0,
-        pool_timeout=3,  # less than a local activity has: it fails by itself before it is given up
+        pool_timeout=POOL_SECONDS,
         connect_args={"timeout": 5, "command_timeout": 30, "connection_class": _TenantConnection},
         hide_parameters=True,
     )

@@ -74,7 +74,7 @@ class Relay:
         rows = await self._claim()
         sent = await self._dispatcher.dispatch(rows)
         acknowledged = {(row.merchant_id, row.key) for row in sent}
-        await self._settle(sent, [row for row in rows if (row.merchant_id, row.key) not in acknowledged])
+        await self._acknowledge(sent, [row for row in rows if (row.merchant_id, row.key) not in acknowledged])
         return len(rows) if sent else 0
 
     async def _relay_once_safely(self) -> int:
@@ -94,7 +94,7 @@ class Relay:
             found = await connection.execute(_CLAIM, {"topics": self._topics, "batch": BATCH})
             return [OutboxRow(row.merchant_id, row.key, Topic(row.topic), row.version, row.payload) for row in found]
 
-    async def _settle(self, sent: Sequence[OutboxRow], kept: Sequence[OutboxRow]) -> None:
+    async def _acknowledge(self, sent: Sequence[OutboxRow], kept: Sequence[OutboxRow]) -> None:
         """Delete what was acknowledged, hand back the rest."""
         if not (sent or kept):
             return

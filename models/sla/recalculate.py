@@ -33,16 +33,16 @@ def forecast_change(ticket: TicketAggregate, book: Rulebook, configuration: Conf
     if chosen == current:
         return None
     now, tried = clocks.state_of(ticket), Clocks(ticket.clocks.by_key.values(), ticket.configuration)
-    tried.retimed(now, book.configuration(chosen), "foreseen")
+    tried.retimed(now, book.configuration(chosen), "forecast")
     return Shift(current, chosen, would_breach=bool(_overdue(tried, now.at) - _overdue(ticket.clocks, now.at)))
 
 
 def retime(ticket: TicketAggregate, book: Rulebook, configuration: ConfigurationRef, shift: Shift, job_id: int) -> None:
-    """Do what :func:`foresee` has seen."""
+    """Pin the ticket as ``shift`` says, and retime its clocks."""
     pin(ticket.row, shift.after)
     ticket.record(
         "sla.retimed",
-        configuration=configuration.kind.value,
+        rule=configuration.kind.value,
         ruleId=str(configuration.id),
         jobId=str(job_id),
         **versions(shift.before, shift.after),

@@ -4,6 +4,7 @@ A new kind is one more entry of :data:`KINDS`. The ticket is locked and everythi
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from enum import StrEnum
 from typing import NamedTuple
 
 from models.sla.deadlines import BREACH, ESCALATE, WARN, Deadline, DeadlineInputs, breaches_of, due, rungs_of, warnings_of
@@ -16,11 +17,18 @@ from models.tickets.snooze import wake
 from models.tickets.transitions import auto_close
 
 
+class Turn(StrEnum):
+    """When a kind acts, of all that are due at once. ``FIRST``: what it does changes what else is due. ``LAST``: with all of its own."""
+
+    FIRST = "first"
+    IN_ORDER = "each at its place in time"
+    LAST = "last"
+
+
 class DeadlineKind(NamedTuple):
     """``of`` computes its deadlines, ``act`` is called with those that are due.
 
     A kind whose instant stands in a ``column`` of the ticket is due only in the states ``while_in``; in any other the column is emptied.
-    ``acts_first``: what it does changes what else is due.
     """
 
     name: str
@@ -28,14 +36,14 @@ class DeadlineKind(NamedTuple):
     of: Callable[[DeadlineInputs], Iterable[Deadline]] | None = None
     column: str | None = None
     while_in: frozenset[Status] = frozenset()
-    acts_first: bool = False
+    turn: Turn = Turn.LAST
 
 
 KINDS = (  # in this order they are acted on, and listed where their instants are equal
-    DeadlineKind(WARN, warn, of=warnings_of),
-    DeadlineKind(BREACH, breach, of=breaches_of),
+    DeadlineKind(WARN, warn, of=warnings_of, turn=Turn.IN_ORDER),
+    DeadlineKind(BREACH, breach, of=breaches_of, turn=Turn.IN_ORDER),
     DeadlineKind(ESCALATE, take_highest_rung, of=rungs_of),
-    DeadlineKind("wake", lambda ticket, _: wake(ticket), column="snoozed_until", while_in=frozenset({Status.ON_HOLD}), acts_first=True),
+    DeadlineKind("wake", lambda ticket, _: wake(ticket), column="snoozed_until", while_in=frozenset({Status.ON_HOLD}), turn=Turn.FIRST),
     DeadlineKind("survey", lambda ticket, _: send_survey(ticket), column="survey_at", while_in=frozenset({Status.RESOLVED})),
     DeadlineKind("auto_close", lambda ticket, _: auto_close(ticket), column="auto_close_at", while_in=frozenset({Status.RESOLVED})),
 )
@@ -46,13 +54,13 @@ async def run_due(ticket: TicketAggregate) -> None:
     """Act on every deadline that is due at the instant asked for. One that was met, moved or taken meanwhile is not there any more."""
     if ticket.has_ended:
         return
-    if not due_now(ticket):  # the workflow's instants are not ours any more: the data of a time zone or of holidays has changed
+    if not due_now(ticket):  # the workflow's instants are not the rows': the data of a time zone or of holidays has changed
         ticket.known = None
-    for kind in (kind for kind in KINDS if kind.acts_first):
-        await _act(ticket, kind, due_now(ticket))
+    await _act(ticket, Turn.FIRST, due_now(ticket))
     found = due_now(ticket)
-    for kind in (kind for kind in KINDS if not kind.acts_first):
-        await _act(ticket, kind, found)
+    for deadline in found:
+        await _act(ticket, Turn.IN_ORDER, [deadline])
+    await _act(ticket, Turn.LAST, found)
 
 
 def due_now(ticket: TicketAggregate) -> tuple[Deadline, ...]:
@@ -87,9 +95,10 @@ def drop_stale_instants(ticket: TicketAggregate) -> None:
             setattr(ticket.row, kind.column, None)
 
 
-async def _act(ticket: TicketAggregate, kind: DeadlineKind, found: Sequence[Deadline]) -> None:
-    if mine := [deadline for deadline in found if deadline.kind == kind.name]:
-        await kind.act(ticket, mine)
+async def _act(ticket: TicketAggregate, turn: Turn, found: Sequence[Deadline]) -> None:
+    for kind in (kind for kind in KINDS if kind.turn is turn):
+        if mine := [deadline for deadline in found if deadline.kind == kind.name]:
+            await kind.act(ticket, mine)
 
 
 def _named(kind: DeadlineKind, inputs: DeadlineInputs) -> list[Deadline]:

@@ -51,6 +51,7 @@ class TicketAggregate:
     ``at`` is what the audit says: a process whose clock is behind does not write into a ticket's past, its history only goes forward.
     ``requested_at`` is the instant that was asked for. What is due is judged by it: a process whose clock was ahead made nothing due.
     ``events`` and ``notified`` (cause and recipient) are what this change has recorded so far.
+    ``is_saved``: a lock is good for one save.
     ``known`` are the facts that the ticket's workflow goes by; None makes the next save send it new ones.
     """
 
@@ -64,6 +65,7 @@ class TicketAggregate:
         self.clock_rows: list[SlaClock] = []
         self.escalations: list[Escalation] = []
         self.known: TicketFacts | None = None
+        self.is_saved = False
         self.loaded = Loaded.of(row)
         self.events: list[Recorded] = []
         self.notified: list[tuple[int, int]] = []

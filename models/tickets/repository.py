@@ -107,6 +107,9 @@ async def save_for_workflow(ticket: TicketAggregate) -> TicketFacts:
 
 def _bring_up_to_date(ticket: TicketAggregate) -> TicketFacts:
     """Bring the rows up to what happened, and return the facts. They get a new version only when time is concerned."""
+    if ticket.is_saved:
+        raise RuntimeError("a lock is good for one save: lock the ticket again")
+    ticket.is_saved = True
     if ticket.events:
         drop_stale_instants(ticket)
         _write_clocks(ticket)

@@ -19,7 +19,7 @@ NOWHERE = "9"
 ROLES = {"rita": "reporter", "ana": "agent", "sina": "senior", "lars": "lead", "adam": "admin", "olga": "operator"}
 
 # What a request gets that its caller's permission lets through. The policies name a calendar that is not there, and the merge a ticket:
-# test_rules.py and test_merge.py have those that are taken.
+# test_configuration.py and test_merge.py have those that are taken.
 TABLE = """
 POST   /tickets                                           201
 GET    /tickets                                           200

@@ -1,5 +1,6 @@
 """What belongs to another merchant, or to another reporter, is not there: not one byte of it."""
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
@@ -39,6 +40,13 @@ def test_every_route_has_a_permission_and_every_permission_its_row(desk: Desk) -
     assert served - permissions().keys() == PUBLIC | {("GET", "/healthz"), ("GET", "/readyz")}
     assert set(TABLE) == set(Permission)
     assert set(Permission) - set(permissions().values()) == {Permission.READ_DELETED, Permission.STEER_JOB}  # asked for inside of routes
+
+
+def test_the_table_of_permissions_gives_the_statuses_that_were_written_by_hand() -> None:
+    """``statuses.txt`` is the second opinion: a permission that is given by mistake shows here, and nowhere in the code under test."""
+    _, *lines = Path(__file__).with_name("statuses.txt").read_text().splitlines()
+    by_hand = {tuple(line.split()[:2]): [int(status) for status in line.split()[2:]] for line in lines}
+    assert {(route.method, route.path): [route.status(name) for name in ROLES] for route in ROUTES} == by_hand
 
 
 def test_a_route_without_a_permission_is_not_made() -> None:

@@ -2,9 +2,11 @@
 
 import asyncio
 
+import sqlalchemy as sa
+
 from deploy.app_info import APP_INFO
 from deploy.local.postgres import EmbeddedPostgres
-from models.db.session import Database
+from models.db.session import POOL_SECONDS, Database, is_passing
 from tests.support.desk import Desk, Merchant
 
 
@@ -33,3 +35,15 @@ async def test_what_was_rolled_back_is_not_given_out_again(desk: Desk, acme: Mer
 async def take(database: Database, merchant: Merchant, count: int) -> list[int]:
     async with database.writing(merchant.id) as session:
         return [session.new_id() for _ in range(count)]
+
+
+async def test_who_waits_for_a_connection_is_refused_at_the_same_time_as_the_others(postgres: EmbeddedPostgres, acme: Merchant) -> None:
+    database = Database(postgres.url("helpdesk_app"), pool_size=1, node=APP_INFO.node)
+    async with database.reading(acme.id) as busy:
+        await busy.execute(sa.text("SELECT 1"))
+        began = asyncio.get_running_loop().time()
+        refused = await asyncio.gather(*(take(database, acme, 1) for _ in range(5)), return_exceptions=True)
+        took = asyncio.get_running_loop().time() - began
+    assert all(isinstance(each, Exception) and is_passing(each) for each in refused)
+    assert took < 2 * POOL_SECONDS
+    await database.aclose()

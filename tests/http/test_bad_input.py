@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from api.http import body as bodies
-from api.http.body import MAX_BODY
+from api.http.problems import MAX_BODY
 from tests.support.desk import Desk, Merchant
 
 JSON = {"Content-Type": "application/json"}

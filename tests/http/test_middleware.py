@@ -49,3 +49,19 @@ async def test_what_nobody_foresaw_has_its_id_and_its_line_of_log(desk: Desk) ->
     assert response.headers["Content-Type"] == "application/problem+json"
     assert "division" not in response.text
     assert [(line["status"], line["route"]) for line in lines if line["event"] == "request"] == [(500, "/broken")]
+
+
+@pytest.mark.parametrize("headers", [{"Content-Encoding": "gzip"}, {"Content-Length": "2000000"}])
+async def test_what_is_said_of_a_body_does_not_matter_where_none_is_read(headers: dict[str, str], acme: Merchant) -> None:
+    assert (await acme.ana.get("/tickets", headers=headers)).status_code == 200
+    assert (await acme.lars.delete("/tickets/9", headers=headers)).status_code == 404
+
+
+async def test_a_token_is_judged_before_the_body_and_a_permission_before_its_content(
+    desk: Desk, ticket: dict[str, Any], resting: Merchant
+) -> None:
+    json = {"Content-Type": "application/json"}
+    assert (await desk.client_with(None).post("/tickets", content=b"{", headers=json)).status_code == 401
+    assert (await resting.rita.post(f"/tickets/{ticket['id']}/assign", content=b"{", headers=json)).status_code == 403
+    assert (await resting.rita.post("/tickets/9/assign", content=b"{", headers=json)).status_code == 404
+    assert (await resting.ana.post(f"/tickets/{ticket['id']}/assign", content=b"{", headers=json)).status_code == 422

@@ -26,10 +26,10 @@ class WatchedRelay(Relay):
         self.sent: list[str] = []
         self._dies = dies
 
-    async def _settle(self, sent: Sequence[OutboxRow], kept: Sequence[OutboxRow]) -> None:
+    async def _acknowledge(self, sent: Sequence[OutboxRow], kept: Sequence[OutboxRow]) -> None:
         self.sent += [row.key for row in sent]
         if self._dies == "never":
-            await super()._settle(sent, kept)
+            await super()._acknowledge(sent, kept)
 
 
 NewRelay = Callable[..., WatchedRelay]

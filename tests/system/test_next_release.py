@@ -69,3 +69,19 @@ async def test_a_due_deadline_that_this_release_does_not_know_waits_for_the_next
     assert len(await desk.history(f"ticket-{ticket['id']}")) < 100
     await do(acme.ana, ticket, "close")
     await audit(desk, acme)
+
+
+async def test_known_deadlines_are_run_in_time_beside_one_that_this_release_does_not_know(desk: Desk, acme: Merchant) -> None:
+    ticket = await acme.opened_and_assigned()  # demo-fast: its first breach comes after five seconds
+    await known(desk, acme, ticket)
+    now = await facts_of(desk, ticket["id"])
+    reminder = {"kind": "reminder", "due_at": desk.clock.now().isoformat()}
+    facts = now.model_dump(mode="json") | {"version": now.version + 1, "deadline_kinds": [*now.deadline_kinds, "reminder"]}
+    facts["deadlines"].insert(0, reminder)
+    await desk.client.get_workflow_handle(f"ticket-{ticket['id']}").signal(ADOPT, facts)
+    events = await desk.until(
+        lambda: acme.whole(ticket["id"], "/events"), lambda events: any(event["kind"] == "sla.breached" for event in events)
+    )
+    breach = next(event for event in events if event["kind"] == "sla.breached")
+    late = datetime.fromisoformat(breach["at"]) - datetime.fromisoformat(breach["changes"]["dueAt"])
+    assert late < timedelta(seconds=15)  # and not the half minute for which the other one waits
