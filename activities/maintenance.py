@@ -8,7 +8,8 @@ import structlog
 from temporalio import activity
 
 from models.audit import SYSTEM, Change
-from models.db.session import Database, engine_of, is_passing
+from models.db.pool import engine_of
+from models.db.session import Database, is_passing
 from models.jobs.run import go_on
 from models.outbox.messages import RECONCILE, Healed, ReconciliationAt
 from models.outbox.reconcile import JOB_OVERDUE, NOTIFICATION_OVERDUE, OVERDUE, deliver_again, send_facts_again

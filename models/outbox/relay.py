@@ -12,7 +12,7 @@ from contextlib import suppress
 import sqlalchemy as sa
 import structlog
 
-from models.db.session import engine_of
+from models.db.pool import engine_of
 from models.outbox.dispatch import Dispatcher, OutboxRow
 from models.outbox.tables import Topic
 
