@@ -22,13 +22,16 @@ from models.db.pool import USUAL, Limits, ShareIsFullError, Shares, engine_of, s
 
 BLOCK = 65_536
 LOW = 16_384
-"""A transaction begins with at least so many ids at hand: hundreds of times what the largest one takes. A block is 16 ms of ids."""
+"""A transaction begins with at least so many ids at hand: hundreds of times what the largest one takes.
+
+A block is what ``lease_slots`` leases in one call, 16 ms of ids.
+"""
 _LEASE_SECONDS = 5.0  # an id tells its millisecond: an old block would tell an old one
 _AWAY = ("08", "53", "57P", "25006")  # no connection; no resources; shut down or not yet up; read-only, until a standby takes over
 _COLLIDED = ("40", "55P03", "25P03")  # rolled back, as a deadlock's victim is; a lock that was not had in time; ended for standing still
 _PROBE_SECONDS = 3.0
 _REVISION = sa.text("SELECT version_num FROM alembic_version")
-_LEASE = sa.text("SELECT lease_slots(:count)")
+_LEASE = sa.text("SELECT lease_slots()")
 _T = TypeVar("_T")
 _R = TypeVar("_R", bound=Row)
 
@@ -53,7 +56,7 @@ class _IdBlock:
             return
         async with self._leasing:
             if not self._lasts():
-                first = (await session.execute(_LEASE, {"count": BLOCK})).scalar_one()  # stays leased if the transaction is rolled back
+                first = (await session.execute(_LEASE)).scalar_one()  # stays leased if the transaction is rolled back
                 self._slots, self._left, self._leased_at = iter(range(first, first + BLOCK)), BLOCK, time.monotonic()
 
     def _lasts(self) -> bool:
