@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import BigInteger, Index, Text
+from sqlalchemy import text as sql
 from sqlmodel import Field, SQLModel
 
 from models.db.base import big, choice, document, instant
@@ -24,7 +25,11 @@ class Outbox(SQLModel, table=True):
     ``leased_until`` keeps two relays from delivering the same row; a lease that runs out (its relay died) is taken over.
     """
 
-    __table_args__ = (Index("ix_outbox_waiting", "leased_until", "written_at"), {"info": {"replaces": True}})
+    __table_args__ = (
+        Index("ix_outbox_facts", "merchant_id", "written_at", postgresql_where=sql("topic IN ('ticket', 'job')")),
+        Index("ix_outbox_deliveries", "merchant_id", "written_at", postgresql_where=sql("topic IN ('delivery')")),
+        {"info": {"replaces": True}},
+    )
 
     merchant_id: int = Field(sa_type=BigInteger, primary_key=True)
     key: str = Field(sa_type=Text, primary_key=True)
