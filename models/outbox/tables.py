@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Index, Text
 from sqlalchemy import text as sql
 from sqlmodel import Field, SQLModel
 
-from models.db.base import big, choice, document, instant
+from models.db.base import as_text, big, choice, document, instant
 
 
 class Topic(StrEnum):
@@ -38,3 +38,17 @@ class Outbox(SQLModel, table=True):
     payload: dict[str, Any] = document()
     written_at: datetime = instant()
     leased_until: datetime | None = instant(nullable=True)
+
+
+class Healing(SQLModel, table=True):
+    """What was sent again and has not been acted on since: from ``next_at`` on it is tried once more, each time later than the last.
+
+    Written by the relay's role. ``id`` is the ticket's, the notification's or the job's; ``since`` is when it was due.
+    """
+
+    merchant_id: int = Field(sa_type=BigInteger, primary_key=True)
+    topic: Topic = Field(sa_type=as_text(Topic), primary_key=True)
+    id: int = Field(sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    attempts: int
+    since: datetime = instant()
+    next_at: datetime = instant()

@@ -11,6 +11,7 @@ TABLES = (
     "deliveryattempt",
     "escalation",
     "event",
+    "healing",
     "idempotencykey",
     "job",
     "ledgerentry",
@@ -25,7 +26,7 @@ TABLES = (
     "team",
     "ticket",
 )
-APPEND_ONLY = ("event", "ledgerentry", "configurationversion")
+_APPLICATION = {**dict.fromkeys(("event", "ledgerentry", "configurationversion"), "SELECT, INSERT"), "healing": "SELECT"}
 _PATH = "SET search_path = public, pg_temp"  # so that no temporary table of a caller's takes the place of ours
 MERCHANT = "NULLIF(current_setting('app.merchant_id', true), '')::bigint"
 
@@ -50,7 +51,7 @@ def _grant_application() -> None:
     op.execute("GRANT SELECT ON alembic_version TO helpdesk_app")
     for table in TABLES:
         # No DELETE anywhere, and no UPDATE of what is append-only: the database itself keeps these promises.
-        rights = "SELECT, INSERT" if table in APPEND_ONLY else "SELECT, INSERT, UPDATE"
+        rights = _APPLICATION.get(table, "SELECT, INSERT, UPDATE")
         op.execute(f'GRANT {rights} ON "{table}" TO helpdesk_app')
 
 
@@ -62,6 +63,7 @@ def _grant_relay() -> None:
         "notification": "SELECT (merchant_id, id, status, posted_at)",
         "idempotencykey": "SELECT (merchant_id, scope, created_at), DELETE",
         "job": "SELECT (merchant_id, id, status, updated_at)",
+        "healing": "SELECT, INSERT, UPDATE, DELETE",
     }.items():
         op.execute(f'GRANT {rights} ON "{table}" TO helpdesk_relay')
         op.execute(f'CREATE POLICY relay ON "{table}" TO helpdesk_relay USING (true)')
