@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
 from activities import maintenance as activity
 from activities.maintenance import MaintenanceActivities
@@ -62,7 +63,11 @@ async def test_a_lost_ticket_and_a_lost_notification_are_found_once(
     await lose(isolated, acme)
     later = ReconciliationAt(at=desk.clock.now() + timedelta(hours=4))
 
-    assert await maintenance.reconcile(later) == Healed(tickets=1, deliveries=1, keys_expired=0)
+    with capture_logs() as lines:
+        assert await maintenance.reconcile(later) == Healed(tickets=1, deliveries=1, keys_expired=0)
+    said = [(line["event"], line.get("id")) for line in lines if line["event"].startswith("reconcile.")]
+    sent_again = [("reconcile.sent_again", int(ticket["id"])), ("reconcile.sent_again", notification.id)]
+    assert said == [*sent_again, ("reconcile.healed", None)]
     waiting = {row.key: row for row in await rows(desk, acme, Outbox)}
     assert set(waiting) == {f"ticket-{ticket['id']}", f"notification-{notification.id}"}
     assert waiting[f"ticket-{ticket['id']}"].version > before.facts_version
