@@ -5,6 +5,7 @@ It serves the task queues that its settings name, relays what their workflows mu
 
 import asyncio
 import contextlib
+import dataclasses
 import gc
 import signal
 from collections.abc import Iterable, Sequence
@@ -20,10 +21,12 @@ from temporalio.client import (
     Schedule,
     ScheduleActionStartWorkflow,
     ScheduleAlreadyRunningError,
+    ScheduleHandle,
     ScheduleIntervalSpec,
     ScheduleOverlapPolicy,
     SchedulePolicy,
     ScheduleSpec,
+    ScheduleUpdate,
 )
 from temporalio.worker import Interceptor, Worker, WorkflowRunner
 
@@ -32,6 +35,7 @@ from activities.job import JobActivities
 from activities.maintenance import MaintenanceActivities
 from activities.notification import DeliveryActivities
 from activities.ticket import TicketActivities
+from models.db.pool import Limits
 from models.db.session import Database
 from models.notifications import messages as delivery
 from models.outbox import messages as maintenance
@@ -54,6 +58,16 @@ AT_ONCE = 8
 DELIVERIES_AT_ONCE = 6
 """Few, so that a slow mail server is not met by a crowd."""
 RECONCILED_EVERY = timedelta(minutes=1)
+SCHEDULE = Schedule(
+    action=ScheduleActionStartWorkflow(
+        maintenance.WORKFLOW,
+        id="reconciliation",
+        task_queue=maintenance.TASK_QUEUE,
+        run_timeout=timedelta(minutes=10),
+    ),
+    spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=RECONCILED_EVERY)]),
+    policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP),
+)
 RECONNECT_SECONDS = 1
 log = structlog.get_logger()
 
@@ -73,7 +87,13 @@ async def run(settings: Settings, *, node: int, interceptors: Sequence[Intercept
     accept_local_domains()
     logs.configure(settings.log_level)
     client = await _connect(settings)
-    database = Database(str(settings.database_url), pool_size=settings.database_pool_size, node=node)
+    database = Database(
+        str(settings.database_url),
+        pool_size=settings.database_pool_size,
+        node=node,
+        share=settings.database_merchant_share,
+        limits=Limits(settings.database_statement_seconds, settings.database_lock_seconds, settings.database_idle_seconds),
+    )
     relays = relays_of(settings, client)
     reconciliation = MaintenanceActivities(database, str(settings.database_relay_url))
     facts = relays[WorkerQueue.TICKETS]
@@ -176,20 +196,34 @@ def deliveries_of(settings: Settings, database: Database) -> DeliveryActivities:
 
 
 async def schedule_reconciliation(client: Client) -> None:
-    """Once for all workers: the schedule lives in Temporal."""
-    action = ScheduleActionStartWorkflow(
-        maintenance.WORKFLOW,
-        id="reconciliation",
-        task_queue=maintenance.TASK_QUEUE,
-        run_timeout=timedelta(minutes=10),
-    )
-    schedule = Schedule(
-        action=action,
-        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=RECONCILED_EVERY)]),
-        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP),
-    )
-    with contextlib.suppress(ScheduleAlreadyRunningError):
-        await client.create_schedule(maintenance.SCHEDULE_ID, schedule)
+    """Once for all workers: the schedule lives in Temporal. One that differs from this release's is brought up to date."""
+    try:
+        await client.create_schedule(maintenance.SCHEDULE_ID, SCHEDULE)
+    except ScheduleAlreadyRunningError:
+        await _bring_up_to_date(client.get_schedule_handle(maintenance.SCHEDULE_ID))
+    else:
+        log.info("reconciliation.scheduled", every_seconds=RECONCILED_EVERY.total_seconds())
+
+
+async def _bring_up_to_date(handle: ScheduleHandle) -> None:
+    """Whether it is paused is an operator's word, and stays; but it is said."""
+    found = (await handle.describe()).schedule
+    if _gist(found) == _gist(SCHEDULE):
+        log.info("reconciliation.is_scheduled", every_seconds=RECONCILED_EVERY.total_seconds())
+    else:
+        await handle.update(lambda now: ScheduleUpdate(dataclasses.replace(SCHEDULE, state=now.description.schedule.state)))
+        log.warning("reconciliation.schedule_changed", was=_gist(found), now=_gist(SCHEDULE))
+    if found.state.paused:
+        log.warning("reconciliation.is_paused", note=found.state.note)
+
+
+def _gist(schedule: Schedule) -> dict[str, str]:
+    """What it does, when, and what happens to a run that overlaps; as Temporal tells it back."""
+    action = schedule.action
+    assert isinstance(action, ScheduleActionStartWorkflow)  # noqa: S101 - there is no other kind
+    spec = {name: value for name, value in vars(schedule.spec).items() if value}
+    started = {name: str(getattr(action, name)) for name in ("workflow", "id", "task_queue", "run_timeout", "execution_timeout")}
+    return {**started, "arguments": str(len(action.args)), "spec": str(spec), "overlap": schedule.policy.overlap.name}
 
 
 def probes(settings: Settings, client: Client) -> uvicorn.Server:

@@ -39,13 +39,14 @@ class JobActivities:
         return facts
 
     async def _batch(self, request: JobRef) -> JobFacts:
-        about = {"merchant_id": request.merchant_id, "job_id": request.job_id, "request_id": request.request_id}
+        about = _about(request)
         try:
             facts = await self._run(request, BATCH)
         except Exception as error:
             if is_passing(error):
+                log.warning("job.interrupted", **about, error=type(error).__name__, goes_on="when Temporal tries again")
                 raise
-            log.warning("job.batch_failed", **about, error=type(error).__name__)
+            log.warning("job.batch_failed", **about, error=type(error).__name__, goes_on="one by one")
             facts = await self._one_by_one(request)
         self._relay.trigger()
         log.info("job.batch", **about, done=facts.done, total=facts.total)
@@ -65,9 +66,16 @@ class JobActivities:
         except Exception as error:
             if is_passing(error):
                 raise
+            log.exception(
+                "job.ticket_failed", **_about(request), error=type(error).__name__, goes_on="without the ticket, which its result names"
+            )
             async with self._database.reading(request.merchant_id) as session:
                 return await skip_one(session, request.job_id, self._now())
 
     async def _run(self, request: JobRef, size: int) -> JobFacts:
         async with self._database.writing(request.merchant_id) as session:
             return await run_batch(session, request.job_id, self._now(), size, request.request_id)
+
+
+def _about(request: JobRef) -> dict[str, object]:
+    return {"merchant_id": request.merchant_id, "job_id": request.job_id, "request_id": request.request_id}

@@ -1,43 +1,42 @@
 """Healing from outside: find what was lost across all merchants, and have it sent again for each."""
 
+import time
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 import structlog
 from temporalio import activity
 
 from models.audit import SYSTEM, Change
-from models.db.session import Database, engine_of, is_passing
+from models.db.pool import engine_of
+from models.db.session import Database, TenantSession, is_away, is_passing
 from models.jobs.run import go_on
+from models.outbox.lost import LOST_JOBS, LOST_NOTIFICATIONS, LOST_TICKETS, Loss, claim_lost, stuck
 from models.outbox.messages import RECONCILE, Healed, ReconciliationAt
-from models.outbox.reconcile import JOB_OVERDUE, NOTIFICATION_OVERDUE, OVERDUE, deliver_again, send_facts_again
+from models.outbox.reconcile import deliver_again, send_facts_again
 from models.tickets.repository import pick_up_waiting
 
 log = structlog.get_logger()
 KEYS_KEPT = timedelta(hours=24)
-AT_ONCE = 500
-_LOST_TICKETS = sa.text("""
-    SELECT merchant_id, id FROM ticket
-    WHERE next_deadline_at < :overdue AND (merchant_id, 'ticket-' || id) NOT IN (SELECT merchant_id, key FROM outbox)
-    ORDER BY next_deadline_at LIMIT :at_once
-""")
-_LOST_NOTIFICATIONS = sa.text("""
-    SELECT merchant_id, id FROM notification
-    WHERE status = 'pending' AND posted_at < :overdue AND (merchant_id, 'notification-' || id) NOT IN (SELECT merchant_id, key FROM outbox)
-    ORDER BY id LIMIT :at_once
-""")
-_LOST_JOBS = sa.text("""
-    SELECT merchant_id, id FROM job
-    WHERE status = 'running' AND updated_at < :overdue AND (merchant_id, 'job-' || id) NOT IN (SELECT merchant_id, key FROM outbox)
-    ORDER BY updated_at LIMIT :at_once
-""")
-# An agent who comes back or gets room picks up what waits; this finds those whose absence ended by itself.
+KEYS_AT_ONCE = 1000
+TICKETS_UNTIL, NOTIFICATIONS_UNTIL, JOBS_UNTIL, QUEUES_UNTIL, KEYS_UNTIL = 2.0, 2.5, 3.0, 4.0, 4.5
+"""Seconds from the start: a run ends within the five of a local activity. What is left over has its turn in the next run."""
+# An agent who comes back or gets room picks up what waits; this finds those whose absence ended by itself. In any order, so that each of
+# many has its turn in one of the runs.
 _QUEUES = sa.text("""
-    SELECT DISTINCT merchant_id, team_id FROM ticket
-    WHERE is_queued AND team_id IS NOT NULL AND deleted_at IS NULL AND status IN ('new', 'open', 'pending', 'on_hold')
+    SELECT merchant_id, team_id FROM (
+        SELECT DISTINCT merchant_id, team_id FROM ticket
+        WHERE is_queued AND team_id IS NOT NULL AND deleted_at IS NULL AND status IN ('new', 'open', 'pending', 'on_hold')
+    ) AS waiting ORDER BY random()
 """)
-_OLD_KEYS = sa.text("DELETE FROM idempotencykey WHERE created_at < :before")
+_OLD_KEYS = sa.text("""
+    DELETE FROM idempotencykey USING (
+        SELECT merchant_id, scope FROM idempotencykey WHERE created_at < :before ORDER BY created_at LIMIT :at_once
+    ) AS old
+    WHERE idempotencykey.merchant_id = old.merchant_id AND idempotencykey.scope = old.scope AND created_at < :before
+""")
+Heal = Callable[[TenantSession, int], Awaitable[None]]
 
 
 class MaintenanceActivities:
@@ -49,34 +48,93 @@ class MaintenanceActivities:
 
     @activity.defn(name=RECONCILE)
     async def reconcile(self, request: ReconciliationAt) -> Healed:
+        at, change = request.at, Change(by=SYSTEM, at=request.at)
+        run = _Run(self._database)
         async with self._across.begin() as connection:
-            tickets = (await connection.execute(_LOST_TICKETS, {"overdue": request.at - OVERDUE, "at_once": AT_ONCE})).all()
-            notifications = (
-                await connection.execute(_LOST_NOTIFICATIONS, {"overdue": request.at - NOTIFICATION_OVERDUE, "at_once": AT_ONCE})
-            ).all()
-            jobs = (await connection.execute(_LOST_JOBS, {"overdue": request.at - JOB_OVERDUE, "at_once": AT_ONCE})).all()
-            queues = (await connection.execute(_QUEUES)).all()
-            keys = await connection.execute(_OLD_KEYS, {"before": request.at - KEYS_KEPT})
-        for merchant_id, ticket_id in tickets:
-            await self._heal(merchant_id, send_facts_again, ticket_id, request.at)
-        for merchant_id, notification_id in notifications:
-            await self._heal(merchant_id, deliver_again, notification_id, request.at)
-        change = Change(by=SYSTEM, at=request.at)
-        for merchant_id, job_id in jobs:
-            await self._heal(merchant_id, go_on, job_id, change)
-        for merchant_id, team_id in queues:
-            await self._heal(merchant_id, pick_up_waiting, team_id, change)
-        return Healed(tickets=len(tickets), deliveries=len(notifications), keys_expired=keys.rowcount, jobs=len(jobs))
+            count, seconds = await stuck(connection, at)
+        healed = Healed(
+            tickets=await self._heal(run, TICKETS_UNTIL, LOST_TICKETS, at, lambda session, id_: send_facts_again(session, id_, at)),
+            deliveries=await self._heal(
+                run, NOTIFICATIONS_UNTIL, LOST_NOTIFICATIONS, at, lambda session, id_: deliver_again(session, id_, at)
+            ),
+            jobs=await self._heal(run, JOBS_UNTIL, LOST_JOBS, at, lambda session, id_: go_on(session, id_, change)),
+            keys_expired=await self._look_after(run, change),
+            stuck=count,
+            stuck_seconds=seconds,
+        )
+        _report(healed)
+        return healed
 
-    async def _heal(self, merchant_id: int, heal: Callable[..., Awaitable[None]], *what: object) -> None:
-        """One thing in a transaction of its own. What can't be healed holds up nothing else; it is found again the next time."""
-        try:
-            async with self._database.writing(merchant_id) as session:
-                await heal(session, *what)
-        except Exception as error:
-            if is_passing(error):
-                raise
-            log.exception("reconcile.not_healed", merchant_id=merchant_id, error=type(error).__name__)
+    async def _heal(self, run: "_Run", until: float, loss: Loss, at: datetime, heal: Heal) -> int:
+        """Send again what was lost, some at a time; return how many were tried."""
+        tried = 0
+        while found := await self._claim(loss, at):
+            for merchant_id, id_ in found:
+                if await run.try_one(merchant_id, id_, heal):
+                    log.warning("reconcile.sent_again", topic=loss.topic, merchant_id=merchant_id, id=id_)
+            tried += len(found)
+            if not run.has_time(until):
+                break
+        return tried
+
+    async def _claim(self, loss: Loss, at: datetime) -> list[tuple[int, int]]:
+        async with self._across.begin() as connection:
+            return list(await claim_lost(connection, loss, at))
+
+    async def _look_after(self, run: "_Run", change: Change) -> int:
+        """What waits in a queue for an agent; and then the stored responses that are too old to be given: return how many there were."""
+        async with self._across.connect() as connection:
+            queues = (await connection.execute(_QUEUES)).all()
+        for merchant_id, team_id in queues:
+            if run.has_time(QUEUES_UNTIL):
+                await run.try_one(merchant_id, team_id, lambda session, id_: pick_up_waiting(session, id_, change))
+        expired = batch = await self._delete_old_keys(change.at)
+        while batch == KEYS_AT_ONCE and run.has_time(KEYS_UNTIL):
+            expired += (batch := await self._delete_old_keys(change.at))
+        return expired
+
+    async def _delete_old_keys(self, at: datetime) -> int:
+        async with self._across.begin() as connection:
+            return (await connection.execute(_OLD_KEYS, {"before": at - KEYS_KEPT, "at_once": KEYS_AT_ONCE})).rowcount
 
     async def aclose(self) -> None:
         await self._across.dispose()
+
+
+class _Run:
+    """One reconciliation: how long it has been going on, and which merchants it leaves alone from here on."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._started = time.monotonic()
+        self._busy: set[int] = set()
+
+    def has_time(self, until: float) -> bool:
+        return time.monotonic() - self._started < until
+
+    async def try_one(self, merchant_id: int, id_: int, heal: Heal) -> bool:
+        """One thing in a transaction of its own. What can't be healed holds up nothing else; it is found again later.
+
+        Whose rows are locked, or whose connections are all in use, is waited for once in a run.
+        """
+        if merchant_id in self._busy:
+            return False
+        try:
+            async with self._database.writing(merchant_id) as session:
+                await heal(session, id_)
+        except Exception as error:
+            if is_away(error):
+                raise
+            if is_passing(error):
+                self._busy.add(merchant_id)
+            log.exception("reconcile.not_healed", merchant_id=merchant_id, id=id_, error=type(error).__name__)
+            return False
+        return True
+
+
+def _report(healed: Healed) -> None:
+    said = healed.model_dump()
+    if healed.tickets or healed.deliveries or healed.jobs or healed.stuck:
+        log.warning("reconcile.healed", **said)
+    else:
+        log.info("reconcile.nothing_lost", **said)

@@ -1,5 +1,8 @@
 """Probes: is the process alive, and can it serve?"""
 
+import asyncio
+import time
+
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic_core import to_json
@@ -8,9 +11,11 @@ from api.context import Context
 from api.http.headers import takes_request_id
 from api.http.transaction import context_of
 from models.db.migrate import older_revisions
+from models.db.session import is_busy
 
 router = APIRouter(tags=["health"], dependencies=[Depends(takes_request_id)])
-_REVISION = sa.text("SELECT version_num FROM alembic_version")
+_READY = ("ok", "busy")
+_KEPT_SECONDS = 2.0
 
 
 @router.get("/healthz")
@@ -21,24 +26,47 @@ async def check_health() -> dict[str, str]:
 
 @router.get("/readyz", responses={503: {"description": "Not ready; says what is the matter"}})
 async def check_readiness(request: Request) -> Response:
-    """The schema is the one that this release knows or a later one, the pool answers, the keys are there.
+    """The schema is the one that this release knows or a later one, the database answers, the keys are there.
 
     Temporal away is degraded: tickets are still taken. While a new release is rolled out, the previous one runs on its schema.
     """
-    context = context_of(request)
+    state = request.app.state
+    if not hasattr(state, "readiness"):
+        state.readiness = _Readiness(context_of(request))
+    return await state.readiness.response()  # type: ignore[no-any-return] # Starlette's state has no types
+
+
+class _Readiness:
+    """What was found is kept for a moment: whoever asks, and however often, the parts are asked by one at a time."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._looking = asyncio.Lock()
+        self._kept: tuple[bytes, int] = (b"", 503)
+        self._until = float("-inf")
+
+    async def response(self) -> Response:
+        async with self._looking:
+            if time.monotonic() >= self._until:
+                self._kept = await _look(self._context)
+                self._until = time.monotonic() + _KEPT_SECONDS
+        return Response(*self._kept, media_type="application/json")
+
+
+async def _look(context: Context) -> tuple[bytes, int]:
     checks = {"database": await _database(context), "keys": await _keys(context)}
-    is_ready = all(value == "ok" for value in checks.values())
+    is_ready = all(value in _READY for value in checks.values())
     temporal = "ok" if await context.temporal_answers() else "unreachable"
     status = "unready" if not is_ready else "ok" if temporal == "ok" else "degraded"
-    return Response(to_json({"status": status, **checks, "engine": temporal}), 200 if is_ready else 503, media_type="application/json")
+    return to_json({"status": status, **checks, "engine": temporal}), 200 if is_ready else 503
 
 
 async def _database(context: Context) -> str:
+    """A server that has no connection left is busy, and another API process would be no better off: it stays ready."""
     try:
-        async with context.database.engine.connect() as connection:
-            found = (await connection.execute(_REVISION)).scalar_one_or_none()
-    except (sa.exc.SQLAlchemyError, OSError, TimeoutError):
-        return "unreachable"
+        found = await context.database.revision()
+    except (sa.exc.SQLAlchemyError, OSError, TimeoutError) as error:
+        return "busy" if is_busy(error) else "unreachable"
     return "older schema revision" if found is None or found in older_revisions() else "ok"
 
 

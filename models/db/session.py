@@ -7,10 +7,9 @@ from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any, TypeVar
 
-import asyncpg
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.orm.exc import StaleDataError
@@ -19,16 +18,20 @@ from sqlmodel import SQLModel
 from models.db.base import Row
 from models.db.bulk_write import moved_rows, statement
 from models.db.ids import id_of
-from models.db.redaction import keep_values_out
+from models.db.pool import POOL_WAIT_SECONDS, USUAL, Limits, ShareIsFullError, Shares, engine_of, share_of
 
 BLOCK = 65_536
 LOW = 16_384
-"""A transaction begins with at least so many ids at hand: hundreds of times what the largest one takes. A block is 16 ms of ids."""
-POOL_SECONDS = 3
-"""How long a transaction waits for a connection: less than a local activity has, so that it fails by itself before it is given up."""
+"""A transaction begins with at least so many ids at hand: hundreds of times what the largest one takes.
+
+A block is what ``lease_slots`` leases in one call, 16 ms of ids.
+"""
 _LEASE_SECONDS = 5.0  # an id tells its millisecond: an old block would tell an old one
-_PASSING = ("08", "57", "53", "40")  # connection, operator intervention, resources, rollback
-_LEASE = sa.text("SELECT lease_slots(:count)")
+_AWAY = ("08", "53", "57P", "25006")  # no connection; no resources; shut down or not yet up; read-only, until a standby takes over
+_COLLIDED = ("40", "55P03", "25P03")  # rolled back, as a deadlock's victim is; a lock that was not had in time; ended for standing still
+_PROBE_SECONDS = 3.0
+_REVISION = sa.text("SELECT version_num FROM alembic_version")
+_LEASE = sa.text("SELECT lease_slots()")
 _T = TypeVar("_T")
 _R = TypeVar("_R", bound=Row)
 
@@ -52,9 +55,9 @@ class _IdBlock:
         if self._lasts():
             return
         # Bounded for all who wait together: a database that is away refuses each of them after this, and not one after the other.
-        async with asyncio.timeout(POOL_SECONDS), self._leasing:
+        async with asyncio.timeout(POOL_WAIT_SECONDS), self._leasing:
             if not self._lasts():
-                first = (await session.execute(_LEASE, {"count": BLOCK})).scalar_one()  # stays leased if the transaction is rolled back
+                first = (await session.execute(_LEASE)).scalar_one()  # stays leased if the transaction is rolled back
                 self._slots, self._left, self._leased_at = iter(range(first, first + BLOCK)), BLOCK, time.monotonic()
 
     def _lasts(self) -> bool:
@@ -129,20 +132,6 @@ class _TenantSyncSession(Session):
     pass
 
 
-class _TenantConnection(asyncpg.Connection):  # type: ignore[misc] # no types in the wheel
-    """Names the transaction's merchant in the message that begins it: no round trip of its own."""
-
-    merchant_id: int | None = None
-    """Of the transaction that begins next."""
-
-    async def execute(self, query: str, *args: Any, **options: Any) -> str:
-        if query.startswith("BEGIN") and self.merchant_id is not None:
-            # The third argument makes it last for this transaction only: a setting of the session would leak through the pool.
-            query += f" SELECT set_config('app.merchant_id', '{self.merchant_id:d}', true)"
-            self.merchant_id = None  # the next transaction on this connection names its merchant, or sees nothing
-        return str(await super().execute(query, *args, **options))
-
-
 @event.listens_for(_TenantSyncSession, "after_begin")
 def _name_merchant(session: Session, _transaction: Any, connection: sa.Connection) -> None:
     # SQLAlchemy's BEGIN goes out with the first statement, which comes after this.
@@ -156,16 +145,25 @@ def _keep(session: Session, row: object) -> None:
 
 
 class Database:
-    """A pool of connections of the application role. ``node`` is the ten bits of this service in every id."""
+    """A pool of connections of the application role, of which a merchant has at most a ``share``.
 
-    def __init__(self, url: str, *, pool_size: int, node: int) -> None:
-        self.engine = engine_of(url, pool_size=pool_size)
+    ``node`` is the ten bits of this service in every id.
+    """
+
+    def __init__(self, url: str, *, pool_size: int, node: int, share: float = 0.6, limits: Limits = USUAL) -> None:
+        self.engine = engine_of(url, pool_size=pool_size, limits=limits)
+        self._probe = engine_of(url, pool_size=1, limits=limits._replace(statement=_PROBE_SECONDS / 2))
+        self._shares = Shares(share_of(pool_size, share))
         self._ids = _IdBlock(node)
 
     @asynccontextmanager
     async def reading(self, merchant_id: int) -> AsyncIterator[TenantSession]:
         """One transaction for one merchant: committed at the end, rolled back when anything is raised."""
-        async with TenantSession(self.engine, merchant_id, self._ids) as session, session.begin():
+        async with (
+            self._shares.of(merchant_id),
+            TenantSession(self.engine, merchant_id, self._ids) as session,
+            session.begin(),
+        ):
             yield session
 
     @asynccontextmanager
@@ -175,31 +173,43 @@ class Database:
             await self._ids.replenish(session)
             yield session
 
+    async def revision(self) -> str | None:
+        """The schema's, by a connection of its own: a pool that is busy says nothing about the database."""
+        async with asyncio.timeout(_PROBE_SECONDS), self._probe.connect() as connection:
+            found: str | None = (await connection.execute(_REVISION)).scalar_one_or_none()
+        return found
+
     async def aclose(self) -> None:
         await self.engine.dispose()
+        await self._probe.dispose()
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether the database could not be reached, is restarting, has no more room, or only reads: nothing else will work now either.
+
+    An error of the driver without an SQLSTATE is about what it was given, unless the connection is lost with it.
+    """
+    if isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated:
+        return True
+    state = _state(error)
+    if state:
+        return state.startswith(_AWAY)
+    return isinstance(error, (sa.exc.TimeoutError, OSError, TimeoutError)) and not isinstance(error, ShareIsFullError)
 
 
 def is_passing(error: BaseException) -> bool:
-    """Whether the database was away, restarted or busy, or chose this transaction as a deadlock's victim: the same may come again.
+    """Whether the same may work in a moment: the database is away, or this transaction met another one.
 
-    By SQLSTATE class, or no connection at all.
+    Only what is known to pass. A statement that took too long (57014) would take as long again.
     """
-    if isinstance(error, sa.exc.DBAPIError):
-        state = getattr(error.orig, "sqlstate", None)
-        return error.connection_invalidated or not state or state[:2] in _PASSING
-    state = getattr(error, "sqlstate", None)  # the driver's own, when there was no connection yet
-    return state[:2] in _PASSING if state else isinstance(error, (sa.exc.TimeoutError, OSError, TimeoutError))
+    return is_away(error) or isinstance(error, ShareIsFullError) or _state(error).startswith(_COLLIDED)
 
 
-def engine_of(url: str, *, pool_size: int) -> AsyncEngine:
-    """``url`` is of the form ``postgresql://role:password@host/database``; a socket folder goes into ``?host=``."""
-    engine = create_async_engine(
-        sa.make_url(url).set(drivername="postgresql+asyncpg"),
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=POOL_SECONDS,
-        connect_args={"timeout": 5, "command_timeout": 30, "connection_class": _TenantConnection},
-        hide_parameters=True,
-    )
-    keep_values_out(engine)
-    return engine
+def is_busy(error: BaseException) -> bool:
+    """Whether the server is up and has no room for one more connection, or the statement took too long."""
+    return _state(error).startswith(("53", "57014"))
+
+
+def _state(error: BaseException) -> str:
+    said = error.orig if isinstance(error, sa.exc.DBAPIError) else error  # the driver's own, when there was no connection yet
+    return getattr(said, "sqlstate", None) or ""

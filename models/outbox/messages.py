@@ -15,9 +15,14 @@ class ReconciliationAt(Payload):
 
 
 class Healed(Payload):
-    """How much had been lost; in a healthy system every number but ``keys_expired`` is 0."""
+    """How much had been lost and was sent again; in a healthy system every number but ``keys_expired`` is 0.
+
+    ``stuck`` was sent again by an earlier run and is still not acted on; the oldest of it has been due for ``stuck_seconds``.
+    """
 
     tickets: int
     deliveries: int
     keys_expired: int
     jobs: int = 0
+    stuck: int = 0
+    stuck_seconds: int = 0

@@ -1,6 +1,6 @@
 """What was lost is written to the outbox again: tickets whose deadline passed without an act, notifications without a delivery."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import sqlalchemy as sa
 from sqlmodel import col
@@ -25,11 +25,3 @@ async def deliver_again(session: TenantSession, notification_id: int, at: dateti
     notification = await lock_notification(session, notification_id)
     if notification.status is NotificationStatus.PENDING:
         await post_again(session, notification, Change(by=SYSTEM, at=at))
-
-
-OVERDUE = timedelta(minutes=2)
-"""How long a deadline may be late before it counts as lost: longer than any retry of a healthy server."""
-NOTIFICATION_OVERDUE = timedelta(hours=3)
-"""The same for a notification: longer than its five tries take."""
-JOB_OVERDUE = timedelta(minutes=10)
-"""The same for a job's next batch."""

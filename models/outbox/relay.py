@@ -6,33 +6,55 @@ its own, so that no writer waits for Temporal.
 """
 
 import asyncio
+import math
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 import sqlalchemy as sa
 import structlog
 
-from models.db.session import engine_of
-from models.outbox.dispatch import Dispatcher, OutboxRow
+from models.db.pool import engine_of
+from models.outbox.dispatch import BATCH_SECONDS, Dispatcher, OutboxRow
 from models.outbox.tables import Topic
 
 FACTS = (Topic.TICKET, Topic.JOB)
 DELIVERIES = (Topic.DELIVERY,)
 BATCH = 32
+"""Rows, or merchants with a row each."""
 HANDED_BACK_SECONDS = 1.0
+LEASE_SECONDS = BATCH_SECONDS + 15
+"""A lease outlasts the worst batch. The dispatcher gives up what is not sent after BATCH_SECONDS, whatever the number of rows and of calls
+at once; then a connection takes at most 2.5 s and the statement that deletes the rows at most 10 s, by the limits of the pool.
+"""
+# One turn for each merchant with something to send, in the order of their ids, from the one after ``after``: each step is one look at an
+# index. They share the batch, so what one merchant has waiting is never read as a whole, nor sorted.
+_CLAIM = """
+    WITH RECURSIVE turn (merchant_id, place) AS (
+        (SELECT merchant_id, 1 FROM outbox WHERE {waiting} AND merchant_id > :after ORDER BY merchant_id LIMIT 1)
+        UNION ALL
+        SELECT following.merchant_id, turn.place + 1 FROM turn CROSS JOIN LATERAL
+            (SELECT merchant_id FROM outbox WHERE {waiting} AND merchant_id > turn.merchant_id ORDER BY merchant_id LIMIT 1) AS following
+        WHERE turn.place < {batch}
+    ), oldest AS MATERIALIZED (
+        SELECT mine.* FROM turn CROSS JOIN LATERAL
+            (SELECT merchant_id, key FROM outbox WHERE {waiting} AND merchant_id = turn.merchant_id ORDER BY written_at
+             LIMIT (SELECT ceil({batch} / count(*)::float) FROM turn) FOR UPDATE SKIP LOCKED) AS mine
+        LIMIT 2 * {batch}  -- there are fewer; without it the planner expects thousands, and reads all of the outbox to find them
+    )
+    UPDATE outbox SET leased_until = clock_timestamp() + make_interval(secs => :lease) FROM oldest
+    WHERE outbox.merchant_id = oldest.merchant_id AND outbox.key = oldest.key
+    RETURNING outbox.merchant_id, outbox.key, outbox.topic, outbox.version, outbox.payload, (SELECT count(*) FROM turn) AS turns
+"""
 # Deadlines go before notifications (docs/decisions/0014-deadlines-before-notifications.md): while one of a merchant's is overdue by more
 # than a second, the merchant's notifications wait, a minute at most. One overdue for longer than two minutes is stuck and holds up nothing.
-_CLAIM = sa.text("""
-    UPDATE outbox SET leased_until = clock_timestamp() + interval '20 seconds'
-    FROM (SELECT merchant_id, key FROM outbox
-          WHERE topic = ANY(:topics) AND (leased_until IS NULL OR leased_until < clock_timestamp())
-              AND (topic <> 'delivery' OR written_at < clock_timestamp() - interval '1 minute' OR merchant_id NOT IN (
-                  SELECT merchant_id FROM ticket
-                  WHERE next_deadline_at BETWEEN clock_timestamp() - interval '2 minutes' AND clock_timestamp() - interval '1 second'))
-          ORDER BY written_at LIMIT :batch FOR UPDATE SKIP LOCKED) AS waiting
-    WHERE outbox.merchant_id = waiting.merchant_id AND outbox.key = waiting.key
-    RETURNING outbox.merchant_id, outbox.key, outbox.topic, outbox.version, outbox.payload
-""")
+_AFTER_DEADLINES = """
+    AND (topic <> 'delivery' OR written_at < clock_timestamp() - interval '1 minute' OR merchant_id NOT IN (
+        SELECT merchant_id FROM ticket
+        WHERE next_deadline_at BETWEEN clock_timestamp() - interval '2 minutes' AND clock_timestamp() - interval '1 second'))
+"""
+_WAITING = "topic IN ({topics}) AND (leased_until IS NULL OR leased_until < clock_timestamp())"
 # What was replaced by a newer message meanwhile has another version: it stays.
 # A row that a writer holds is being replaced: it is skipped, so that no writer and no relay ever wait for each other.
 _MINE = """
@@ -52,6 +74,9 @@ class Relay:
         self._database = engine_of(url, pool_size=2)
         self._dispatcher = dispatcher
         self._topics = list(topics)
+        self._claiming = _claim_of(topics)
+        self._after = 0
+        self._more_waits = False
         self._pause = pause
         self._triggered = asyncio.Event()
 
@@ -64,7 +89,7 @@ class Relay:
         try:
             while True:
                 self._triggered.clear()
-                if await self._relay_once_safely() < BATCH:
+                if not (await self._relay_once_safely() and self._more_waits):
                     await self._wait()
         finally:
             await self._database.dispose()
@@ -90,9 +115,20 @@ class Relay:
                 await self._triggered.wait()
 
     async def _claim(self) -> Sequence[OutboxRow]:
+        """The next merchants' turns; after the last merchant it is the first one's again."""
+        after, self._after = self._after, 0
+        found = await self._lease(after) or (await self._lease(0) if after else ())
+        if not found:
+            return ()
+        turns, most = found[0].turns, Counter(row.merchant_id for row in found).most_common(1)[0][1]
+        if turns == BATCH:
+            self._after = max(row.merchant_id for row in found)
+        self._more_waits = turns == BATCH or most == math.ceil(BATCH / turns) or after > 0
+        return [OutboxRow(row.merchant_id, row.key, Topic(row.topic), row.version, row.payload) for row in found]
+
+    async def _lease(self, after: int) -> Sequence[sa.Row[Any]]:
         async with self._database.begin() as connection:
-            found = await connection.execute(_CLAIM, {"topics": self._topics, "batch": BATCH})
-            return [OutboxRow(row.merchant_id, row.key, Topic(row.topic), row.version, row.payload) for row in found]
+            return (await connection.execute(self._claiming, {"after": after, "lease": LEASE_SECONDS})).all()
 
     async def _acknowledge(self, sent: Sequence[OutboxRow], kept: Sequence[OutboxRow]) -> None:
         """Delete what was acknowledged, hand back the rest."""
@@ -103,6 +139,13 @@ class Relay:
                 await connection.execute(_DELETE, _columns(sent))
             if kept:
                 await connection.execute(_HAND_BACK, {"seconds": HANDED_BACK_SECONDS, **_columns(kept)})
+
+
+def _claim_of(topics: Sequence[Topic]) -> sa.TextClause:
+    """The topics stand in the statement itself, as in the condition of the index that serves it."""
+    named = ", ".join(f"'{topic}'" for topic in topics)
+    waiting = _WAITING.format(topics=named) + (_AFTER_DEADLINES if Topic.DELIVERY in topics else "")
+    return sa.text(_CLAIM.format(waiting=waiting, batch=BATCH))
 
 
 def _columns(rows: Sequence[OutboxRow]) -> dict[str, list[int] | list[str]]:

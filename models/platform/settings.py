@@ -47,6 +47,10 @@ class Settings(BaseSettings):
     database_url: PostgresUrl = Field(description="the application role: bound by row-level security")
     database_relay_url: PostgresUrl = Field(description="the relay role: the outbox of every merchant and little else")
     database_pool_size: int = Field(default=10, ge=1, le=200)
+    database_merchant_share: float = Field(default=0.6, gt=0, le=1, description="the part of the pool that one merchant may have at once")
+    database_statement_seconds: float = Field(default=10, gt=0, le=30)
+    database_lock_seconds: float = Field(default=5, gt=0, le=30)
+    database_idle_seconds: float = Field(default=30, gt=0, description="in a transaction: then it is ended, and its locks are free")
 
     temporal_address: str = Field(default="127.0.0.1:7233", pattern=r"^[^\s:]+:\d+$")
     temporal_namespace: str = Field(default="default", min_length=1)

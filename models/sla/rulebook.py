@@ -126,7 +126,7 @@ _kept: OrderedDict[int, Rulebook] = OrderedDict()
 
 # As it stands now, also when it was read before a wait: a ticket may follow a version that was published meanwhile.
 _MERCHANT = sa.select(Merchant).execution_options(populate_existing=True)
-_MERCHANT_AND_NUMBER = sa.select(Merchant, sa.func.next_ticket_number(Merchant.id)).execution_options(populate_existing=True)
+_MERCHANT_AND_NUMBER = sa.select(Merchant, sa.func.next_ticket_number()).execution_options(populate_existing=True)
 
 
 async def rulebook(session: TenantSession) -> Rulebook:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy import Select
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import col
@@ -28,6 +29,7 @@ from models.tickets.tables import Ticket
 
 PICKED_UP_AT_ONCE = 20
 _SEVERITY = (ClockStatus.BREACHED, ClockStatus.IMMINENT, ClockStatus.RUNNING, ClockStatus.PAUSED, ClockStatus.ACHIEVED)
+log = structlog.get_logger()
 _T = TypeVar("_T", SlaClock, Escalation)
 
 
@@ -193,10 +195,21 @@ async def pick_up_waiting(session: TenantSession, team_id: int, change: Change) 
     """
     await hold_team(session, team_id)
     for row in await _waiting(session, team_id):
-        ticket = (await load(session, [row], change.model_copy(update={"by": SYSTEM})))[0]
+        ticket = await _load_if_readable(session, row, change.model_copy(update={"by": SYSTEM}))
+        if ticket is None:
+            continue
         if await assign_automatically(ticket) is None:
             return
         await save(ticket)
+
+
+async def _load_if_readable(session: TenantSession, row: Ticket, change: Change) -> TicketAggregate | None:
+    """A ticket whose SLA configuration can't be read spoils only itself: the change that gave an agent room is another ticket's."""
+    try:
+        return (await load(session, [row], change))[0]
+    except (LookupError, ValueError, TypeError, AssertionError) as error:  # none of the database's: those end the transaction
+        log.exception("ticket.unreadable", merchant_id=row.merchant_id, ticket_id=row.id, error=type(error).__name__)
+        return None
 
 
 async def _waiting(session: TenantSession, team_id: int) -> Sequence[Ticket]:

@@ -11,8 +11,8 @@ from alembic.runtime.migration import MigrationContext
 
 from deploy.local.postgres import EmbeddedPostgres
 from models.db.migrate import newest_revision
+from models.db.pool import engine_of
 from models.db.schema import metadata
-from models.db.session import engine_of
 from tests.support.isolated import empty_database
 
 ROOT = Path(__file__).parents[2]

@@ -84,6 +84,36 @@ async def test_the_relay_role_reads_no_text_of_a_ticket(desk: Desk, column: str)
             await connection.execute(sa.text(f"SELECT {column} FROM ticket"))  # noqa: S608 - our own names
 
 
+@pytest.mark.parametrize("column", ["body", "headers", "request_hash"])
+async def test_the_relay_role_reads_no_stored_response(desk: Desk, column: str) -> None:
+    async with desk.relay._database.connect() as connection:
+        with pytest.raises(DBAPIError, match="permission denied"):
+            await connection.execute(sa.text(f"SELECT {column} FROM idempotencykey"))  # noqa: S608 - our own names
+
+
+@pytest.mark.parametrize("column", ["payload", "merchant_id", "version"])
+async def test_the_relay_role_changes_nothing_of_the_outbox_but_its_leases(desk: Desk, column: str) -> None:
+    async with desk.relay._database.connect() as connection:
+        with pytest.raises(DBAPIError, match="permission denied"):
+            await connection.execute(sa.text(f"UPDATE outbox SET {column} = {column}"))  # noqa: S608 - our own names
+
+
+async def test_a_ticket_number_is_of_the_transactions_merchant_alone(desk: Desk, acme: Merchant, globex: Merchant) -> None:
+    await acme.open(category="general")
+    with pytest.raises(DBAPIError, match="does not exist"):
+        await execute(desk, acme, "SELECT next_ticket_number(:other)", other=globex.id)
+    async with desk.database.reading(acme.id) as session:
+        assert (await session.execute(sa.text("SELECT next_ticket_number()"))).scalar_one() == 2
+    async with desk.database.engine.connect() as connection:
+        with pytest.raises(DBAPIError, match="does not exist"):
+            await connection.execute(sa.text("SELECT next_ticket_number()"))
+
+
+async def test_nobody_leases_other_slots_than_the_next_block(desk: Desk, acme: Merchant) -> None:
+    with pytest.raises(DBAPIError, match="does not exist"):
+        await execute(desk, acme, "SELECT lease_slots(-1)")
+
+
 async def execute(desk: Desk, merchant: Merchant, statement: str, **values: Any) -> None:
     async with desk.database.reading(merchant.id) as session:
         await session.execute(sa.text(statement), values)

@@ -1,9 +1,11 @@
 """Ready is who can serve: on the schema that he knows, or on the one of the release that follows him."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from deploy.local.postgres import EmbeddedPostgres
 from models.db.migrate import newest_revision, older_revisions
@@ -19,14 +21,14 @@ class Probed:
     """A desk on a database that says only which revision it has."""
 
     def __init__(self, desk: Desk, postgres: EmbeddedPostgres, name: str, database: Database) -> None:
-        self._server, self._name = postgres, name
+        self._server, self.name, self.database = postgres, name, database
         context = context_of(database, desk.app.state.context.keys, desk.relay)
         self._client = Desk(desk.environment, database, (desk.relay, desk.post), context, desk.identity, desk.mails).client_with(
             None, base=""
         )
 
     async def at(self, revision: str) -> tuple[int, Any]:
-        self._server.psql(SAID.format(revision), self._name)
+        self._server.psql(SAID.format(revision), self.name)
         return await self.now()
 
     async def now(self) -> tuple[int, Any]:
@@ -58,3 +60,21 @@ async def test_on_an_older_schema_it_waits(revision: str, probed: Probed) -> Non
 
 async def test_on_a_database_without_a_schema_it_waits(probed: Probed) -> None:
     assert await probed.now() == (503, "older schema revision")
+
+
+async def test_what_was_found_is_kept_for_a_moment(probed: Probed) -> None:
+    assert await probed.at(newest_revision()) == (200, "ok")
+    assert await probed.at("0001") == (200, "ok")
+
+
+async def test_a_busy_pool_is_ready(probed: Probed) -> None:
+    """More requests than connections say nothing about the database."""
+    async with probed.database.engine.connect() as only:
+        await only.execute(sa.text("SELECT 1"))
+        async with asyncio.timeout(2):
+            assert await probed.at(newest_revision()) == (200, "ok")
+
+
+async def test_a_server_without_room_for_one_more_connection_is_busy_and_ready(probed: Probed, postgres: EmbeddedPostgres) -> None:
+    await asyncio.to_thread(postgres.psql, f"ALTER DATABASE {probed.name} CONNECTION LIMIT 0")
+    assert await probed.now() == (200, "busy")

@@ -6,16 +6,21 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from structlog.testing import capture_logs
 
+from activities import maintenance as activity
 from activities.maintenance import MaintenanceActivities
+from models.db.pool import Limits
+from models.db.session import Database
 from models.notifications.tables import Notification
+from models.outbox import lost
 from models.outbox.messages import Healed, ReconciliationAt
 from models.outbox.tables import Outbox
 from models.people.tables import Agent
 from models.tickets.assignment import Availability
 from models.tickets.tables import Ticket
 from tests.support.auditor import rows
-from tests.support.desk import Desk, Merchant
+from tests.support.desk import NODE, Desk, Merchant
 from tests.support.isolated import Isolated
 
 
@@ -25,6 +30,13 @@ async def maintenance(quiet: tuple[Isolated, Desk]) -> AsyncIterator[Maintenance
     activities = MaintenanceActivities(desk.database, isolated.urls[1])
     yield activities
     await activities.aclose()
+
+
+@pytest.fixture
+async def alone(quiet: tuple[Isolated, Desk]) -> None:
+    """Nothing of another test is overdue, whatever this one says the time is."""
+    script = "DELETE FROM outbox; UPDATE ticket SET next_deadline_at = NULL"
+    await asyncio.to_thread(quiet[0].postgres.psql, script, quiet[0].database)
 
 
 async def lose(isolated: Isolated, acme: Merchant) -> None:
@@ -51,11 +63,16 @@ async def test_a_lost_ticket_and_a_lost_notification_are_found_once(
     await lose(isolated, acme)
     later = ReconciliationAt(at=desk.clock.now() + timedelta(hours=4))
 
-    assert await maintenance.reconcile(later) == Healed(tickets=1, deliveries=1, keys_expired=0)
+    with capture_logs() as lines:
+        assert await maintenance.reconcile(later) == Healed(tickets=1, deliveries=1, keys_expired=0)
+    said = [(line["event"], line.get("id")) for line in lines if line["event"].startswith("reconcile.")]
+    sent_again = [("reconcile.sent_again", int(ticket["id"])), ("reconcile.sent_again", notification.id)]
+    assert said == [*sent_again, ("reconcile.healed", None)]
     waiting = {row.key: row for row in await rows(desk, acme, Outbox)}
     assert set(waiting) == {f"ticket-{ticket['id']}", f"notification-{notification.id}"}
     assert waiting[f"ticket-{ticket['id']}"].version > before.facts_version
-    assert await maintenance.reconcile(later) == Healed(tickets=0, deliveries=0, keys_expired=0)
+    again = await maintenance.reconcile(later)
+    assert (again.tickets, again.deliveries) == (0, 0)
     await lose(isolated, acme)
 
 
@@ -131,6 +148,84 @@ async def test_a_notification_whose_tries_go_on_is_not_lost(quiet: tuple[Isolate
     assert (await rows(desk, acme, Notification))[0].posted_at == now + timedelta(hours=4)
     assert notification.status == "pending"
     await lose(isolated, acme)
+
+
+async def unreadable(desk: Desk, acme: Merchant, count: int) -> list[str]:
+    """Tickets that nothing can be done with: they are pinned to a version that is not there."""
+    opened = [(await acme.open())["id"] for _ in range(count)]
+    async with desk.database.reading(acme.id) as session:
+        await session.execute(sa.update(Ticket).values(policy_version=99))
+    return opened
+
+
+async def test_tickets_that_cannot_be_acted_on_are_tried_ever_less_often_and_counted(
+    alone: None, quiet: tuple[Isolated, Desk], maintenance: MaintenanceActivities
+) -> None:
+    isolated, desk = quiet
+    acme = await desk.merchant()
+    await send_everybody_away(desk, acme)
+    await unreadable(desk, acme, 3)
+    await lose(isolated, acme)
+    start = desk.clock.now() + timedelta(days=1)
+    runs = [await maintenance.reconcile(ReconciliationAt(at=start + timedelta(minutes=minute))) for minute in range(16)]
+    assert [minute for minute, healed in enumerate(runs) if healed.tickets == 3] == [0, 2, 6, 14]
+    assert [healed.stuck for healed in runs[1:]] == [3] * 15
+    assert 24 * 3600 < runs[1].stuck_seconds < runs[15].stuck_seconds == runs[1].stuck_seconds + 14 * 60
+
+
+async def test_tickets_that_cannot_be_acted_on_do_not_hide_one_that_was_lost(
+    alone: None, quiet: tuple[Isolated, Desk], maintenance: MaintenanceActivities, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    isolated, desk = quiet
+    acme = await desk.merchant()
+    await send_everybody_away(desk, acme)
+    await unreadable(desk, acme, 3)
+    monkeypatch.setattr(lost, "CLAIMED_AT_ONCE", 3)
+    monkeypatch.setattr(activity, "TICKETS_UNTIL", 0)  # three tickets a run
+    await lose(isolated, acme)
+    start = desk.clock.now() + timedelta(days=2)
+    await maintenance.reconcile(ReconciliationAt(at=start))
+    sound = await acme.open()
+    await lose(isolated, acme)
+    await maintenance.reconcile(ReconciliationAt(at=start + timedelta(minutes=2)))
+    assert f"ticket-{sound['id']}" in {row.key for row in await rows(desk, acme, Outbox)}
+
+
+async def test_a_merchant_whose_ticket_is_locked_holds_up_no_other(
+    alone: None, quiet: tuple[Isolated, Desk], maintenance: MaintenanceActivities, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    isolated, desk = quiet
+    acme, globex = await desk.merchant(), await desk.merchant("globex")
+    for merchant in (acme, globex):
+        await send_everybody_away(desk, merchant)
+        await merchant.open()
+        await lose(isolated, merchant)
+    hasty = Database(isolated.urls[0], pool_size=2, node=NODE, limits=Limits(lock=0.2))
+    monkeypatch.setattr(maintenance, "_database", hasty)
+    async with desk.database.reading(acme.id) as frozen:
+        await frozen.execute(sa.select(Ticket).with_for_update())
+        healed = await maintenance.reconcile(ReconciliationAt(at=desk.clock.now() + timedelta(hours=1)))
+    await hasty.aclose()
+    assert healed.tickets == 2
+    assert [len(await rows(desk, merchant, Outbox)) for merchant in (acme, globex)] == [0, 1]
+
+
+async def test_expired_keys_are_deleted_some_at_a_time_and_no_longer_than_there_is_time(
+    quiet: tuple[Isolated, Desk], maintenance: MaintenanceActivities, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    isolated, desk = quiet
+    monkeypatch.setattr(activity, "KEYS_AT_ONCE", 4)
+    for age, count in (("25 hours", 11), ("23 hours", 3)):
+        isolated.postgres.psql(
+            "INSERT INTO idempotencykey (merchant_id, scope, request_hash, status, headers, body, created_at)"  # noqa: S608 - our own text
+            f" SELECT 900000, '{age}' || n, '', 201, '{{}}', '', now() - interval '{age}' FROM generate_series(1, {count}) n",
+            isolated.database,
+        )
+    monkeypatch.setattr(activity, "KEYS_UNTIL", 0)
+    assert (await maintenance.reconcile(ReconciliationAt(at=desk.clock.now()))).keys_expired == 4
+    monkeypatch.setattr(activity, "KEYS_UNTIL", 4.5)
+    assert (await maintenance.reconcile(ReconciliationAt(at=desk.clock.now()))).keys_expired == 7
+    assert isolated.postgres.psql("SELECT count(*) FROM idempotencykey WHERE merchant_id = 900000", isolated.database) == "3"
 
 
 async def deliveries_that_run(desk: Desk, notification_id: int) -> list[str]:

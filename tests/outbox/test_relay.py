@@ -1,16 +1,24 @@
 """The relay: at least once, never two at the same row, and what arrives twice does no harm."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+import socket
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from sqlmodel import col
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
 
-from models.outbox.dispatch import Dispatcher, OutboxRow, _grouped
-from models.outbox.relay import DELIVERIES, FACTS, Relay
+from models.db.pool import POOL_WAIT_SECONDS, USUAL
+from models.jobs.messages import JobFacts
+from models.outbox import dispatch
+from models.outbox.dispatch import BATCH_SECONDS, Dispatcher, OutboxRow, _grouped
+from models.outbox.relay import BATCH, DELIVERIES, FACTS, LEASE_SECONDS, Relay, _claim_of
 from models.outbox.tables import Outbox, Topic
 from models.tickets.tables import Ticket
 from tests.support.auditor import rows
@@ -153,6 +161,66 @@ async def test_a_topic_that_this_release_does_not_know_is_left_to_the_next(quiet
     await new_relay("facts").relay_once()
     async with desk.database.reading(acme.id) as session:
         assert (await session.execute(sa.text("SELECT count(*) FROM outbox WHERE leased_until IS NULL"))).scalar_one() == 2
+
+
+async def test_a_merchant_with_a_backlog_holds_up_no_other(quiet: tuple[Isolated, Desk], new_relay: NewRelay) -> None:
+    isolated, _ = quiet
+    with backlog(isolated, {900_001: 500, 900_002: 1}):
+        claimed = await new_relay("facts")._claim()
+    of_merchants = Counter(row.merchant_id for row in claimed)
+    assert of_merchants == {900_001: BATCH // 2, 900_002: 1}
+    assert {row.key for row in claimed if row.merchant_id == 900_001} == {f"ticket-{number}" for number in range(1, BATCH // 2 + 1)}
+
+
+async def test_more_merchants_than_a_batch_has_rows_take_turns(quiet: tuple[Isolated, Desk], new_relay: NewRelay) -> None:
+    isolated, _ = quiet
+    merchants = range(900_001, 900_001 + BATCH + 8)
+    with backlog(isolated, dict.fromkeys(merchants, 10)):
+        relay = new_relay("facts")
+        turns = [{row.merchant_id for row in await relay._claim()} for _ in range(3)]
+        assert relay._more_waits
+    assert turns == [set(merchants[:BATCH]), set(merchants[BATCH:]), set(merchants[:BATCH])]
+
+
+async def test_a_claim_reads_an_index_and_sorts_nothing(quiet: tuple[Isolated, Desk], new_relay: NewRelay) -> None:
+    isolated, _ = quiet
+    with backlog(isolated, {900_001: 20_000, 900_002: 20_000}):
+        async with new_relay("facts")._database.connect() as connection:
+            values = {"after": 0, "lease": 1}
+            plan = (await connection.execute(sa.text(f"EXPLAIN {_claim_of(FACTS)}"), values)).scalars().all()
+    assert any("ix_outbox_facts" in line for line in plan)
+    assert not [line for line in plan if "Sort" in line or "Seq Scan" in line], "\n".join(plan)
+
+
+@contextmanager
+def backlog(isolated: Isolated, waiting: Mapping[int, int]) -> Iterator[None]:
+    """Facts of so many tickets of each merchant, the oldest first."""
+    for merchant_id, count in waiting.items():
+        isolated.postgres.psql(
+            f"INSERT INTO outbox (merchant_id, key, topic, version, payload, written_at)"  # noqa: S608 - numbers of ours
+            f" SELECT {merchant_id}, 'ticket-' || n, 'ticket', 1, '{{}}', now() + n * interval '1 ms' FROM generate_series(1, {count}) n",
+            isolated.database,
+        )
+    isolated.postgres.psql("ANALYZE outbox", isolated.database)
+    try:
+        yield
+    finally:
+        isolated.postgres.psql("DELETE FROM outbox WHERE merchant_id > 900000", isolated.database)
+
+
+async def test_what_temporal_does_not_answer_is_given_up_before_the_lease_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dispatch, "BATCH_SECONDS", 0.5)
+    rows_ = [OutboxRow(1, f"job-{number}", Topic.JOB, 1, a_job(number)) for number in range(BATCH)]
+    with socket.create_server(("127.0.0.1", 0)) as deaf:  # it takes every connection, and says nothing
+        client = await Client.connect(f"127.0.0.1:{deaf.getsockname()[1]}", lazy=True, data_converter=pydantic_data_converter)
+        async with asyncio.timeout(3):
+            assert await Dispatcher(client, retry_seconds=1, at_once=2).dispatch(rows_) == []
+    assert BATCH_SECONDS + POOL_WAIT_SECONDS + USUAL.statement < LEASE_SECONDS
+
+
+def a_job(number: int) -> dict[str, object]:
+    facts = JobFacts(merchant_id=1, job_id=number, version=1, is_paused=False, has_ended=False, kind="preview", total=1, done=0)
+    return facts.model_dump(mode="json")
 
 
 async def run_out(desk: Desk, merchant_id: int) -> None:

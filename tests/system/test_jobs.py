@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from sqlmodel import col
+from structlog.testing import capture_logs
 
 from deploy.local.identity import Wanted
 from models.sla.tables import LedgerEntry
@@ -214,10 +215,13 @@ async def test_a_ticket_that_fails_holds_up_no_other(desk: Desk, acme: Merchant)
     recalculation = await publish(acme, policy, 2 * HOUR)
     async with desk.database.writing(acme.id) as session:  # a version that does not exist
         await session.execute(sa.update(Ticket).where(col(Ticket.id) == int(tickets[1]["id"])).values(policy_version=77))
-    job = await over(desk, acme, await begun(acme, recalculation))
+    with capture_logs() as lines:
+        job = await over(desk, acme, await begun(acme, recalculation))
     assert job["done"] == 3
     assert job["changed"] == 2
     assert job["failed"] == 1
+    failed = [line for line in lines if line["event"] == "job.ticket_failed"]
+    assert [(line["log_level"], line["job_id"]) for line in failed] == [("error", int(job["id"]))]
     assert job["result"]["failedTicketIds"] == [tickets[1]["id"]]
 
 

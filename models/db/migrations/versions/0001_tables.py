@@ -67,7 +67,20 @@ def upgrade() -> None:
         sa.Column("leased_until", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("merchant_id", "key", name="pk_outbox"),
     )
-    op.create_index("ix_outbox_waiting", "outbox", ["leased_until", "written_at"], unique=False)
+    # What a relay asks for is in one of them: whose turn it is, and that merchant's oldest.
+    of_turn = ["merchant_id", "written_at"]
+    op.create_index("ix_outbox_facts", "outbox", of_turn, unique=False, postgresql_where=sa.text("topic IN ('ticket', 'job')"))
+    op.create_index("ix_outbox_deliveries", "outbox", of_turn, unique=False, postgresql_where=sa.text("topic IN ('delivery')"))
+    op.create_table(
+        "healing",
+        sa.Column("merchant_id", sa.BigInteger(), nullable=False),
+        sa.Column("topic", sa.String(length=40), nullable=False),
+        sa.Column("id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("next_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("merchant_id", "topic", "id", name="pk_healing"),
+    )
     op.create_table(
         "reporter",
         sa.Column("merchant_id", sa.BigInteger(), nullable=False),

@@ -1,0 +1,70 @@
+"""What was lost, over all merchants: nothing waits in the outbox for what has been due for too long.
+
+It is claimed before it is sent again, and what was claimed is left alone for a while, twice as long each time: tickets that can't be acted
+on are neither signalled every minute, nor do they hide those that can.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from models.outbox.tables import Topic
+
+CLAIMED_AT_ONCE = 20
+
+
+class Loss(NamedTuple):
+    """Rows of ``table`` that are ``open`` and whose instant ``due`` is more than ``overdue`` ago."""
+
+    topic: Topic
+    table: str
+    due: str
+    open: str
+    overdue: timedelta
+
+
+LOST_TICKETS = Loss(Topic.TICKET, "ticket", "next_deadline_at", "deleted_at IS NULL", timedelta(minutes=2))
+"""A deadline that is later than any retry of a healthy server."""
+LOST_NOTIFICATIONS = Loss(Topic.DELIVERY, "notification", "posted_at", "status = 'pending'", timedelta(hours=3))
+"""Longer than its five tries take."""
+LOST_JOBS = Loss(Topic.JOB, "job", "updated_at", "status = 'running'", timedelta(minutes=10))
+LOSSES = (LOST_TICKETS, LOST_NOTIFICATIONS, LOST_JOBS)
+
+# What is lost for the first time comes first. The pause grows from two minutes to about an hour.
+_CLAIM = """
+    INSERT INTO healing AS known (merchant_id, topic, id, attempts, since, next_at)
+    SELECT lost.merchant_id, '{topic}', lost.id, 1, lost.{due}, CAST(:at AS timestamptz) + interval '2 minutes'
+    FROM "{table}" AS lost LEFT JOIN healing ON (healing.merchant_id, healing.topic, healing.id) = (lost.merchant_id, '{topic}', lost.id)
+    WHERE lost.{due} < :before AND lost.{open} AND (healing.next_at IS NULL OR healing.next_at <= :at)
+        AND NOT EXISTS (SELECT FROM outbox WHERE outbox.merchant_id = lost.merchant_id AND outbox.key = '{table}-' || lost.id)
+    ORDER BY coalesce(healing.attempts, 0), lost.{due} LIMIT :at_once
+    ON CONFLICT (merchant_id, topic, id) DO UPDATE SET attempts = known.attempts + 1,
+        next_at = CAST(:at AS timestamptz) + interval '1 minute' * 2 ^ least(known.attempts + 1, 6)
+    RETURNING merchant_id, id
+"""
+_FORGET = """
+    DELETE FROM healing WHERE topic = '{topic}' AND NOT EXISTS (SELECT FROM "{table}" AS lost
+        WHERE (lost.merchant_id, lost.id) = (healing.merchant_id, healing.id) AND lost.{due} < :before AND lost.{open})
+"""
+_STUCK = sa.text("SELECT count(*), CAST(coalesce(extract(epoch FROM CAST(:at AS timestamptz) - min(since)), 0) AS bigint) FROM healing")
+
+
+async def claim_lost(connection: AsyncConnection, loss: Loss, at: datetime) -> Sequence[tuple[int, int]]:
+    """Merchant and id of some that are to be sent again now."""
+    values = {"at": at, "before": at - loss.overdue, "at_once": CLAIMED_AT_ONCE}
+    return [(merchant_id, id_) for merchant_id, id_ in await connection.execute(_said_of(_CLAIM, loss), values)]
+
+
+async def stuck(connection: AsyncConnection, at: datetime) -> tuple[int, int]:
+    """Of what was sent again earlier: how much is still not acted on, and for how many seconds the oldest has been due."""
+    for loss in LOSSES:
+        await connection.execute(_said_of(_FORGET, loss), {"before": at - loss.overdue})
+    count, seconds = (await connection.execute(_STUCK, {"at": at})).one()
+    return count, seconds
+
+
+def _said_of(statement: str, loss: Loss) -> sa.TextClause:
+    return sa.text(statement.format(**loss._asdict()))
