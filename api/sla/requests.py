@@ -1,6 +1,6 @@
 """Definitions of calendars, policies and ladders as clients send them.
 
-They are the values of :mod:`models.sla` with bounds, and without what can be stored but hardly be meant; ids are strings.
+They are the values of :mod:`models.sla` with bounds, and without what could be stored but makes no sense; ids are strings.
 """
 
 from typing import Annotated, Any, Generic, Self, TypeVar

@@ -25,7 +25,7 @@ class ActorResponse(ResponseBody):
 
 
 class ConfigurationResponse(ResponseBody):
-    """One version of a rule, and who published it."""
+    """One version of a calendar, policy or ladder, and who published it."""
 
     id: Id
     version: int

@@ -1,4 +1,4 @@
-"""The demo world: two merchants with the people and rules that the README's walk and the tests talk about.
+"""The demo world: two merchants with the people and SLA configuration that the README and the tests use.
 
 ``python -m deploy.local.seed`` migrates the local database and seeds it. Seeding twice changes nothing.
 """

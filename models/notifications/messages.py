@@ -15,7 +15,7 @@ TRY_SECONDS = 120.0
 class NotificationStatus(StrEnum):
     PENDING = "pending"
     SENT = "sent"
-    UNKNOWN = "unknown"  # the server may or may not have taken it: the connection was lost after the final dot
+    UNKNOWN = "unknown"  # the server may or may not have taken it: nothing was heard from it after DATA had begun
     DEAD = "dead"
 
 
