@@ -1,13 +1,13 @@
 """One notification: one conversation with the mail server, and the log of it."""
 
-from email.message import EmailMessage
 from typing import NoReturn
 
 import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.email.render import compose, render
+from activities.email.compose import compose
+from activities.email.render import render
 from activities.email.smtp import AmbiguousFailure, DeliveryFailed, PermanentFailure, SmtpServer, converse
 from models.db.session import Database
 from models.notifications.delivery_log import Delivery, Ending, begin_attempt, end_attempt, read_delivery, settle, status_after
@@ -80,7 +80,7 @@ class DeliveryActivities:
                 await settle(session, ref, status)
         return attempt, status
 
-    def _compose(self, delivery: Delivery) -> EmailMessage:
+    def _compose(self, delivery: Delivery) -> bytes:
         notification = delivery.notification
         return compose(
             render(notification.kind, self._context(delivery)),

@@ -26,8 +26,6 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from email import policy
-from email.message import EmailMessage
 from enum import StrEnum
 from functools import cache
 from typing import Final, cast
@@ -41,7 +39,6 @@ QUIT_SECONDS: Final = 1.0
 MAX_TEXT: Final = 200
 
 _OUR_STANDING: Final = frozenset({530, 534, 535, 538})  # RFC 4954, section 6
-_ASCII: Final = policy.SMTP.clone(cte_type="7bit")
 _ADDRESS_LIKE: Final = re.compile(r"\S*@\S*")
 
 
@@ -95,21 +92,18 @@ def accept_local_domains() -> None:
     SPECIAL_USE_DOMAIN_NAMES[:] = [name for name in SPECIAL_USE_DOMAIN_NAMES if name not in {"local", "localhost"}]
 
 
-async def converse(
-    server: SmtpServer, email: EmailMessage, sender: str, recipient: str, *, before_data: Callable[[], Awaitable[None]]
-) -> Receipt:
-    """Send one e-mail to one recipient.
+async def converse(server: SmtpServer, email: bytes, sender: str, recipient: str, *, before_data: Callable[[], Awaitable[None]]) -> Receipt:
+    """Send one e-mail, as it is on the wire, to one recipient.
 
     ``before_data`` is awaited once the recipient is accepted and before DATA: it commits the attempt, so that a crash after it is
     known to be ambiguous. What it raises ends the conversation and is passed on. Raises one of the ``DeliveryFailed``.
     """
     conversation = _Conversation(server, on_the_wire(sender), on_the_wire(recipient))
-    text = conversation.flatten(email)
     try:
         await conversation.introduce()
-        await conversation.address(len(text))
+        await conversation.address(len(email))
         await _recorded(before_data, server.timeout)
-        return await conversation.send(text)
+        return await conversation.send(email)
     except asyncio.CancelledError:
         conversation.abort()
         raise
@@ -163,9 +157,6 @@ class _Conversation:
             tls_context=server.tls or _system_trust(),
             local_hostname=_own_name(),
         )
-
-    def flatten(self, email: EmailMessage) -> bytes:
-        return email.as_bytes(policy=policy.SMTPUTF8 if self._is_international else _ASCII)
 
     async def introduce(self) -> None:
         with self._judged(_Step.INTRODUCTION):

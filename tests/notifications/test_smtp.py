@@ -1,6 +1,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
+from email import policy
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -36,11 +37,11 @@ SHORT = 0.3
 BEYOND_EVERY_BUFFER = ("x" * 900 + "\n") * 20_000
 
 
-def email(text: str = "Hello\n.dot\nbye", to: str = ANA) -> EmailMessage:
+def email(text: str = "Hello\n.dot\nbye", to: str = ANA) -> bytes:
     composed = EmailMessage()
     composed["From"], composed["To"], composed["Subject"] = SENDER, to, "[#7] Printer"
     composed.set_content(text)
-    return composed
+    return composed.as_bytes(policy=policy.SMTP)
 
 
 class Attempts:
