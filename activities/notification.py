@@ -1,5 +1,7 @@
 """One notification: one conversation with the mail server, and the log of it."""
 
+import traceback
+from pathlib import Path
 from typing import NoReturn
 
 import structlog
@@ -10,6 +12,7 @@ from activities.email.compose import compose
 from activities.email.render import render
 from activities.email.smtp import AmbiguousFailure, DeliveryFailed, PermanentFailure, SmtpServer, converse
 from models.db.session import Database
+from models.errors import NotFound
 from models.notifications.delivery_log import Delivery, Ending, begin_attempt, end_attempt, read_delivery, settle, status_after
 from models.notifications.messages import DELIVER, DeliveryRef, NotificationStatus
 from models.notifications.tables import AttemptOutcome
@@ -31,6 +34,12 @@ class DeliveryActivities:
     @activity.defn(name=DELIVER)
     async def deliver(self, ref: DeliveryRef) -> str:
         """Return how the notification ended; raise to be tried again. After an ambiguous end it is not sent again by itself."""
+        try:
+            return await self._deliver(ref)
+        except NotFound:  # as after a restored backup: there is nothing to wait for
+            return "not_found"
+
+    async def _deliver(self, ref: DeliveryRef) -> str:
         async with self._database.reading(ref.merchant_id) as session:
             delivery = await read_delivery(session, ref)
             notification = delivery.notification
@@ -81,6 +90,15 @@ class DeliveryActivities:
         return attempt, status
 
     def _compose(self, delivery: Delivery) -> bytes:
+        """Whatever goes wrong here would go wrong again: the notification is dead, and can be replayed when the cause is mended."""
+        try:
+            return self._composed(delivery)
+        except DeliveryFailed:
+            raise
+        except Exception as error:
+            raise PermanentFailure(f"the e-mail could not be composed: {_place(error)}") from error
+
+    def _composed(self, delivery: Delivery) -> bytes:
         notification = delivery.notification
         return compose(
             render(notification.kind, self._context(delivery)),
@@ -121,6 +139,12 @@ def _outcome(failure: DeliveryFailed) -> AttemptOutcome:
     if isinstance(failure, AmbiguousFailure):
         return AttemptOutcome.UNKNOWN
     return AttemptOutcome.PERMANENT if isinstance(failure, PermanentFailure) else AttemptOutcome.TRANSIENT
+
+
+def _place(error: Exception) -> str:
+    """Name the error and where it was raised, without its words: they may be a person's."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
 
 
 def _note(delivery: Delivery, attempt: int, ending: Ending) -> None:

@@ -211,6 +211,8 @@ class _Conversation:
             raise _silence(step, "the certificate is not trusted" if distrusted else "the connection failed or was lost") from None
         except SMTPException as error:
             raise _silence(step, self._sayable(error.message)) from None
+        except Exception as error:  # a defect, of the client or of ours: it counts as a try, so that it ends
+            raise _silence(step, f"the client failed with {type(error).__name__}") from error
 
     def _sayable(self, text: str) -> str:
         """Keep of a server's words one printable line without addresses, for it is stored and logged."""

@@ -10,6 +10,8 @@ DELIVER = "notification.deliver"
 MAXIMUM_TRIES = 5
 TRY_SECONDS = 120.0
 """How long one try may take: a conversation with the mail server and what is written about it."""
+WORKFLOW_SECONDS = 3 * 3600.0
+"""How long a workflow goes on with a notification. Longer than five tries take: after this the reconciliation starts another workflow."""
 
 
 class NotificationStatus(StrEnum):

@@ -1,7 +1,10 @@
 """The delivery log keeps two from having the same notification, and counts the tries, whoever makes them."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
+from email import message_from_bytes, policy
+from email.header import decode_header, make_header
 from typing import Any
 
 import pytest
@@ -10,9 +13,11 @@ from sqlmodel import col
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
+import activities.notification
 from activities.email.smtp import SmtpServer
 from activities.notification import DeliveryActivities
-from models.notifications.delivery_log import LOST_AFTER, Ending, begin_attempt, end_attempt, read_delivery, settle, status_after
+from models.audit import SYSTEM, Change
+from models.notifications.delivery_log import LOST_AFTER, Ending, begin_attempt, end_attempt, read_delivery, replay, settle, status_after
 from models.notifications.messages import DeliveryRef, NotificationStatus
 from models.notifications.tables import AttemptOutcome, DeliveryAttempt, Notification
 from models.platform.settings import MailSecurity
@@ -145,3 +150,40 @@ async def test_two_workers_that_have_the_same_notification_send_it_once(acme: Me
     assert len(post.emails) == 1
     assert "sent" in answers
     assert await delivered(acme, notification, post) == "sent"
+
+
+async def test_an_email_that_cannot_be_composed_is_dead_with_its_reason(
+    acme: Merchant, notification: DeliveryRef, post: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def raise_in_a_codec(*_: object, **__: object) -> bytes:
+        return b"till \xff".decode("ascii").encode()
+
+    with monkeypatch.context() as broken:
+        broken.setattr(activities.notification, "compose", raise_in_a_codec)
+        assert await delivered(acme, notification, post) == "dead"
+    (attempt,) = await rows(acme.desk, acme, DeliveryAttempt)
+    assert (attempt.outcome, attempt.finished_at is not None) == (AttemptOutcome.PERMANENT, True)
+    assert re.fullmatch(r"the e-mail could not be composed: UnicodeDecodeError in test_delivery_log.py, line \d+", attempt.detail)
+    assert await delivered(acme, await replayed(acme, notification), post) == "sent"
+
+
+async def replayed(acme: Merchant, notification: DeliveryRef) -> DeliveryRef:
+    async with acme.desk.database.writing(acme.id) as session:
+        again = await replay(session, notification.notification_id, Change(by=SYSTEM, at=acme.desk.clock.now()))
+    return notification.model_copy(update={"round": again.round})
+
+
+@pytest.mark.parametrize("subject", ["=?unicode_escape?q?=5Cud800?=", "=?utf-8?q?hi=0d=0aBcc=3A_evil=40x.example?="])
+async def test_a_subject_that_decodes_into_something_else_is_sent_as_typed(acme: Merchant, post: Mailbox, subject: str) -> None:
+    await acme.open(category="general", subject=subject)
+    (row,) = await rows(acme.desk, acme, Notification)
+    assert await delivered(acme, DeliveryRef(merchant_id=acme.id, notification_id=row.id), post) == "sent"
+    content = post.emails[0].content
+    assert isinstance(content, bytes)
+    email = message_from_bytes(content, policy=policy.compat32)
+    assert "Bcc" not in email
+    assert subject in str(make_header(decode_header(str(email["Subject"]))))
+
+
+async def test_a_notification_that_is_gone_keeps_no_workflow_waiting(acme: Merchant, post: Mailbox) -> None:
+    assert await delivered(acme, DeliveryRef(merchant_id=acme.id, notification_id=1), post) == "not_found"

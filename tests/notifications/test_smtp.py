@@ -197,6 +197,18 @@ async def test_a_refusal_in_the_middle_of_the_text_is_heard(mailbox: Mailbox, at
     assert (type(failed), failed.code) == (PermanentFailure, 552)
 
 
+@pytest.mark.parametrize(("step", "kind"), [("mail", TransientFailure), ("data", AmbiguousFailure)])
+async def test_a_defect_of_the_client_is_silence(
+    mailbox: Mailbox, attempts: Attempts, monkeypatch: pytest.MonkeyPatch, step: str, kind: type[DeliveryFailed]
+) -> None:
+    async def fall(*_: object, **__: object) -> None:
+        raise UnicodeEncodeError("ascii", "ana@acme.test", 0, 1, "?")
+
+    monkeypatch.setattr(f"aiosmtplib.SMTP.{step}", fall)
+    failed = await fail(mailbox.address(), attempts)
+    assert (type(failed), "UnicodeEncodeError" in failed.text) == (kind, True)
+
+
 async def test_a_server_that_is_not_there_is_transient(mailbox: Mailbox, attempts: Attempts) -> None:
     await mailbox.stop()
     assert type(await fail(mailbox.address(), attempts)) is TransientFailure
