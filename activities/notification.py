@@ -1,6 +1,8 @@
 """One notification: one conversation with the mail server, and the log of it."""
 
+import asyncio
 import traceback
+from datetime import timedelta
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,10 +16,12 @@ from activities.email.smtp import AmbiguousFailure, DeliveryFailed, PermanentFai
 from models.db.session import Database
 from models.errors import NotFound
 from models.notifications.delivery_log import Delivery, Ending, begin_attempt, end_attempt, read_delivery, settle, status_after
-from models.notifications.messages import DELIVER, DeliveryRef, NotificationStatus
+from models.notifications.messages import DELIVER, RECORD_SECONDS, DeliveryRef, NotificationStatus
 from models.notifications.tables import AttemptOutcome
 from models.platform.signed_links import sign
 
+MARGIN_SECONDS = 4.0
+"""For QUIT, and a process that lags: an attempt that is still made is never taken for a lost one."""
 log = structlog.get_logger()
 
 
@@ -27,6 +31,7 @@ class DeliveryActivities:
     def __init__(self, database: Database, server: SmtpServer, *, sender: str, public_url: str, signing_key: str) -> None:
         self._database = database
         self._server = server
+        self._lost_after = lost_after(server)
         self._sender = sender
         self._base = f"{public_url.rstrip('/')}/v1/api/helpdesk"
         self._signing_key = signing_key
@@ -41,7 +46,7 @@ class DeliveryActivities:
 
     async def _deliver(self, ref: DeliveryRef) -> str:
         async with self._database.reading(ref.merchant_id) as session:
-            delivery = await read_delivery(session, ref)
+            delivery = await read_delivery(session, ref, self._lost_after)
             notification = delivery.notification
             if notification.round != ref.round or notification.status is not NotificationStatus.PENDING:
                 return notification.status
@@ -49,7 +54,7 @@ class DeliveryActivities:
                 await settle(session, ref, NotificationStatus.UNKNOWN)
                 return NotificationStatus.UNKNOWN
         if delivery.is_under_way:
-            _refuse("another worker has this notification")
+            _refuse("another worker has this notification", look_again_in=delivery.lost_in)
         ending, status = await self._try(ref, delivery)
         if status is NotificationStatus.PENDING:
             _refuse(ending.detail)
@@ -73,21 +78,24 @@ class DeliveryActivities:
 
     async def _begin(self, ref: DeliveryRef) -> tuple[int, int]:
         async with self._database.writing(ref.merchant_id) as session:
-            return await begin_attempt(session, ref, _workflow_id()) or _refuse("another worker has this notification")
+            return await begin_attempt(session, ref, _workflow_id()) or self._refuse_second()
 
     async def _end(self, ref: DeliveryRef, begun: list[tuple[int, int]], ending: Ending) -> tuple[int, NotificationStatus]:
         """The attempt and, at the end of its tries, the notification: in one transaction."""
-        async with self._database.writing(ref.merchant_id) as session:
+        async with asyncio.timeout(RECORD_SECONDS), self._database.writing(ref.merchant_id) as session:
             if begun:
                 attempt_id, attempt = begun[0]
                 await end_attempt(session, attempt_id, ending)
             else:  # no text was sent
                 begun_now = await begin_attempt(session, ref, _workflow_id(), ending)
-                _, attempt = begun_now or _refuse("another worker has this notification")
+                _, attempt = begun_now or self._refuse_second()
             status = status_after(ending, attempt)
             if status is not NotificationStatus.PENDING:
                 await settle(session, ref, status)
         return attempt, status
+
+    def _refuse_second(self) -> NoReturn:
+        _refuse("another worker has this notification", look_again_in=self._lost_after)
 
     def _compose(self, delivery: Delivery) -> bytes:
         """Whatever goes wrong here would go wrong again: the notification is dead, and can be replayed when the cause is mended."""
@@ -135,6 +143,11 @@ class DeliveryActivities:
         }
 
 
+def lost_after(server: SmtpServer) -> timedelta:
+    """When it is certain that nobody makes an open attempt any more."""
+    return timedelta(seconds=server.answer_seconds + RECORD_SECONDS + MARGIN_SECONDS)
+
+
 def _outcome(failure: DeliveryFailed) -> AttemptOutcome:
     if isinstance(failure, AmbiguousFailure):
         return AttemptOutcome.UNKNOWN
@@ -161,9 +174,9 @@ def _note(delivery: Delivery, attempt: int, ending: Ending) -> None:
     )
 
 
-def _refuse(why: str) -> NoReturn:
-    """Not now: the workflow tries again."""
-    raise ApplicationError(why, type="NotYet")
+def _refuse(why: str, look_again_in: timedelta | None = None) -> NoReturn:
+    """Not now: the workflow tries again, after its own pause unless it is told another."""
+    raise ApplicationError(why, type="NotYet", next_retry_delay=look_again_in)
 
 
 def _workflow_id() -> str:

@@ -16,7 +16,8 @@ The table of judgements. Silence is a timeout, a lost connection or a response t
   lost until then;
 - TLS that was asked for and is not offered or not trusted: transient for the same reason. The conversation never goes on without it.
 
-Every wait is bounded by the server's ``timeout``; a conversation has about a dozen of them.
+Every wait is bounded by the server's ``timeout``, and the two halves of a conversation by their own limits: up to the recipient, and from
+the begin of the attempt to the server's answer. Of an attempt that is open for longer than the second, its worker is known to be dead.
 """
 
 import asyncio
@@ -33,6 +34,7 @@ from typing import Final, cast
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
+from models.notifications.messages import ANSWER_SECONDS, INTRODUCTION_SECONDS
 from models.platform.settings import MailSecurity
 
 QUIT_SECONDS: Final = 1.0
@@ -75,6 +77,11 @@ class SmtpServer:
     timeout: float = 15.0
     tls: ssl.SSLContext | None = None
 
+    @property
+    def answer_seconds(self) -> float:
+        """How long an attempt may take from its begin to the server's answer: a wait for DATA and one for the text."""
+        return min(2 * self.timeout, ANSWER_SECONDS)
+
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
@@ -100,10 +107,10 @@ async def converse(server: SmtpServer, email: bytes, sender: str, recipient: str
     """
     conversation = _Conversation(server, on_the_wire(sender), on_the_wire(recipient))
     try:
-        await conversation.introduce()
-        await conversation.address(len(email))
-        await _recorded(before_data, server.timeout)
-        return await conversation.send(email)
+        await _in_time(conversation.introduce(len(email)), INTRODUCTION_SECONDS, TransientFailure("introduction: timed out"))
+        until = asyncio.get_running_loop().time() + server.answer_seconds
+        await _in_time(before_data(), server.timeout, TransientFailure("recording the attempt: timed out"))
+        return await conversation.send(email, until)
     except asyncio.CancelledError:
         conversation.abort()
         raise
@@ -124,12 +131,12 @@ def on_the_wire(address: str) -> str:
     return f"{valid.local_part}@{valid.ascii_domain}"
 
 
-async def _recorded(before_data: Callable[[], Awaitable[None]], seconds: float) -> None:
+async def _in_time(work: Awaitable[None], seconds: float, failure: DeliveryFailed) -> None:
     try:
         async with asyncio.timeout(seconds):
-            await before_data()
+            await work
     except TimeoutError:
-        raise TransientFailure("recording the attempt: timed out") from None
+        raise failure from None
 
 
 class _Step(StrEnum):
@@ -158,15 +165,16 @@ class _Conversation:
             local_hostname=_own_name(),
         )
 
-    async def introduce(self) -> None:
+    async def introduce(self, size: int) -> None:
+        """Up to the recipient; ``size`` of the e-mail is octets (RFC 1870)."""
         with self._judged(_Step.INTRODUCTION):
             await self._client.connect()
             self._transport = cast(asyncio.WriteTransport, self._client.transport)
             if self._client.is_ehlo_or_helo_needed:
                 await self._client.ehlo()
+        await self._address(size)
 
-    async def address(self, size: int) -> None:
-        """Name sender and recipient; ``size`` is octets (RFC 1870)."""
+    async def _address(self, size: int) -> None:
         options = [f"SIZE={size}"] if self._client.supports_extension("size") else []
         if self._is_international:
             if not self._client.supports_extension("smtputf8"):
@@ -177,11 +185,13 @@ class _Conversation:
         with self._judged(_Step.RCPT):
             await self._client.rcpt(self._recipient, encoding="utf-8")
 
-    async def send(self, text: bytes) -> Receipt:
+    async def send(self, text: bytes, until: float) -> Receipt:
+        """``until`` is an instant of the loop's clock."""
         if not self._client.is_connected:  # lost while the attempt was committed: DATA has not begun
             raise TransientFailure("DATA: the connection was lost")
         with self._judged(_Step.DATA):
-            response = await self._client.data(text)
+            async with asyncio.timeout_at(until):
+                response = await self._client.data(text)
         return Receipt(response.code, self._sayable(response.message))
 
     async def leave(self) -> None:

@@ -15,14 +15,12 @@ from models.audit import Change
 from models.db.base import Row
 from models.db.session import TenantSession, locked
 from models.errors import Conflict, NotFound
-from models.notifications.messages import MAXIMUM_TRIES, TRY_SECONDS, DeliveryRef, NotificationStatus
+from models.notifications.messages import MAXIMUM_TRIES, DeliveryRef, NotificationStatus
 from models.notifications.tables import AttemptOutcome, DeliveryAttempt, Notification
 from models.outbox import post as outbox
 from models.people.tables import Agent, Merchant
 from models.tickets.tables import Comment, Ticket
 
-LOST_AFTER = timedelta(seconds=1.25 * TRY_SECONDS)
-"""An attempt still open after this long was abandoned: its worker crashed."""
 _BEGIN = sa.text("""
     INSERT INTO deliveryattempt
         (merchant_id, id, notification_id, round, attempt, workflow_id, started_at, finished_at, outcome, code, detail)
@@ -54,7 +52,10 @@ class Ending(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """All that an e-mail is made of, read at once; ``began`` is when the open attempt of this round began, if there is one."""
+    """All that an e-mail is made of, read at once; ``began`` is when the open attempt of this round began, if there is one.
+
+    An attempt that is open for longer than ``lost_after`` was abandoned: its worker crashed.
+    """
 
     notification: Notification
     ticket: Ticket
@@ -64,10 +65,16 @@ class Delivery(NamedTuple):
     to_agent: str | None
     began: datetime | None
     now: datetime
+    lost_after: timedelta
 
     @property
     def is_under_way(self) -> bool:
-        return self.began is not None and self.now - self.began <= LOST_AFTER
+        return self.began is not None and self.now - self.began <= self.lost_after
+
+    @property
+    def lost_in(self) -> timedelta:
+        """How long the open attempt may still take."""
+        return self.lost_after - (self.now - (self.began or self.now))
 
     @property
     def may_have_been_sent(self) -> bool:
@@ -75,7 +82,7 @@ class Delivery(NamedTuple):
         return self.began is not None and not self.is_under_way
 
 
-async def read_delivery(session: TenantSession, ref: DeliveryRef) -> Delivery:
+async def read_delivery(session: TenantSession, ref: DeliveryRef, lost_after: timedelta) -> Delivery:
     """The notification as it stands.
 
     Raises:
@@ -84,7 +91,7 @@ async def read_delivery(session: TenantSession, ref: DeliveryRef) -> Delivery:
     found = (await session.execute(_DELIVERY, {"notification": ref.notification_id, "round": ref.round})).one_or_none()
     if found is None:
         raise NotFound("notification")
-    return Delivery(*found)
+    return Delivery._make((*found, lost_after))
 
 
 async def begin_attempt(session: TenantSession, ref: DeliveryRef, workflow_id: str, ending: Ending | None = None) -> tuple[int, int] | None:

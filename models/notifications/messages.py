@@ -9,7 +9,13 @@ TASK_QUEUE = "notifications"
 DELIVER = "notification.deliver"
 MAXIMUM_TRIES = 5
 TRY_SECONDS = 120.0
-"""How long one try may take: a conversation with the mail server and what is written about it."""
+"""How long one try may take: a conversation with the mail server and what is written about it. The parts below have their own limits."""
+INTRODUCTION_SECONDS = 45.0
+"""Of these, until the mail server has taken the recipient: so a server that answers each command late uses up tries."""
+ANSWER_SECONDS = 55.0
+"""From the begin of an attempt to the mail server's answer, at most; see ``SmtpServer.answer_seconds``."""
+RECORD_SECONDS = 8.0
+"""To record the end of an attempt."""
 WORKFLOW_SECONDS = 3 * 3600.0
 """How long a workflow goes on with a notification. Longer than five tries take: after this the reconciliation starts another workflow."""
 

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
 from typing import Any
@@ -14,18 +15,19 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 import activities.notification
-from activities.email.smtp import SmtpServer
-from activities.notification import DeliveryActivities
+from activities.email.smtp import QUIT_SECONDS, SmtpServer
+from activities.notification import DeliveryActivities, lost_after
 from models.audit import SYSTEM, Change
-from models.notifications.delivery_log import LOST_AFTER, Ending, begin_attempt, end_attempt, read_delivery, replay, settle, status_after
-from models.notifications.messages import DeliveryRef, NotificationStatus
+from models.notifications.delivery_log import Ending, begin_attempt, end_attempt, read_delivery, replay, settle, status_after
+from models.notifications.messages import INTRODUCTION_SECONDS, RECORD_SECONDS, TRY_SECONDS, DeliveryRef, NotificationStatus
 from models.notifications.tables import AttemptOutcome, DeliveryAttempt, Notification
-from models.platform.settings import MailSecurity
+from models.platform.settings import MailSecurity, Settings
 from tests.support.auditor import rows
 from tests.support.desk import Desk, Merchant
 from tests.support.isolated import Isolated
 from tests.support.mail_server import Mailbox, serving
 
+LOST_AFTER = timedelta(seconds=60)
 LATER = Ending(AttemptOutcome.TRANSIENT, 451, "RCPT: 451 later")
 
 
@@ -53,7 +55,7 @@ async def ended(acme: Merchant, attempt_id: int, ending: Ending) -> None:
 
 async def seen(acme: Merchant, notification: DeliveryRef) -> Any:
     async with acme.desk.database.reading(acme.id) as session:
-        return await read_delivery(session, notification)
+        return await read_delivery(session, notification, LOST_AFTER)
 
 
 async def test_of_many_who_have_the_same_notification_one_may_send_it(acme: Merchant, notification: DeliveryRef) -> None:
@@ -131,9 +133,28 @@ async def delivered(acme: Merchant, notification: DeliveryRef, post: Mailbox) ->
 
 async def test_a_notification_that_somebody_else_has_is_asked_for_later(acme: Merchant, notification: DeliveryRef, post: Mailbox) -> None:
     await begun(acme, notification)
-    with pytest.raises(ApplicationError, match="another worker has this notification"):
+    with pytest.raises(ApplicationError, match="another worker has this notification") as refused:
         await delivered(acme, notification, post)
     assert post.emails == []
+    assert refused.value.next_retry_delay is not None
+    assert timedelta(seconds=15) < refused.value.next_retry_delay <= timedelta(seconds=22)  # with 5 s for a wait
+
+
+def server(timeout: float) -> SmtpServer:
+    return SmtpServer(host="127.0.0.1", port=25, security=MailSecurity.NONE, timeout=timeout)
+
+
+def test_by_default_the_attempt_of_a_dead_worker_is_unknown_within_a_minute() -> None:
+    default = Settings.model_fields["smtp_timeout_seconds"].default
+    noticed = timedelta(seconds=15)  # Temporal gives the task of a dead worker to another one after 10 s
+    assert lost_after(server(default)) <= timedelta(seconds=60) - noticed
+
+
+@pytest.mark.parametrize("timeout", [1, 15, 300])
+def test_no_attempt_that_is_still_made_is_taken_for_a_lost_one(timeout: float) -> None:
+    longest = server(timeout).answer_seconds + QUIT_SECONDS + RECORD_SECONDS
+    assert timedelta(seconds=longest) < lost_after(server(timeout))
+    assert INTRODUCTION_SECONDS + longest < TRY_SECONDS
 
 
 async def test_after_the_death_of_a_worker_its_notification_is_unknown(acme: Merchant, notification: DeliveryRef, post: Mailbox) -> None:

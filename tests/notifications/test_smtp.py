@@ -197,6 +197,24 @@ async def test_a_refusal_in_the_middle_of_the_text_is_heard(mailbox: Mailbox, at
     assert (type(failed), failed.code) == (PermanentFailure, 552)
 
 
+async def test_a_server_that_is_late_at_every_step_uses_up_a_try(
+    mailbox: Mailbox, attempts: Attempts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.email.smtp.INTRODUCTION_SECONDS", SHORT)
+    mailbox.tricks["MAIL"] = stall
+    failed = await fail(mailbox.address(), attempts)
+    assert (type(failed), failed.text) == (TransientFailure, "introduction: timed out")
+
+
+async def test_an_attempt_ends_in_time_however_long_its_waits(
+    mailbox: Mailbox, attempts: Attempts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.email.smtp.ANSWER_SECONDS", SHORT)
+    mailbox.tricks["DOT"] = stall
+    failed = await fail(mailbox.address(), attempts)
+    assert (type(failed), failed.text) == (AmbiguousFailure, "DATA: timed out")
+
+
 @pytest.mark.parametrize(("step", "kind"), [("mail", TransientFailure), ("data", AmbiguousFailure)])
 async def test_a_defect_of_the_client_is_silence(
     mailbox: Mailbox, attempts: Attempts, monkeypatch: pytest.MonkeyPatch, step: str, kind: type[DeliveryFailed]
