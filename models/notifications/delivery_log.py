@@ -73,8 +73,8 @@ class Delivery(NamedTuple):
 
     @property
     def lost_in(self) -> timedelta:
-        """How long the open attempt may still take."""
-        return self.lost_after - (self.now - (self.began or self.now))
+        """When to look again at the open attempt: a moment after it is lost, so that a clock that is a little ahead is not too early."""
+        return self.lost_after - (self.now - (self.began or self.now)) + timedelta(seconds=0.5)
 
     @property
     def may_have_been_sent(self) -> bool:

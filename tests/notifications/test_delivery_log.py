@@ -137,7 +137,7 @@ async def test_a_notification_that_somebody_else_has_is_asked_for_later(acme: Me
         await delivered(acme, notification, post)
     assert post.emails == []
     assert refused.value.next_retry_delay is not None
-    assert timedelta(seconds=15) < refused.value.next_retry_delay <= timedelta(seconds=22)  # with 5 s for a wait
+    assert timedelta(seconds=15) < refused.value.next_retry_delay <= timedelta(seconds=22.5)  # with 5 s for a wait
 
 
 def server(timeout: float) -> SmtpServer:
