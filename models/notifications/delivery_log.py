@@ -21,14 +21,18 @@ from models.outbox import post as outbox
 from models.people.tables import Agent, Merchant
 from models.tickets.tables import Comment, Ticket
 
+# The row is locked, so that of an attempt that begins and a change that cancels the notification one sees the other.
 _BEGIN = sa.text("""
+    WITH due AS (
+        SELECT merchant_id, id, round FROM notification
+        WHERE id = :notification AND round = :round AND status = 'pending' FOR NO KEY UPDATE
+    )
     INSERT INTO deliveryattempt
         (merchant_id, id, notification_id, round, attempt, workflow_id, started_at, finished_at, outcome, code, detail)
     SELECT due.merchant_id, :id, due.id, due.round, 1 + count(earlier.id), :workflow_id, now(),
         CASE WHEN :is_over THEN now() END, :outcome, CAST(:code AS integer), CAST(:detail AS text)
-    FROM notification AS due LEFT JOIN deliveryattempt AS earlier
+    FROM due LEFT JOIN deliveryattempt AS earlier
         ON (earlier.merchant_id, earlier.notification_id, earlier.round) = (due.merchant_id, due.id, due.round)
-    WHERE due.id = :notification AND due.round = :round AND due.status = 'pending'
     GROUP BY due.merchant_id, due.id, due.round
     HAVING count(*) FILTER (WHERE earlier.id IS NOT NULL AND earlier.finished_at IS NULL) = 0
     ON CONFLICT (merchant_id, notification_id, round, attempt) DO NOTHING

@@ -12,6 +12,7 @@ from sqlmodel import col
 from models.audit import SYSTEM, Change
 from models.db.session import TenantSession, locked
 from models.errors import NotFound
+from models.notifications.cancel import cancel_pointless
 from models.notifications.notify import notify_of_clocks
 from models.outbox import post as outbox
 from models.sla.clocks import Clocks
@@ -107,6 +108,8 @@ async def _write(*tickets: TicketAggregate) -> None:
     for ticket in tickets:
         await notify_of_clocks(ticket)
     await tickets[0].session.write()
+    for ticket in tickets:
+        await cancel_pointless(ticket)
     freed = [(ticket, team_id) for ticket in tickets if (team_id := _freed_team(ticket)) is not None]
     for ticket in tickets:
         ticket.begin()
