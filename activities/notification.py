@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.email.compose import compose
 from activities.email.render import render
-from activities.email.smtp import AmbiguousFailure, DeliveryFailed, PermanentFailure, SmtpServer, converse
+from activities.email.smtp import AmbiguousFailure, DeliveryFailed, PermanentFailure, SmtpServer, converse, on_the_wire
 from models.db.session import Database
 from models.errors import NotFound
 from models.notifications.delivery_log import Delivery, Ending, begin_attempt, end_attempt, read_delivery, settle, status_after
@@ -26,13 +26,16 @@ log = structlog.get_logger()
 
 
 class DeliveryActivities:
-    """``public_url`` is where links lead; ``signing_key`` signs the survey's."""
+    """``public_url`` is where links lead; ``signing_key`` signs the survey's.
+
+    Raises ``PermanentFailure`` for a sender that no e-mail could have.
+    """
 
     def __init__(self, database: Database, server: SmtpServer, *, sender: str, public_url: str, signing_key: str) -> None:
         self._database = database
         self._server = server
         self._lost_after = lost_after(server)
-        self._sender = sender
+        self._sender = on_the_wire(sender)
         self._base = f"{public_url.rstrip('/')}/v1/api/helpdesk"
         self._signing_key = signing_key
 

@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 import activities.notification
-from activities.email.smtp import QUIT_SECONDS, SmtpServer
+from activities.email.smtp import QUIT_SECONDS, PermanentFailure, SmtpServer
 from activities.notification import DeliveryActivities, lost_after
 from models.audit import SYSTEM, Change
 from models.notifications.delivery_log import Ending, begin_attempt, end_attempt, read_delivery, replay, settle, status_after
@@ -124,10 +124,10 @@ async def post() -> AsyncIterator[Mailbox]:
         yield mailbox
 
 
-async def delivered(acme: Merchant, notification: DeliveryRef, post: Mailbox) -> str:
+async def delivered(acme: Merchant, notification: DeliveryRef, post: Mailbox, sender: str = "a@desk.test") -> str:
     """What the activity answers, on a worker of its own."""
     server = SmtpServer(host="127.0.0.1", port=post.port, security=MailSecurity.NONE, timeout=5)
-    worker = DeliveryActivities(acme.desk.database, server, sender="a@desk.test", public_url="http://desk.test", signing_key="k" * 32)
+    worker = DeliveryActivities(acme.desk.database, server, sender=sender, public_url="http://desk.test", signing_key="k" * 32)
     return str(await ActivityEnvironment().run(worker.deliver, notification))
 
 
@@ -208,3 +208,17 @@ async def test_a_subject_that_decodes_into_something_else_is_sent_as_typed(acme:
 
 async def test_a_notification_that_is_gone_keeps_no_workflow_waiting(acme: Merchant, post: Mailbox) -> None:
     assert await delivered(acme, DeliveryRef(merchant_id=acme.id, notification_id=1), post) == "not_found"
+
+
+async def test_a_sender_beyond_ascii_sends_under_the_ascii_form_of_its_domain(
+    acme: Merchant, notification: DeliveryRef, post: Mailbox
+) -> None:
+    assert await delivered(acme, notification, post, sender="desk@bücher.test") == "sent"
+    content = post.emails[0].content
+    assert isinstance(content, bytes)
+    assert f"Message-ID: <notification-{notification.notification_id}@xn--bcher-kva.test>\r\n".encode() in content
+
+
+async def test_a_sender_that_cannot_be_used_is_refused_at_the_start(acme: Merchant, notification: DeliveryRef, post: Mailbox) -> None:
+    with pytest.raises(PermanentFailure):
+        await delivered(acme, notification, post, sender="Help<x@y>")
