@@ -13,9 +13,11 @@ from temporalio.exceptions import ApplicationError
 from activities.email.compose import compose
 from activities.email.render import render
 from activities.email.smtp import AmbiguousFailure, DeliveryFailed, PermanentFailure, SmtpServer, converse, on_the_wire
-from models.db.session import Database
+from models.db.session import Database, TenantSession
 from models.errors import NotFound
 from models.notifications.delivery_log import Delivery, Ending, begin_attempt, end_attempt, read_delivery, settle, status_after
+from models.notifications.kinds import NotificationKind
+from models.notifications.limit import admit, hold_back, listed
 from models.notifications.messages import DELIVER, RECORD_SECONDS, DeliveryRef, NotificationStatus
 from models.notifications.tables import AttemptOutcome
 from models.platform.signed_links import sign
@@ -26,18 +28,21 @@ log = structlog.get_logger()
 
 
 class DeliveryActivities:
-    """``public_url`` is where links lead; ``signing_key`` signs the survey's.
+    """``public_url`` is where links lead; ``signing_key`` signs the survey's; ``hourly_limit`` is notifications an hour to one address.
 
     Raises ``PermanentFailure`` for a sender that no e-mail could have.
     """
 
-    def __init__(self, database: Database, server: SmtpServer, *, sender: str, public_url: str, signing_key: str) -> None:
+    def __init__(  # noqa: PLR0913 - all named
+        self, database: Database, server: SmtpServer, *, sender: str, public_url: str, signing_key: str, hourly_limit: int
+    ) -> None:
         self._database = database
         self._server = server
         self._lost_after = lost_after(server)
         self._sender = on_the_wire(sender)
         self._base = f"{public_url.rstrip('/')}/v1/api/helpdesk"
         self._signing_key = signing_key
+        self._hourly_limit = hourly_limit
 
     @activity.defn(name=DELIVER)
     async def deliver(self, ref: DeliveryRef) -> str:
@@ -48,20 +53,37 @@ class DeliveryActivities:
             return "not_found"
 
     async def _deliver(self, ref: DeliveryRef) -> str:
-        async with self._database.reading(ref.merchant_id) as session:
+        async with self._database.writing(ref.merchant_id) as session:
             delivery = await read_delivery(session, ref, self._lost_after)
             notification = delivery.notification
             if notification.round != ref.round or notification.status is not NotificationStatus.PENDING:
                 return notification.status
-            if delivery.may_have_been_sent:
-                await settle(session, ref, NotificationStatus.UNKNOWN)
-                return NotificationStatus.UNKNOWN
+            if notification.kind is NotificationKind.DIGEST:
+                delivery = delivery._replace(listed=await listed(session, notification.id))
+            if (settled := await self._settled(session, ref, delivery)) is not None:
+                return settled
         if delivery.is_under_way:
             _refuse("another worker has this notification", look_again_in=delivery.lost_in)
         ending, status = await self._try(ref, delivery)
         if status is NotificationStatus.PENDING:
             _refuse(ending.detail)
         return status
+
+    async def _settled(self, session: TenantSession, ref: DeliveryRef, delivery: Delivery) -> NotificationStatus | None:
+        """How it ends without a conversation, if it does."""
+        notification = delivery.notification
+        is_digest = notification.kind is NotificationKind.DIGEST
+        if delivery.is_under_way:
+            return None
+        if delivery.may_have_been_sent:
+            await settle(session, ref, NotificationStatus.UNKNOWN)
+            return NotificationStatus.UNKNOWN
+        if is_digest and not delivery.listed:  # their tickets were deleted
+            await settle(session, ref, NotificationStatus.CANCELLED)
+            return NotificationStatus.CANCELLED
+        if not is_digest and not await admit(session, notification, self._hourly_limit):
+            return await hold_back(session, notification.id, delivery.now)
+        return None
 
     async def _try(self, ref: DeliveryRef, delivery: Delivery) -> tuple[Ending, NotificationStatus]:
         begun: list[tuple[int, int]] = []
@@ -134,6 +156,8 @@ class DeliveryActivities:
             "recipient": {"name": notification.recipient_name},
             "actor_name": context.get("actorName"),
             "link": f"{self._base}/tickets/{ticket.id}",
+            "tickets_link": f"{self._base}/tickets",
+            "listed": delivery.listed,
             "message": delivery.comment,
             "level": context.get("level"),
             "metric": context.get("metric"),

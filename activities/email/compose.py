@@ -109,7 +109,7 @@ def _is_plain(text: str) -> bool:
 
 
 def _encoded(text: str) -> list[str]:
-    """Encode as words of RFC 2047, none of which ends within a character; a reader drops the blanks between them."""
+    """Encode as words of RFC 2047. A word does not end within a character; a reader drops the blanks between them."""
     chunks = [b""]
     for character in text:
         octets = character.encode()

@@ -46,8 +46,9 @@ def render(kind: str, context: Mapping[str, Any]) -> Rendered:
     """
     tidy = _one_line_each(context)
     blocks = _blocks(NotificationKind(kind), tidy)
-    number, name = tidy["ticket"]["number"], tidy["recipient"]["name"]
-    subject = line(f"[#{number}] {blocks['subject']}", MAX_SUBJECT)
+    number, name = f"#{tidy['ticket']['number']}", tidy["recipient"]["name"]
+    is_about_one = kind != NotificationKind.DIGEST
+    subject = line(f"[{number}] {blocks['subject']}" if is_about_one else blocks["subject"], MAX_SUBJECT)
     parts = {
         "subject": subject,
         "greeting": f"Hello {line(name, MAX_NAME)}," if name else "Hello,",
@@ -55,7 +56,7 @@ def render(kind: str, context: Mapping[str, Any]) -> Rendered:
         "quote": _quoted(blocks.get("quote", "")),
         "action": blocks["action"],
         "url": _web_address(blocks["url"]),
-        "footer": f"{tidy['merchant_name']} · #{number}",
+        "footer": f"{tidy['merchant_name']} · {number}" if is_about_one else tidy["merchant_name"],
     }
     text = _plain().get_template("layout.txt").render(parts)
     return Rendered(subject, text, _html().get_template("layout.html").render(parts))
@@ -80,6 +81,8 @@ def _one_line_each(context: Mapping[str, Any]) -> dict[str, Any]:
 def _flat(value: object) -> object:
     if isinstance(value, Mapping):
         return {name: _flat(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_flat(inner) for inner in value]
     return line(value, MAX_LINE) if isinstance(value, str) else value
 
 

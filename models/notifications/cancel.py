@@ -24,9 +24,9 @@ async def cancel_pointless(ticket: TicketAggregate) -> None:
     pointless = [condition for event in ticket.events for condition in _pointless(ticket, event)]
     if not pointless:
         return
-    waiting = sa.select(col(Notification.id)).where(
-        col(Notification.ticket_id) == ticket.row.id, col(Notification.status) == NotificationStatus.PENDING, sa.or_(*pointless)
-    )
+    waits = (col(Notification.ticket_id) == ticket.row.id) & (col(Notification.status) == NotificationStatus.PENDING)
+    is_digest = col(Notification.kind) == NotificationKind.DIGEST  # about other tickets, too
+    waiting = sa.select(col(Notification.id)).where(waits, ~is_digest, sa.or_(*pointless))
     # First the locks, then a look at the attempts: one that began meanwhile had to hold the row.
     if ids := (await ticket.session.execute(locked(waiting))).scalars().all():
         await ticket.session.execute(

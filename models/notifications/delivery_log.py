@@ -4,6 +4,7 @@ The log also keeps two workers from delivering the same notification: an attempt
 a round with an open attempt gets no other. Its instants are the database's own.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -70,6 +71,8 @@ class Delivery(NamedTuple):
     began: datetime | None
     now: datetime
     lost_after: timedelta
+    listed: Sequence[str] = ()
+    """The lines of a digest."""
 
     @property
     def is_under_way(self) -> bool:
@@ -95,7 +98,7 @@ async def read_delivery(session: TenantSession, ref: DeliveryRef, lost_after: ti
     found = (await session.execute(_DELIVERY, {"notification": ref.notification_id, "round": ref.round})).one_or_none()
     if found is None:
         raise NotFound("notification")
-    return Delivery._make((*found, lost_after))
+    return Delivery._make((*found, lost_after, ()))
 
 
 async def begin_attempt(session: TenantSession, ref: DeliveryRef, workflow_id: str, ending: Ending | None = None) -> tuple[int, int] | None:

@@ -25,6 +25,7 @@ class NotificationStatus(StrEnum):
     SENT = "sent"
     UNKNOWN = "unknown"  # the server may or may not have taken it: the connection was lost after the final dot
     DEAD = "dead"
+    IN_DIGEST = "in_digest"  # held back by the hourly limit of its address, and listed in a digest
     CANCELLED = "cancelled"  # it had not left, and the ticket was deleted or ended, or its rung acknowledged
 
 

@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     smtp_timeout_seconds: float = Field(default=15, gt=0, le=300)
     mail_from: str = Field(description="the sender of every e-mail: an address without a name")
     mail_retry_seconds: float = Field(default=30, gt=0, description="the pause before the second of five tries; it grows fourfold")
+    mail_hourly_limit: int = Field(
+        default=60, ge=1, le=100_000, description="notifications an hour to one address; what is held back is listed in one e-mail"
+    )
 
     log_level: str = Field(default="INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")
 

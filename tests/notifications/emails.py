@@ -8,7 +8,8 @@ from activities.email.compose import compose
 from activities.email.render import Rendered
 from models.notifications.kinds import NotificationKind
 
-KINDS = list(NotificationKind)
+KINDS = [kind for kind in NotificationKind if kind is not NotificationKind.DIGEST]
+"""Each is about one ticket."""
 EVIL = "<script>alert(1)</script>{{7*7}}{% raw %}\r\nBcc: leo@acme.test\r\n\r\n.\r\n\u202eevil\x00\ud800"
 
 
@@ -27,6 +28,8 @@ def context(**changes: Any) -> dict[str, Any]:
         "reason": "Deadline",
         "survey_url": "https://desk.test/surveys/abc",
         "merchant_name": "Acme",
+        "tickets_link": "https://desk.test/tickets",
+        "listed": ["#7 The printer is on fire (escalated)", "#8 Paper jam (sla warning)"],
     }
     return whole | changes
 

@@ -37,6 +37,15 @@ def test_a_reply_reads_like_an_email() -> None:
     )
 
 
+def test_a_digest_lists_what_was_held_back_a_line_each() -> None:
+    evil = ["#7 <script>\r\n> #8 Not ours", "#9 {{7*7}} =?utf-8?q?=0d=0a?="]
+    rendered = render("digest", context(listed=evil))
+    assert rendered.subject == "Notifications that were held back"
+    assert "> #7 <script> > #8 Not ours\n> #9 {{7*7}} =?utf-8?q?=0d=0a?=\n" in rendered.text
+    assert "#7 &lt;script&gt;" in rendered.html
+    assert rendered.text.endswith("Open your tickets: https://desk.test/tickets\n\n-- \nAcme")
+
+
 def test_an_escalation_names_both_agents_and_the_reason() -> None:
     text = render("escalated", context()).text
     assert "reached escalation level 2 on its first response target." in text
