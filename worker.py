@@ -192,6 +192,7 @@ def deliveries_of(settings: Settings, database: Database) -> DeliveryActivities:
         sender=settings.mail_from,
         public_url=str(settings.public_url),
         signing_key=settings.signing_key.get_secret_value(),
+        hourly_limit=settings.mail_hourly_limit,
     )
 
 

@@ -1,50 +1,89 @@
 """One notification: one conversation with the mail server, and the log of it."""
 
-from email.message import EmailMessage
+import asyncio
+import traceback
+from datetime import timedelta
+from pathlib import Path
 from typing import NoReturn
 
 import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.email.render import compose, render
-from activities.email.smtp import AmbiguousFailure, DeliveryFailed, PermanentFailure, SmtpServer, converse
-from models.db.session import Database
+from activities.email.compose import compose
+from activities.email.render import render
+from activities.email.smtp import AmbiguousFailure, DeliveryFailed, PermanentFailure, SmtpServer, converse, on_the_wire
+from models.db.session import Database, TenantSession
+from models.errors import NotFound
 from models.notifications.delivery_log import Delivery, Ending, begin_attempt, end_attempt, read_delivery, settle, status_after
-from models.notifications.messages import DELIVER, DeliveryRef, NotificationStatus
+from models.notifications.kinds import NotificationKind
+from models.notifications.limit import admit, hold_back, listed
+from models.notifications.messages import DELIVER, RECORD_SECONDS, DeliveryRef, NotificationStatus
 from models.notifications.tables import AttemptOutcome
 from models.platform.signed_links import sign
 
+MARGIN_SECONDS = 4.0
+"""For QUIT, and a process that lags: an attempt that is still made is never taken for a lost one."""
 log = structlog.get_logger()
 
 
 class DeliveryActivities:
-    """``public_url`` is where links lead; ``signing_key`` signs the survey's."""
+    """``public_url`` is where links lead; ``signing_key`` signs the survey's; ``hourly_limit`` is notifications an hour to one address.
 
-    def __init__(self, database: Database, server: SmtpServer, *, sender: str, public_url: str, signing_key: str) -> None:
+    Raises ``PermanentFailure`` for a sender that no e-mail could have.
+    """
+
+    def __init__(  # noqa: PLR0913 - all named
+        self, database: Database, server: SmtpServer, *, sender: str, public_url: str, signing_key: str, hourly_limit: int
+    ) -> None:
         self._database = database
         self._server = server
-        self._sender = sender
+        self._lost_after = lost_after(server)
+        self._sender = on_the_wire(sender)
         self._base = f"{public_url.rstrip('/')}/v1/api/helpdesk"
         self._signing_key = signing_key
+        self._hourly_limit = hourly_limit
 
     @activity.defn(name=DELIVER)
     async def deliver(self, ref: DeliveryRef) -> str:
         """Return how the notification ended; raise to be tried again. After an ambiguous end it is not sent again by itself."""
-        async with self._database.reading(ref.merchant_id) as session:
-            delivery = await read_delivery(session, ref)
+        try:
+            return await self._deliver(ref)
+        except NotFound:  # as after a restored backup: there is nothing to wait for
+            return "not_found"
+
+    async def _deliver(self, ref: DeliveryRef) -> str:
+        async with self._database.writing(ref.merchant_id) as session:
+            delivery = await read_delivery(session, ref, self._lost_after)
             notification = delivery.notification
             if notification.round != ref.round or notification.status is not NotificationStatus.PENDING:
                 return notification.status
-            if delivery.may_have_been_sent:
-                await settle(session, ref, NotificationStatus.UNKNOWN)
-                return NotificationStatus.UNKNOWN
+            if notification.kind is NotificationKind.DIGEST:
+                delivery = delivery._replace(listed=await listed(session, notification.id))
+            if (settled := await self._settled(session, ref, delivery)) is not None:
+                return settled
         if delivery.is_under_way:
-            _refuse("another worker has this notification")
+            _refuse("another worker has this notification", look_again_in=delivery.lost_in)
         ending, status = await self._try(ref, delivery)
         if status is NotificationStatus.PENDING:
             _refuse(ending.detail)
         return status
+
+    async def _settled(self, session: TenantSession, ref: DeliveryRef, delivery: Delivery) -> NotificationStatus | None:
+        """How it ends without a conversation, if it does."""
+        notification = delivery.notification
+        is_digest = notification.kind is NotificationKind.DIGEST
+        if delivery.is_under_way:
+            return None
+        if delivery.may_have_been_sent:
+            await settle(session, ref, NotificationStatus.UNKNOWN)
+            return NotificationStatus.UNKNOWN
+        if is_digest and not delivery.listed:  # their tickets were deleted
+            await settle(session, ref, NotificationStatus.CANCELLED)
+            return NotificationStatus.CANCELLED
+        if not is_digest and not await admit(session, notification, self._hourly_limit):
+            return await hold_back(session, notification.id, delivery.now)
+        return None
 
     async def _try(self, ref: DeliveryRef, delivery: Delivery) -> tuple[Ending, NotificationStatus]:
         begun: list[tuple[int, int]] = []
@@ -64,23 +103,35 @@ class DeliveryActivities:
 
     async def _begin(self, ref: DeliveryRef) -> tuple[int, int]:
         async with self._database.writing(ref.merchant_id) as session:
-            return await begin_attempt(session, ref, _workflow_id()) or _refuse("another worker has this notification")
+            return await begin_attempt(session, ref, _workflow_id()) or self._refuse_second()
 
     async def _end(self, ref: DeliveryRef, begun: list[tuple[int, int]], ending: Ending) -> tuple[int, NotificationStatus]:
         """The attempt and, at the end of its tries, the notification: in one transaction."""
-        async with self._database.writing(ref.merchant_id) as session:
+        async with asyncio.timeout(RECORD_SECONDS), self._database.writing(ref.merchant_id) as session:
             if begun:
                 attempt_id, attempt = begun[0]
                 await end_attempt(session, attempt_id, ending)
             else:  # no text was sent
                 begun_now = await begin_attempt(session, ref, _workflow_id(), ending)
-                _, attempt = begun_now or _refuse("another worker has this notification")
+                _, attempt = begun_now or self._refuse_second()
             status = status_after(ending, attempt)
             if status is not NotificationStatus.PENDING:
                 await settle(session, ref, status)
         return attempt, status
 
-    def _compose(self, delivery: Delivery) -> EmailMessage:
+    def _refuse_second(self) -> NoReturn:
+        _refuse("another worker has this notification", look_again_in=self._lost_after)
+
+    def _compose(self, delivery: Delivery) -> bytes:
+        """Whatever goes wrong here would go wrong again: the notification is dead, and can be replayed when the cause is mended."""
+        try:
+            return self._composed(delivery)
+        except DeliveryFailed:
+            raise
+        except Exception as error:
+            raise PermanentFailure(f"the e-mail could not be composed: {_place(error)}") from error
+
+    def _composed(self, delivery: Delivery) -> bytes:
         notification = delivery.notification
         return compose(
             render(notification.kind, self._context(delivery)),
@@ -105,6 +156,8 @@ class DeliveryActivities:
             "recipient": {"name": notification.recipient_name},
             "actor_name": context.get("actorName"),
             "link": f"{self._base}/tickets/{ticket.id}",
+            "tickets_link": f"{self._base}/tickets",
+            "listed": delivery.listed,
             "message": delivery.comment,
             "level": context.get("level"),
             "metric": context.get("metric"),
@@ -117,10 +170,21 @@ class DeliveryActivities:
         }
 
 
+def lost_after(server: SmtpServer) -> timedelta:
+    """When it is certain that nobody makes an open attempt any more."""
+    return timedelta(seconds=server.answer_seconds + RECORD_SECONDS + MARGIN_SECONDS)
+
+
 def _outcome(failure: DeliveryFailed) -> AttemptOutcome:
     if isinstance(failure, AmbiguousFailure):
         return AttemptOutcome.UNKNOWN
     return AttemptOutcome.PERMANENT if isinstance(failure, PermanentFailure) else AttemptOutcome.TRANSIENT
+
+
+def _place(error: Exception) -> str:
+    """Name the error and where it was raised, without its words: they may be a person's."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
 
 
 def _log(delivery: Delivery, attempt: int, ending: Ending) -> None:
@@ -137,9 +201,9 @@ def _log(delivery: Delivery, attempt: int, ending: Ending) -> None:
     )
 
 
-def _refuse(why: str) -> NoReturn:
-    """Not now: the workflow tries again."""
-    raise ApplicationError(why, type="NotYet")
+def _refuse(why: str, look_again_in: timedelta | None = None) -> NoReturn:
+    """Not now: the workflow tries again, after its own pause unless it is told another."""
+    raise ApplicationError(why, type="NotYet", next_retry_delay=look_again_in)
 
 
 def _workflow_id() -> str:

@@ -11,7 +11,7 @@ from temporalio.common import RetryPolicy
 from temporalio.exceptions import FailureError, is_cancelled_exception
 
 from models.jobs.messages import RUN_BATCH, JobFacts, JobRef
-from models.notifications.messages import DELIVER, TRY_SECONDS, DeliveryRef
+from models.notifications.messages import DELIVER, TRY_SECONDS, WORKFLOW_SECONDS, DeliveryRef
 from models.outbox.messages import RECONCILE, Healed, ReconciliationAt
 from models.payload import Payload
 from models.tickets.messages import ASSIGN, ENRICH, RUN_DUE_DEADLINES, At, TicketFacts
@@ -19,6 +19,7 @@ from models.tickets.messages import ASSIGN, ENRICH, RUN_DUE_DEADLINES, At, Ticke
 _T = TypeVar("_T")
 _ONE_TRY = RetryPolicy(maximum_attempts=1)
 _UNTIL_IT_WORKS = RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(minutes=1))
+_ONE_DELIVERY, _ALL_DELIVERY = timedelta(seconds=TRY_SECONDS), timedelta(seconds=WORKFLOW_SECONDS)
 _WAITED_ON_THE_WORKER = timedelta(seconds=2)
 """A longer pause between two tries is a timer of the server."""
 
@@ -44,14 +45,15 @@ async def deliver(request: DeliveryRef, retry_seconds: float) -> str:
     """Return how the notification ended. ``retry_seconds`` is the pause before the second try; each further one is four times as long.
 
     The tries have no limit here: the delivery log counts the five, and gives up in the transaction of the fifth. So neither a
-    database that is away nor a worker that crashes uses one up.
+    database that is away nor a worker that crashes uses one up. But they end in time: the reconciliation then starts another workflow, and
+    there are never two that wait for the same notification.
 
     Raises:
         NotDone: it could be neither delivered nor given up.
     """
     tries = RetryPolicy(initial_interval=timedelta(seconds=retry_seconds), backoff_coefficient=4, maximum_interval=timedelta(hours=1))
     summary = f"notification {request.notification_id}: one conversation with the mail server"
-    return await _local(DELIVER, request, str, summary, one_try=timedelta(seconds=TRY_SECONDS), tries=tries)
+    return await _local(DELIVER, request, str, summary, one_try=_ONE_DELIVERY, tries=tries, all_tries=_ALL_DELIVERY)
 
 
 async def run_batch(request: JobRef, summary: str) -> JobFacts:
@@ -73,7 +75,7 @@ async def _write(name: str, request: Payload, result: type[_T], summary: str) ->
         return await _until_it_works(name, request, result, summary, one_try=timedelta(seconds=30))
 
 
-async def _local(  # noqa: PLR0913 - the last two have the defaults of a short write
+async def _local(  # noqa: PLR0913 - the last three have the defaults of a short write
     name: str,
     request: Payload,
     result: type[_T],
@@ -81,6 +83,7 @@ async def _local(  # noqa: PLR0913 - the last two have the defaults of a short w
     *,
     one_try: timedelta = timedelta(seconds=5),
     tries: RetryPolicy = _ONE_TRY,
+    all_tries: timedelta | None = None,
 ) -> _T:
     try:
         done: _T = await workflow.execute_local_activity(
@@ -88,6 +91,7 @@ async def _local(  # noqa: PLR0913 - the last two have the defaults of a short w
             request,
             result_type=result,
             start_to_close_timeout=one_try,
+            schedule_to_close_timeout=all_tries,
             retry_policy=tries,
             local_retry_threshold=_WAITED_ON_THE_WORKER,
             summary=summary,

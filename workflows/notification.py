@@ -14,7 +14,7 @@ class DeliveryWorkflow:
 
     @workflow.run
     async def run(self, batch: DeliveryBatch) -> list[str]:
-        """Return how each notification ended, in the batch's order: sent, unknown or dead."""
+        """Return how each notification ended, in the batch's order: its status, or not_found or failed."""
         return await asyncio.gather(*(self._deliver(notification, batch.retry_seconds) for notification in batch.notifications))
 
     async def _deliver(self, notification: DeliveryRef, retry_seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""Render what a notification says, and compose the e-mail that says it.
+"""Render what a notification says.
 
 A template (templates/<kind>.j2) holds blocks of plain text: subject, text, quote, action, url. They are rendered without any markup. One
 layout makes the text part of them, and another makes the HTML part, in which everything is escaped. So nothing that a person typed is
@@ -9,10 +9,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.headerregistry import Address, BaseHeader, HeaderRegistry
-from email.message import EmailMessage
-from email.policy import EmailPolicy
-from email.utils import format_datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +16,6 @@ from typing import Any, Final
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
-from activities.email.smtp import on_the_wire
 from models.notifications.kinds import NotificationKind
 
 MAX_SUBJECT: Final = 150
@@ -32,25 +27,8 @@ SHORTENED: Final = "[shortened; the whole text is in the ticket]"
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 _BIDI: Final = dict.fromkeys(map(ord, "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"))
 _URL: Final = re.compile(r"https?://[^\s<>\"']+")
-_MESSAGE_ID: Final = re.compile(r"<[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+>")
 _NO_PART_OF_A_LINE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _NOT_STORABLE: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-
-
-class _Headers(HeaderRegistry):
-    """The library makes a class for each header of each e-mail, which is half of what composing costs. Here each class is made once."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._made: dict[str, type[BaseHeader]] = {}
-
-    def __getitem__(self, name: str) -> type[BaseHeader]:
-        if name not in self._made:
-            self._made[name] = super().__getitem__(name)
-        return self._made[name]
-
-
-_POLICY: Final = EmailPolicy(header_factory=_Headers())
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +46,9 @@ def render(kind: str, context: Mapping[str, Any]) -> Rendered:
     """
     tidy = _one_line_each(context)
     blocks = _blocks(NotificationKind(kind), tidy)
-    number, name = tidy["ticket"]["number"], tidy["recipient"]["name"]
-    subject = line(f"[#{number}] {blocks['subject']}", MAX_SUBJECT)
+    number, name = f"#{tidy['ticket']['number']}", tidy["recipient"]["name"]
+    is_about_one = kind != NotificationKind.DIGEST
+    subject = line(f"[{number}] {blocks['subject']}" if is_about_one else blocks["subject"], MAX_SUBJECT)
     parts = {
         "subject": subject,
         "greeting": f"Hello {line(name, MAX_NAME)}," if name else "Hello,",
@@ -77,45 +56,21 @@ def render(kind: str, context: Mapping[str, Any]) -> Rendered:
         "quote": _quoted(blocks.get("quote", "")),
         "action": blocks["action"],
         "url": _web_address(blocks["url"]),
-        "footer": f"{tidy['merchant_name']} · #{number}",
+        "footer": f"{tidy['merchant_name']} · {number}" if is_about_one else tidy["merchant_name"],
     }
     text = _plain().get_template("layout.txt").render(parts)
     return Rendered(subject, text, _html().get_template("layout.html").render(parts))
-
-
-def compose(  # noqa: PLR0913 - an e-mail has that many parts, all named
-    rendered: Rendered,
-    *,
-    sender: str,
-    recipient_name: str,
-    recipient_address: str,
-    message_id: str,
-    thread_id: str | None,
-) -> EmailMessage:
-    """Compose an e-mail (RFC 5322) of what was rendered: text and HTML, pure ASCII on the wire unless the address itself is not.
-
-    ``message_id`` and ``thread_id`` are of the form ``<left@right>``. ``Auto-Submitted`` (RFC 3834) keeps other machines from replying.
-    Raises ``PermanentFailure`` for an impossible address and ``ValueError`` for an id of another form.
-    """
-    email = EmailMessage(_POLICY)
-    email["From"] = _mailbox("", sender)
-    email["To"] = _mailbox(recipient_name, recipient_address)
-    email["Subject"] = line(rendered.subject, MAX_SUBJECT)
-    email["Date"] = format_datetime(datetime.now(UTC))
-    email["Message-ID"] = _checked(message_id)
-    if thread_id is not None:
-        email["In-Reply-To"] = email["References"] = _checked(thread_id)
-    email["Auto-Submitted"] = "auto-generated"
-    email["X-Auto-Response-Suppress"] = "All"
-    email.set_content(_storable(rendered.text), cte="quoted-printable")
-    email.add_alternative(_storable(rendered.html), subtype="html", cte="quoted-printable")
-    return email
 
 
 def line(text: str, limit: int) -> str:
     """Make one line of at most ``limit`` characters: controls and breaks become spaces, marks of the writing direction are dropped."""
     flat = " ".join(_NO_PART_OF_A_LINE.sub(" ", text.translate(_BIDI)).split())
     return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
+
+
+def storable(text: str) -> str:
+    """Drop what no e-mail can carry: lone surrogates, and controls other than tab and line feed."""
+    return _NOT_STORABLE.sub("", text.translate(_BIDI))
 
 
 def _one_line_each(context: Mapping[str, Any]) -> dict[str, Any]:
@@ -126,6 +81,8 @@ def _one_line_each(context: Mapping[str, Any]) -> dict[str, Any]:
 def _flat(value: object) -> object:
     if isinstance(value, Mapping):
         return {name: _flat(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_flat(inner) for inner in value]
     return line(value, MAX_LINE) if isinstance(value, str) else value
 
 
@@ -137,30 +94,14 @@ def _blocks(kind: NotificationKind, context: dict[str, Any]) -> dict[str, str]:
 
 def _quoted(text: str) -> list[str]:
     """Split what a person wrote into lines; both layouts set it apart from our own words."""
-    lines = [_storable(each) for each in text[:MAX_QUOTE].replace("\r\n", "\n").replace("\r", "\n").strip().split("\n")] if text else []
+    lines = [storable(each) for each in text[:MAX_QUOTE].replace("\r\n", "\n").replace("\r", "\n").strip().split("\n")] if text else []
     return [*lines, SHORTENED] if len(text) > MAX_QUOTE else lines
-
-
-def _storable(text: str) -> str:
-    """Drop what no e-mail can carry: lone surrogates, and controls other than tab and line feed."""
-    return _NOT_STORABLE.sub("", text.translate(_BIDI))
 
 
 def _web_address(text: str) -> str:
     if not _URL.fullmatch(text):
         raise ValueError("a link must be http or https")
     return text
-
-
-def _mailbox(name: str, address: str) -> Address:
-    local, _, domain = on_the_wire(address).rpartition("@")
-    return Address(display_name=line(name, MAX_NAME), username=local, domain=domain)
-
-
-def _checked(message_id: str) -> str:
-    if not _MESSAGE_ID.fullmatch(message_id):
-        raise ValueError("a message id is of the form <left@right>")
-    return message_id
 
 
 def _instant(value: datetime | str) -> str:

@@ -16,7 +16,8 @@ The table of judgements. Silence is a timeout, a lost connection or a response t
   lost until then;
 - TLS that was asked for and is not offered or not trusted: transient for the same reason. The conversation never goes on without it.
 
-Every wait is bounded by the server's ``timeout``; a conversation has about a dozen of them.
+Every wait is bounded by the server's ``timeout``, and the two halves of a conversation by their own limits: up to the recipient, and from
+the begin of the attempt to the server's answer. Of an attempt that is open for longer than the second, its worker is known to be dead.
 """
 
 import asyncio
@@ -26,8 +27,6 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from email import policy
-from email.message import EmailMessage
 from enum import StrEnum
 from functools import cache
 from typing import Final, cast
@@ -35,13 +34,13 @@ from typing import Final, cast
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
 
+from models.notifications.messages import ANSWER_SECONDS, INTRODUCTION_SECONDS
 from models.platform.settings import MailSecurity
 
 QUIT_SECONDS: Final = 1.0
 MAX_TEXT: Final = 200
 
 _OUR_STANDING: Final = frozenset({530, 534, 535, 538})  # RFC 4954, section 6
-_ASCII: Final = policy.SMTP.clone(cte_type="7bit")
 _ADDRESS_LIKE: Final = re.compile(r"\S*@\S*")
 
 
@@ -78,6 +77,11 @@ class SmtpServer:
     timeout: float = 15.0
     tls: ssl.SSLContext | None = None
 
+    @property
+    def answer_seconds(self) -> float:
+        """How long an attempt may take from its begin to the server's answer: a wait for DATA and one for the text."""
+        return min(2 * self.timeout, ANSWER_SECONDS)
+
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
@@ -95,21 +99,18 @@ def accept_local_domains() -> None:
     SPECIAL_USE_DOMAIN_NAMES[:] = [name for name in SPECIAL_USE_DOMAIN_NAMES if name not in {"local", "localhost"}]
 
 
-async def converse(
-    server: SmtpServer, email: EmailMessage, sender: str, recipient: str, *, before_data: Callable[[], Awaitable[None]]
-) -> Receipt:
-    """Send one e-mail to one recipient.
+async def converse(server: SmtpServer, email: bytes, sender: str, recipient: str, *, before_data: Callable[[], Awaitable[None]]) -> Receipt:
+    """Send one e-mail, as it is on the wire, to one recipient.
 
     ``before_data`` is awaited once the recipient is accepted and before DATA: it commits the attempt, so that a crash after it is
     known to be ambiguous. What it raises ends the conversation and is passed on. Raises one of the ``DeliveryFailed``.
     """
     conversation = _Conversation(server, on_the_wire(sender), on_the_wire(recipient))
-    text = conversation.flatten(email)
     try:
-        await conversation.introduce()
-        await conversation.address(len(text))
-        await _recorded(before_data, server.timeout)
-        return await conversation.send(text)
+        await _in_time(conversation.introduce(len(email)), INTRODUCTION_SECONDS, TransientFailure("introduction: timed out"))
+        until = asyncio.get_running_loop().time() + server.answer_seconds
+        await _in_time(before_data(), server.timeout, TransientFailure("recording the attempt: timed out"))
+        return await conversation.send(email, until)
     except asyncio.CancelledError:
         conversation.abort()
         raise
@@ -130,12 +131,12 @@ def on_the_wire(address: str) -> str:
     return f"{valid.local_part}@{valid.ascii_domain}"
 
 
-async def _recorded(before_data: Callable[[], Awaitable[None]], seconds: float) -> None:
+async def _in_time(work: Awaitable[None], seconds: float, failure: DeliveryFailed) -> None:
     try:
         async with asyncio.timeout(seconds):
-            await before_data()
+            await work
     except TimeoutError:
-        raise TransientFailure("recording the attempt: timed out") from None
+        raise failure from None
 
 
 class _Step(StrEnum):
@@ -164,18 +165,16 @@ class _Conversation:
             local_hostname=_own_name(),
         )
 
-    def flatten(self, email: EmailMessage) -> bytes:
-        return email.as_bytes(policy=policy.SMTPUTF8 if self._is_international else _ASCII)
-
-    async def introduce(self) -> None:
+    async def introduce(self, size: int) -> None:
+        """Up to the recipient; ``size`` of the e-mail is octets (RFC 1870)."""
         with self._judged(_Step.INTRODUCTION):
             await self._client.connect()
             self._transport = cast(asyncio.WriteTransport, self._client.transport)
             if self._client.is_ehlo_or_helo_needed:
                 await self._client.ehlo()
+        await self._address(size)
 
-    async def address(self, size: int) -> None:
-        """Name sender and recipient; ``size`` is octets (RFC 1870)."""
+    async def _address(self, size: int) -> None:
         options = [f"SIZE={size}"] if self._client.supports_extension("size") else []
         if self._is_international:
             if not self._client.supports_extension("smtputf8"):
@@ -186,11 +185,13 @@ class _Conversation:
         with self._judged(_Step.RCPT):
             await self._client.rcpt(self._recipient, encoding="utf-8")
 
-    async def send(self, text: bytes) -> Receipt:
+    async def send(self, text: bytes, until: float) -> Receipt:
+        """``until`` is an instant of the loop's clock."""
         if not self._client.is_connected:  # lost while the attempt was committed: DATA has not begun
             raise TransientFailure("DATA: the connection was lost")
         with self._judged(_Step.DATA):
-            response = await self._client.data(text)
+            async with asyncio.timeout_at(until):
+                response = await self._client.data(text)
         return Receipt(response.code, self._sayable(response.message))
 
     async def leave(self) -> None:
@@ -220,6 +221,8 @@ class _Conversation:
             raise _silence(step, "the certificate is not trusted" if distrusted else "the connection failed or was lost") from None
         except SMTPException as error:
             raise _silence(step, self._sayable(error.message)) from None
+        except Exception as error:  # a defect, of the client or of ours: it counts as a try, so that it ends
+            raise _silence(step, f"the client failed with {type(error).__name__}") from error
 
     def _sayable(self, text: str) -> str:
         """Keep of a server's words one printable line without addresses, for it is stored and logged."""

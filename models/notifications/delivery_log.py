@@ -4,6 +4,7 @@ The log also keeps two workers from delivering the same notification: an attempt
 a round with an open attempt gets no other. Its instants are the database's own.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -15,22 +16,24 @@ from models.audit import Change
 from models.db.base import Row
 from models.db.session import TenantSession, locked
 from models.errors import Conflict, NotFound
-from models.notifications.messages import MAXIMUM_TRIES, TRY_SECONDS, DeliveryRef, NotificationStatus
+from models.notifications.messages import MAXIMUM_TRIES, DeliveryRef, NotificationStatus
 from models.notifications.tables import AttemptOutcome, DeliveryAttempt, Notification
 from models.outbox import post as outbox
 from models.people.tables import Agent, Merchant
 from models.tickets.tables import Comment, Ticket
 
-LOST_AFTER = timedelta(seconds=1.25 * TRY_SECONDS)
-"""An attempt still open after this long was abandoned: its worker crashed."""
+# The row is locked, so that of an attempt that begins and a change that cancels the notification one sees the other.
 _BEGIN = sa.text("""
+    WITH due AS (
+        SELECT merchant_id, id, round FROM notification
+        WHERE id = :notification AND round = :round AND status = 'pending' FOR NO KEY UPDATE
+    )
     INSERT INTO deliveryattempt
         (merchant_id, id, notification_id, round, attempt, workflow_id, started_at, finished_at, outcome, code, detail)
     SELECT due.merchant_id, :id, due.id, due.round, 1 + count(earlier.id), :workflow_id, now(),
         CASE WHEN :is_over THEN now() END, :outcome, CAST(:code AS integer), CAST(:detail AS text)
-    FROM notification AS due LEFT JOIN deliveryattempt AS earlier
+    FROM due LEFT JOIN deliveryattempt AS earlier
         ON (earlier.merchant_id, earlier.notification_id, earlier.round) = (due.merchant_id, due.id, due.round)
-    WHERE due.id = :notification AND due.round = :round AND due.status = 'pending'
     GROUP BY due.merchant_id, due.id, due.round
     HAVING count(*) FILTER (WHERE earlier.id IS NOT NULL AND earlier.finished_at IS NULL) = 0
     ON CONFLICT (merchant_id, notification_id, round, attempt) DO NOTHING
@@ -54,7 +57,10 @@ class Ending(NamedTuple):
 
 
 class Delivery(NamedTuple):
-    """All that an e-mail is made of, read at once; ``began`` is when the open attempt of this round began, if there is one."""
+    """All that an e-mail is made of, read at once; ``began`` is when the open attempt of this round began, if there is one.
+
+    An attempt that is open for longer than ``lost_after`` was abandoned: its worker crashed.
+    """
 
     notification: Notification
     ticket: Ticket
@@ -64,10 +70,18 @@ class Delivery(NamedTuple):
     to_agent: str | None
     began: datetime | None
     now: datetime
+    lost_after: timedelta
+    listed: Sequence[str] = ()
+    """The lines of a digest."""
 
     @property
     def is_under_way(self) -> bool:
-        return self.began is not None and self.now - self.began <= LOST_AFTER
+        return self.began is not None and self.now - self.began <= self.lost_after
+
+    @property
+    def lost_in(self) -> timedelta:
+        """When to look again at the open attempt: a moment after it is lost, so that a clock that is a little ahead is not too early."""
+        return self.lost_after - (self.now - (self.began or self.now)) + timedelta(seconds=0.5)
 
     @property
     def may_have_been_sent(self) -> bool:
@@ -75,7 +89,7 @@ class Delivery(NamedTuple):
         return self.began is not None and not self.is_under_way
 
 
-async def read_delivery(session: TenantSession, ref: DeliveryRef) -> Delivery:
+async def read_delivery(session: TenantSession, ref: DeliveryRef, lost_after: timedelta) -> Delivery:
     """The notification as it stands.
 
     Raises:
@@ -84,7 +98,7 @@ async def read_delivery(session: TenantSession, ref: DeliveryRef) -> Delivery:
     found = (await session.execute(_DELIVERY, {"notification": ref.notification_id, "round": ref.round})).one_or_none()
     if found is None:
         raise NotFound("notification")
-    return Delivery(*found)
+    return Delivery._make((*found, lost_after, ()))
 
 
 async def begin_attempt(session: TenantSession, ref: DeliveryRef, workflow_id: str, ending: Ending | None = None) -> tuple[int, int] | None:

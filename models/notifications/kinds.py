@@ -18,3 +18,4 @@ class NotificationKind(StrEnum):
     ESCALATED = "escalated"
     ESCALATION_NO_TARGET = "escalation_no_target"
     SURVEY = "survey"
+    DIGEST = "digest"  # lists what was held back by the hourly limit; about no ticket alone

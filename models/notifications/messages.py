@@ -9,7 +9,15 @@ TASK_QUEUE = "notifications"
 DELIVER = "notification.deliver"
 MAXIMUM_TRIES = 5
 TRY_SECONDS = 120.0
-"""How long one try may take: a conversation with the mail server and what is written about it."""
+"""How long one try may take: a conversation with the mail server and what is written about it. The parts below have their own limits."""
+INTRODUCTION_SECONDS = 45.0
+"""Of these, until the mail server has taken the recipient: so a server that answers each command late uses up tries."""
+ANSWER_SECONDS = 55.0
+"""From the begin of an attempt to the mail server's answer, at most; see ``SmtpServer.answer_seconds``."""
+RECORD_SECONDS = 8.0
+"""To record the end of an attempt."""
+WORKFLOW_SECONDS = 3 * 3600.0
+"""How long a workflow goes on with a notification. Longer than five tries take: after this the reconciliation starts another workflow."""
 
 
 class NotificationStatus(StrEnum):
@@ -17,6 +25,8 @@ class NotificationStatus(StrEnum):
     SENT = "sent"
     UNKNOWN = "unknown"  # the server may or may not have taken it: nothing was heard from it after DATA had begun
     DEAD = "dead"
+    IN_DIGEST = "in_digest"  # held back by the hourly limit of its address, and listed in a digest
+    CANCELLED = "cancelled"  # it had not left, and the ticket was deleted or ended, or its rung acknowledged
 
 
 class DeliveryRef(Payload):

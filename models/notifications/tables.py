@@ -25,6 +25,11 @@ class Notification(Row, table=True):
         UniqueConstraint("merchant_id", "cause_id", "kind", "recipient_id", "channel"),
         Index("ix_notification_ticket", "merchant_id", "ticket_id", "id"),
         Index("ix_notification_open", "merchant_id", "status", "id", postgresql_where=sql("status <> 'sent'")),
+        Index(
+            "ix_notification_admitted", "merchant_id", sql("lower(address)"), "admitted_at", postgresql_where=sql("admitted_at IS NOT NULL")
+        ),
+        Index("ix_notification_digest", "merchant_id", sql("lower(address)"), "id", postgresql_where=sql("kind = 'digest'")),
+        Index("ix_notification_listed", "merchant_id", "digest_id", "id", postgresql_where=sql("digest_id IS NOT NULL")),
     )
 
     ticket_id: int = big()
@@ -41,6 +46,8 @@ class Notification(Row, table=True):
     created_at: datetime = instant()
     posted_at: datetime = instant()  # for delivery, the last time
     settled_at: datetime | None = instant(nullable=True)
+    admitted_at: datetime | None = instant(nullable=True)  # under the hourly limit of its address, the last time
+    digest_id: int | None = big(nullable=True)  # which lists it instead
 
 
 class AttemptOutcome(StrEnum):

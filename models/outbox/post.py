@@ -4,6 +4,8 @@ One row for each workflow, and for each notification: a newer one takes the plac
 :mod:`models.outbox.relay`) sends it at least once.
 """
 
+from datetime import datetime
+
 from models.audit import Change
 from models.db.session import TenantSession
 from models.jobs.messages import JobFacts
@@ -17,8 +19,10 @@ def post_facts(session: TenantSession, facts: TicketFacts, change: Change) -> No
     _post(session, news, facts.workflow_id, Topic.TICKET, facts.version, change)
 
 
-def post_delivery(session: TenantSession, delivery: DeliveryRef, change: Change) -> None:
-    _post(session, delivery, f"notification-{delivery.notification_id}", Topic.DELIVERY, delivery.round, change)
+def post_delivery(session: TenantSession, delivery: DeliveryRef, change: Change, *, not_before: datetime | None = None) -> None:
+    """No relay takes it before ``not_before``: until then it is leased."""
+    key = f"notification-{delivery.notification_id}"
+    _post(session, delivery, key, Topic.DELIVERY, delivery.round, change, not_before)
 
 
 def post_job(session: TenantSession, facts: JobFacts, change: Change) -> None:
@@ -33,6 +37,7 @@ def _post(  # noqa: PLR0913, PLR0917 - one a column
     topic: Topic,
     version: int,
     change: Change,
+    leased_until: datetime | None = None,
 ) -> None:
     session.append(
         Outbox,
@@ -42,4 +47,5 @@ def _post(  # noqa: PLR0913, PLR0917 - one a column
         version=version,
         payload=message.model_dump(mode="json"),
         written_at=change.at,
+        leased_until=leased_until,
     )

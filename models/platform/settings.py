@@ -9,6 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
+from email_validator import EmailNotValidError, validate_email
 from pydantic import (
     Field,
     SecretStr,
@@ -77,8 +78,11 @@ class Settings(BaseSettings):
     smtp_username: str | None = None
     smtp_password: SecretStr | None = None
     smtp_timeout_seconds: float = Field(default=15, gt=0, le=300)
-    mail_from: str = Field(pattern=r"^[^@\s]+@[^@\s]+$")
+    mail_from: str = Field(description="the sender of every e-mail: an address without a name")
     mail_retry_seconds: float = Field(default=30, gt=0, description="the pause before the second of five tries; it grows fourfold")
+    mail_hourly_limit: int = Field(
+        default=60, ge=1, le=100_000, description="notifications an hour to one address; what is held back is listed in one e-mail"
+    )
 
     log_level: str = Field(default="INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")
 
@@ -96,6 +100,16 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(dict.fromkeys(name.strip() for name in value.split(","))) if isinstance(value, str) else value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _can_send(cls, value: str) -> str:
+        """Whether such a domain is served is for the mail server to judge: behind a suffix also ``demo.local`` is one like any other."""
+        try:
+            validate_email(f"{value}.example", check_deliverability=False)
+        except EmailNotValidError:
+            raise ValueError("it is not an address of the form name@domain") from None
+        return value
 
 
 class MigrationSettings(BaseSettings):

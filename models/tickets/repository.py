@@ -13,6 +13,7 @@ from sqlmodel import col
 from models.audit import SYSTEM, Change
 from models.db.session import TenantSession, locked
 from models.errors import NotFound
+from models.notifications.cancel import cancel_pointless
 from models.notifications.notify import notify_of_clocks
 from models.outbox import post as outbox
 from models.sla.attribution import attribution
@@ -177,6 +178,8 @@ async def _write(*tickets: TicketAggregate) -> None:
     for ticket in tickets:
         await notify_of_clocks(ticket)
     await tickets[0].session.write()
+    for ticket in tickets:
+        await cancel_pointless(ticket)
     for ticket, team_id in [(ticket, _freed_team(ticket)) for ticket in tickets]:  # all judged before the first is picked up
         if team_id is not None:
             await pick_up_waiting(ticket.session, team_id, ticket.change)

@@ -71,3 +71,18 @@ def test_a_queue_that_does_not_exist_is_refused(monkeypatch: pytest.MonkeyPatch,
     with pytest.raises(ValidationError) as error:
         read(monkeypatch, WORKER_QUEUES=names)
     assert "APP_ENV_WORKER_QUEUES" in explain(error.value)
+
+
+@pytest.mark.parametrize(
+    "address", ["Help<x@y>", "Help <help@desk.test>", "desk", "@desk.test", "a@b, c@d", "desk@desk.test\nBcc: x@y", "desk@b_d.test"]
+)
+def test_a_sender_that_cannot_be_used_is_refused(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        read(monkeypatch, MAIL_FROM=address)
+    assert "APP_ENV_MAIL_FROM: " in explain(error.value)
+    assert address not in explain(error.value)
+
+
+@pytest.mark.parametrize("address", ["helpdesk@demo.local", "helpdesk@localhost", "desk@bücher.example"])
+def test_a_sender_may_be_in_any_domain(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    assert read(monkeypatch, MAIL_FROM=address).mail_from == address

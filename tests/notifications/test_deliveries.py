@@ -7,10 +7,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import sqlalchemy as sa
+from sqlmodel import col
 
+from activities.notification import lost_after
 from deploy.local.identity import DevelopmentIdentity
 from deploy.local.postgres import EmbeddedPostgres
-from models.notifications.messages import DeliveryBatch
+from models.audit import SYSTEM, Change
+from models.notifications.delivery_log import begin_attempt, replay
+from models.notifications.messages import DeliveryBatch, DeliveryRef
+from models.notifications.tables import DeliveryAttempt, Notification
 from tests.support.auditor import audit
 from tests.support.desk import Desk, Merchant, working_desk
 from tests.support.isolated import Isolated, empty_database, migrated, workflow_server
@@ -108,6 +114,36 @@ async def test_each_try_of_a_notification_has_the_same_message_id(post: Post) ->
     assert [attempt["outcome"] for attempt in notification["attempts"]] == ["transient", "sent"]
     assert _message_ids(post).count(_message_id(notification)) == 2
     await audit(post.desk, acme)
+
+
+async def test_a_workflow_looks_at_the_attempt_of_a_dead_worker_when_it_is_known_to_be_lost(post: Post) -> None:
+    acme = await post.desk.merchant()
+    post.mailbox.tricks["DOT"] = drop
+    ticket = await acme.open(category="general")
+    before = await post.outcome(acme, ticket)
+    started_before = sa.func.now() - lost_after(post.mailbox.address(timeout=5)) + timedelta(seconds=5)
+    async with post.desk.database.writing(acme.id) as session:
+        again = await replay(session, int(before["id"]), Change(by=SYSTEM, at=post.desk.clock.now()))
+        await begin_attempt(session, DeliveryRef(merchant_id=acme.id, notification_id=again.id, round=again.round), "of-a-dead-worker")
+        await session.execute(
+            sa.update(DeliveryAttempt).where(col(DeliveryAttempt.finished_at).is_(None)).values(started_at=started_before)
+        )
+    after = await post.outcome(acme, ticket)
+    assert (after["status"], len(after["attempts"])) == ("unknown", 2)
+    events = await post.desk.history(await _workflow_of(post, again))
+    assert events.count("timer_started") <= 1  # none where the first look came late
+    await audit(post.desk, acme)
+
+
+async def _workflow_of(post: Post, notification: Notification) -> str:
+    """The workflow that was started last for the notification, which was replayed once."""
+    query = f"WorkflowId STARTS_WITH 'delivery-{notification.id}-'"
+
+    async def look() -> list[Any]:
+        return sorted([each async for each in post.desk.client.list_workflows(query)], key=lambda each: each.start_time)
+
+    found = await post.desk.until(look, lambda found: len(found) == 2)
+    return str(found[-1].id)
 
 
 def _refuse_each_first_time() -> Trick:

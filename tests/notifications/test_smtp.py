@@ -1,6 +1,7 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator
+from email import policy
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -36,11 +37,11 @@ SHORT = 0.3
 BEYOND_EVERY_BUFFER = ("x" * 900 + "\n") * 20_000
 
 
-def email(text: str = "Hello\n.dot\nbye", to: str = ANA) -> EmailMessage:
+def email(text: str = "Hello\n.dot\nbye", to: str = ANA) -> bytes:
     composed = EmailMessage()
     composed["From"], composed["To"], composed["Subject"] = SENDER, to, "[#7] Printer"
     composed.set_content(text)
-    return composed
+    return composed.as_bytes(policy=policy.SMTP)
 
 
 class Attempts:
@@ -194,6 +195,36 @@ async def test_a_refusal_in_the_middle_of_the_text_is_heard(mailbox: Mailbox, at
     mailbox.tricks["DATA"] = go_ahead_and_refuse
     failed = await fail(mailbox.address(), attempts, BEYOND_EVERY_BUFFER)
     assert (type(failed), failed.code) == (PermanentFailure, 552)
+
+
+async def test_a_server_that_is_late_at_every_step_uses_up_a_try(
+    mailbox: Mailbox, attempts: Attempts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.email.smtp.INTRODUCTION_SECONDS", SHORT)
+    mailbox.tricks["MAIL"] = stall
+    failed = await fail(mailbox.address(), attempts)
+    assert (type(failed), failed.text) == (TransientFailure, "introduction: timed out")
+
+
+async def test_an_attempt_ends_in_time_however_long_its_waits(
+    mailbox: Mailbox, attempts: Attempts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.email.smtp.ANSWER_SECONDS", SHORT)
+    mailbox.tricks["DOT"] = stall
+    failed = await fail(mailbox.address(), attempts)
+    assert (type(failed), failed.text) == (AmbiguousFailure, "DATA: timed out")
+
+
+@pytest.mark.parametrize(("step", "kind"), [("mail", TransientFailure), ("data", AmbiguousFailure)])
+async def test_a_defect_of_the_client_is_silence(
+    mailbox: Mailbox, attempts: Attempts, monkeypatch: pytest.MonkeyPatch, step: str, kind: type[DeliveryFailed]
+) -> None:
+    async def fall(*_: object, **__: object) -> None:
+        raise UnicodeEncodeError("ascii", "ana@acme.test", 0, 1, "?")
+
+    monkeypatch.setattr(f"aiosmtplib.SMTP.{step}", fall)
+    failed = await fail(mailbox.address(), attempts)
+    assert (type(failed), "UnicodeEncodeError" in failed.text) == (kind, True)
 
 
 async def test_a_server_that_is_not_there_is_transient(mailbox: Mailbox, attempts: Attempts) -> None:

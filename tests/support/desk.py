@@ -47,6 +47,8 @@ from workflows.runner import WATCHED
 
 BASE = "/v1/api/helpdesk"
 SIGNING_KEY = "a key of tests, longer than 32 characters"
+UNLIMITED = 100_000
+"""Notifications an hour to one address."""
 NODE = 7
 """In every id that a test makes."""
 _T = TypeVar("_T")
@@ -230,7 +232,8 @@ async def working_desk(
     keys = KeySet(jwks_url)
     server = SmtpServer(host="127.0.0.1", port=smtp_port, security=MailSecurity.NONE, username=None, password=None, timeout=5)
     across = MaintenanceActivities(database, relay_url)
-    deliveries = DeliveryActivities(database, server, sender="helpdesk@desk.test", public_url="http://desk.test", signing_key=SIGNING_KEY)
+    links = {"sender": "helpdesk@desk.test", "public_url": "http://desk.test", "signing_key": SIGNING_KEY}
+    deliveries = DeliveryActivities(database, server, **links, hourly_limit=UNLIMITED)
     context = context_of(database, keys, relays[0])
     relaying = [asyncio.create_task(relay.run()) for relay in relays]
     jobs = JobActivities(database, relays[0], clock.now)

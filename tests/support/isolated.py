@@ -20,7 +20,7 @@ from models.db.migrate import upgrade
 from models.db.session import Database
 from models.platform.settings import WorkerQueue
 from models.tickets import search_attributes
-from tests.support.desk import NODE, SIGNING_KEY, Desk, context_of, relays_of
+from tests.support.desk import NODE, SIGNING_KEY, UNLIMITED, Desk, context_of, relays_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,6 +63,7 @@ class Isolated(NamedTuple):
             "SMTP_SECURITY": "none",
             "MAIL_FROM": "helpdesk@desk.test",
             "MAIL_RETRY_SECONDS": "0.05",
+            "MAIL_HOURLY_LIMIT": str(UNLIMITED),
         }
         return {f"APP_ENV_{name}": value for name, value in said.items()}
 

@@ -332,6 +332,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("posted_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("admitted_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("digest_id", sa.BigInteger(), nullable=True),
         sa.ForeignKeyConstraint(
             ["merchant_id", "ticket_id"], ["ticket.merchant_id", "ticket.id"], name="fk_notification_merchant_id_ticket_id"
         ),
@@ -347,6 +349,27 @@ def upgrade() -> None:
     )
     op.create_index(
         "ix_notification_open", "notification", ["merchant_id", "status", "id"], unique=False, postgresql_where=sa.text("status <> 'sent'")
+    )
+    op.create_index(
+        "ix_notification_admitted",
+        "notification",
+        ["merchant_id", sa.literal_column("lower(address)"), "admitted_at"],
+        unique=False,
+        postgresql_where=sa.text("admitted_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_notification_digest",
+        "notification",
+        ["merchant_id", sa.literal_column("lower(address)"), "id"],
+        unique=False,
+        postgresql_where=sa.text("kind = 'digest'"),
+    )
+    op.create_index(
+        "ix_notification_listed",
+        "notification",
+        ["merchant_id", "digest_id", "id"],
+        unique=False,
+        postgresql_where=sa.text("digest_id IS NOT NULL"),
     )
     op.create_index("ix_notification_ticket", "notification", ["merchant_id", "ticket_id", "id"], unique=False)
     op.create_table(
