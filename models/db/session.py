@@ -145,7 +145,7 @@ def _keep(session: Session, row: object) -> None:
 
 
 class Database:
-    """A pool of connections of the application role, of which a merchant has at most a ``share``.
+    """A pool of connections of the application role; one merchant has at most a ``share`` of them at once.
 
     ``node`` is the ten bits of this service in every id.
     """
