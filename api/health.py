@@ -37,7 +37,7 @@ async def check_readiness(request: Request) -> Response:
 
 
 class _Readiness:
-    """What was found is kept for a moment: whoever asks, and however often, the parts are asked by one at a time."""
+    """What was found is kept for a moment: however often it is asked for, one request at a time looks at the parts."""
 
     def __init__(self, context: Context) -> None:
         self._context = context

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from models.db.session import is_passing
+from models.db.session import is_busy, is_passing
 from models.errors import BadRequest, HelpdeskError, Invalid, NotFound, PreconditionRequired, TooLarge, Unavailable
 
 MEDIA_TYPE = "application/problem+json"
@@ -33,9 +33,9 @@ def install(app: FastAPI) -> None:
 def of_failure(error: Exception) -> HelpdeskError:
     """What no handler knows, as a response that says nothing of it: the log does.
 
-    The database away, restarted, or this transaction a deadlock's victim: the same request may come again.
+    The database away, restarted or too slow, or this transaction a deadlock's victim: the same request may come again.
     """
-    if is_passing(error):
+    if is_passing(error) or is_busy(error):
         log.warning("request.database_away", error=type(error).__name__)
         return Unavailable("The database can't be reached.", code="database_unavailable", headers={"Retry-After": "1"})
     log.error("request.failed", error=type(error).__name__, exc_info=error)
