@@ -1,7 +1,7 @@
 """Deliveries against servers that refuse, vanish and change their mind, through the real workflow."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,7 +16,7 @@ from deploy.local.postgres import EmbeddedPostgres
 from models.audit import SYSTEM, Change
 from models.notifications.delivery_log import begin_attempt, replay
 from models.notifications.messages import DeliveryBatch, DeliveryRef
-from models.notifications.tables import DeliveryAttempt
+from models.notifications.tables import DeliveryAttempt, Notification
 from tests.support.auditor import audit
 from tests.support.desk import Desk, Merchant, working_desk
 from tests.support.isolated import Isolated, empty_database, migrated, workflow_server
@@ -116,11 +116,13 @@ async def test_each_try_of_a_notification_has_the_same_message_id(post: Post) ->
     await audit(post.desk, acme)
 
 
-async def test_the_attempt_of_a_dead_worker_ends_as_unknown(post: Post) -> None:
+async def test_a_workflow_looks_at_the_attempt_of_a_dead_worker_when_it_is_known_to_be_lost(post: Post) -> None:
     acme = await post.desk.merchant()
     post.mailbox.tricks["DOT"] = drop
     ticket = await acme.open(category="general")
     before = await post.outcome(acme, ticket)
+    await post.outcome(acme, ticket, "ticket_assigned")  # or it goes in a batch with the replay, and names that batch's workflow
+    replayed_at = datetime.now(UTC)
     started_before = sa.func.now() - lost_after(post.mailbox.address(timeout=5)) + timedelta(seconds=5)
     async with post.desk.database.writing(acme.id) as session:
         again = await replay(session, int(before["id"]), Change(by=SYSTEM, at=post.desk.clock.now()))
@@ -130,7 +132,20 @@ async def test_the_attempt_of_a_dead_worker_ends_as_unknown(post: Post) -> None:
         )
     after = await post.outcome(acme, ticket)
     assert (after["status"], len(after["attempts"])) == ("unknown", 2)
+    events = await post.desk.history(await _workflow_of(post, again, replayed_at))
+    assert events.count("timer_started") <= 1  # none where the first look came late
     await audit(post.desk, acme)
+
+
+async def _workflow_of(post: Post, notification: Notification, since: datetime) -> str:
+    """The workflow that was started for the notification since then."""
+    query = f"WorkflowId STARTS_WITH 'delivery-{notification.id}-'"
+
+    async def look() -> list[Any]:
+        return [each async for each in post.desk.client.list_workflows(query) if each.start_time >= since]
+
+    found = await post.desk.until(look, bool)
+    return str(found[0].id)
 
 
 def _refuse_each_first_time() -> Trick:

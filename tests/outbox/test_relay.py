@@ -194,7 +194,8 @@ async def test_a_claim_reads_an_index_and_sorts_nothing(quiet: tuple[Isolated, D
 
 @contextmanager
 def backlog(isolated: Isolated, waiting: Mapping[int, int]) -> Iterator[None]:
-    """Facts of so many tickets of each merchant, the oldest first."""
+    """Facts of so many tickets of each merchant, the oldest first; nothing else waits, whatever the tests before this one have left."""
+    isolated.postgres.psql("DELETE FROM outbox", isolated.database)
     for merchant_id, count in waiting.items():
         isolated.postgres.psql(
             f"INSERT INTO outbox (merchant_id, key, topic, version, payload, written_at)"  # noqa: S608 - numbers of ours
