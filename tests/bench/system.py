@@ -12,18 +12,12 @@ import psutil
 
 from deploy.local.postgres import SUPERUSER, EmbeddedPostgres
 from deploy.local.processes import BACKGROUND, end, launch, wait_until
-from deploy.local.temporal import answers, free_port
+from deploy.local.temporal import answers
 from models.platform.settings import PREFIX
 from tests.bench.worker_process import WorkerProcess
+from tests.support.local_system import free_ports
 
 ROOT = Path(__file__).parents[2]
-_PORTS = (
-    "APP_ENV_HTTP_PORT",
-    "APP_ENV_WORKER_PORT",
-    "LOCAL_TEMPORAL_PORT",
-    "LOCAL_TEMPORAL_UI_PORT",
-    "LOCAL_SMTP_PORT",
-)
 
 
 @dataclass(frozen=True)
@@ -74,7 +68,7 @@ def running(folder: Path) -> Iterator[System]:
     Raises:
         ChildFailedError: a part does not start; the message holds the end of its log.
     """
-    var, ports = folder / "var", {name: free_port() for name in _PORTS}
+    var, ports = folder / "var", free_ports()
     postgres = _prepared_postgres(var)
     log = folder / "stack.log"
     stack = launch([sys.executable, "-m", "deploy"], log=log, environment=_environment(var, ports), cwd=ROOT)

@@ -1,67 +1,19 @@
 """The examples, run against the whole local system as a newcomer runs them."""
 
-import os
 import re
-import signal
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from deploy.local.temporal import free_port
+from tests.support.local_system import environment_of, running, started
 
 SECONDS = 90
-PORTS = (
-    "APP_ENV_HTTP_PORT",
-    "APP_ENV_WORKER_PORT",
-    "LOCAL_TEMPORAL_PORT",
-    "LOCAL_TEMPORAL_UI_PORT",
-    "LOCAL_SMTP_PORT",
-)
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """Free ports and an empty folder, for the system and for the examples that look for it."""
-    ports = {name: str(free_port()) for name in PORTS}
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("APP_ENV_", "LOCAL_", "HELPDESK_"))}
-    return kept | ports | {"LOCAL_VAR": str(tmp_path / "var"), "HELPDESK_URL": f"http://127.0.0.1:{ports['APP_ENV_HTTP_PORT']}"}
-
-
-@contextmanager
-def started(module: str, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
-    """A module that runs in a session of its own, as in another terminal, and is gone at the end."""
-    command = [sys.executable, "-m", module]
-    process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.communicate()
-
-
-@contextmanager
-def running_system(environment: dict[str, str]) -> Iterator[None]:
-    """Start the stack, wait until it greets, and end it by Ctrl-C."""
-    with started("deploy", environment | {"RUN_MODE": "local"}) as stack:
-        assert stack.stdout is not None
-        said = []
-        for line in stack.stdout:
-            said.append(line)
-            if "Ctrl-C stops everything" in line:
-                break
-        assert stack.poll() is None, "".join(said)
-        try:
-            yield
-        finally:
-            stack.send_signal(signal.SIGINT)
-            stack.wait(SECONDS)
+    return environment_of(tmp_path)
 
 
 def printed_by(example: subprocess.Popen[str]) -> str:
@@ -75,7 +27,7 @@ def printed_by(example: subprocess.Popen[str]) -> str:
 @pytest.mark.timeout(300)
 def test_the_examples_run_on_a_fresh_system_and_the_walk_runs_again(environment: dict[str, str]) -> None:
     """One test, because the system takes longer to start than the examples to run: both walks pass while the demo plays."""
-    with running_system(environment), started("examples.demo", environment) as demo:
+    with running(environment, seconds=SECONDS), started("examples.demo", environment) as demo:
         walks = []
         for _ in range(2):
             with started("examples.sla_walk", environment) as walk:
