@@ -1,9 +1,5 @@
 import asyncio
-import ssl
 from collections.abc import AsyncIterator
-from email import policy
-from email.message import EmailMessage
-from pathlib import Path
 
 import pytest
 
@@ -12,14 +8,12 @@ from activities.email.smtp import (
     DeliveryFailed,
     PermanentFailure,
     Receipt,
-    SmtpServer,
     TransientFailure,
     converse,
     on_the_wire,
 )
-from models.platform.settings import MailSecurity
+from tests.notifications.conversations import ANA, SENDER, SHORT, Attempts, email, fail
 from tests.support.mail_server import (
-    PASSWORD,
     Mailbox,
     Trick,
     drop,
@@ -27,32 +21,11 @@ from tests.support.mail_server import (
     go_ahead_and_refuse,
     go_ahead_and_stall,
     say,
-    self_made_certificate,
     serving,
     stall,
 )
 
-SENDER, ANA = "desk@helpdesk.test", "ana@acme.test"
-SHORT = 0.3
 BEYOND_EVERY_BUFFER = ("x" * 900 + "\n") * 20_000
-
-
-def email(text: str = "Hello\n.dot\nbye", to: str = ANA) -> bytes:
-    composed = EmailMessage()
-    composed["From"], composed["To"], composed["Subject"] = SENDER, to, "[#7] Printer"
-    composed.set_content(text)
-    return composed.as_bytes(policy=policy.SMTP)
-
-
-class Attempts:
-    """Stands for the commit of an attempt: notes the last command before it."""
-
-    def __init__(self, mailbox: Mailbox) -> None:
-        self._mailbox = mailbox
-        self.seen: list[str] = []
-
-    async def __call__(self) -> None:
-        self.seen.append(self._mailbox.commands[-1])
 
 
 @pytest.fixture
@@ -64,14 +37,6 @@ async def mailbox() -> AsyncIterator[Mailbox]:
 @pytest.fixture
 def attempts(mailbox: Mailbox) -> Attempts:
     return Attempts(mailbox)
-
-
-async def fail(server: SmtpServer, attempts: Attempts, text: str = "Hello", to: str = ANA) -> DeliveryFailed:
-    with pytest.raises(DeliveryFailed) as failed:
-        async with asyncio.timeout(20):
-            await converse(server, email(text, to="ana@acme.test"), SENDER, to, before_data=attempts)
-    assert "@" not in failed.value.text
-    return failed.value
 
 
 async def test_an_email_arrives_whole_and_is_receipted(mailbox: Mailbox, attempts: Attempts) -> None:
@@ -241,62 +206,6 @@ async def test_a_receipt_stands_when_the_server_stalls_at_quit(mailbox: Mailbox,
 async def test_a_response_that_cannot_be_read_is_transient_before_data(mailbox: Mailbox, attempts: Attempts, response: str) -> None:
     mailbox.tricks["MAIL"] = say(response)
     assert type(await fail(mailbox.address(timeout=SHORT), attempts)) is TransientFailure
-
-
-@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
-async def test_a_server_that_wants_a_login_first_is_transient() -> None:
-    async with serving(auth_required=True, auth_require_tls=False) as mailbox:
-        failed = await fail(mailbox.address(), Attempts(mailbox))
-        assert (type(failed), failed.code) == (TransientFailure, 530)
-
-
-@pytest.mark.filterwarnings("ignore:Requiring AUTH while not requiring TLS")
-@pytest.mark.parametrize(("password", "arrives"), [(PASSWORD, True), ("wrong", False)])
-async def test_a_login_is_accepted_or_is_transient(password: str, arrives: bool) -> None:  # noqa: FBT001
-    async with serving(auth_required=True, auth_require_tls=False) as mailbox:
-        server = mailbox.address(username="desk", password=password)
-        if arrives:
-            assert (await converse(server, email(), SENDER, ANA, before_data=Attempts(mailbox))).code == 250
-        else:
-            failed = await fail(server, Attempts(mailbox))
-            assert (type(failed), failed.code) == (TransientFailure, 535)
-        assert password not in repr(server)
-
-
-async def test_an_email_arrives_by_starttls_with_a_trusted_certificate(tmp_path: Path) -> None:
-    shown, trust = self_made_certificate(tmp_path)
-    async with serving(tls_context=shown, require_starttls=True) as mailbox:
-        server = mailbox.address(MailSecurity.STARTTLS, tls=trust)
-        assert (await converse(server, email(), SENDER, ANA, before_data=Attempts(mailbox))).code == 250
-
-
-async def test_an_email_arrives_by_tls_from_the_first_byte(tmp_path: Path) -> None:
-    shown, trust = self_made_certificate(tmp_path)
-    async with serving(shown) as mailbox:
-        server = mailbox.address(MailSecurity.TLS, tls=trust)
-        assert (await converse(server, email(), SENDER, ANA, before_data=Attempts(mailbox))).code == 250
-
-
-@pytest.mark.parametrize("security", [MailSecurity.STARTTLS, MailSecurity.TLS])
-async def test_an_untrusted_certificate_is_refused(tmp_path: Path, security: MailSecurity) -> None:
-    shown, _ = self_made_certificate(tmp_path)
-    async with serving(shown if security is MailSecurity.TLS else None, tls_context=shown) as mailbox:
-        failed = await fail(mailbox.address(security, tls=ssl.create_default_context()), Attempts(mailbox))
-        assert type(failed) is TransientFailure
-        assert "certificate is not trusted" in failed.text
-
-
-async def test_nothing_is_sent_in_the_clear_when_starttls_is_not_offered(mailbox: Mailbox, attempts: Attempts) -> None:
-    assert type(await fail(mailbox.address(MailSecurity.STARTTLS), attempts)) is TransientFailure
-    assert "MAIL" not in mailbox.commands
-
-
-@pytest.mark.parametrize("trick", [stall, drop, say("454 no"), say("501 no")], ids=["stall", "drop", "4xx", "5xx"])
-async def test_a_starttls_that_fails_is_transient(tmp_path: Path, trick: Trick) -> None:
-    shown, trust = self_made_certificate(tmp_path)
-    async with serving(tricks={"STARTTLS": trick}, tls_context=shown) as mailbox:
-        server = mailbox.address(MailSecurity.STARTTLS, tls=trust, timeout=SHORT)
-        assert type(await fail(server, Attempts(mailbox))) is TransientFailure
 
 
 async def test_a_local_part_beyond_ascii_needs_the_server_to_offer_it(mailbox: Mailbox, attempts: Attempts) -> None:
