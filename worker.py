@@ -35,7 +35,6 @@ from activities.job import JobActivities
 from activities.maintenance import MaintenanceActivities
 from activities.notification import DeliveryActivities
 from activities.ticket import TicketActivities
-from models.db.pool import Limits
 from models.db.session import Database
 from models.notifications import messages as delivery
 from models.outbox import messages as maintenance
@@ -43,6 +42,7 @@ from models.outbox.dispatch import Dispatcher
 from models.outbox.relay import DELIVERIES, FACTS, Relay
 from models.platform import logging as logs
 from models.platform import temporal
+from models.platform.database import open_pool
 from models.platform.settings import Settings, WorkerQueue
 from models.platform.zones import use_packaged_time_zones
 from models.tickets import messages as ticket
@@ -87,13 +87,7 @@ async def run(settings: Settings, *, node: int, interceptors: Sequence[Intercept
     accept_local_domains()
     logs.configure(settings.log_level)
     client = await _connect(settings)
-    database = Database(
-        str(settings.database_url),
-        pool_size=settings.database_pool_size,
-        node=node,
-        share=settings.database_merchant_share,
-        limits=Limits(settings.database_statement_seconds, settings.database_lock_seconds, settings.database_idle_seconds),
-    )
+    database = open_pool(settings, node)
     relays = relays_of(settings, client)
     reconciliation = MaintenanceActivities(database, str(settings.database_relay_url))
     facts = relays[WorkerQueue.TICKETS]

@@ -13,12 +13,11 @@ from api.app import create_app
 from api.auth.jwks import KeySet
 from api.auth.tokens import TokenVerifier
 from api.context import Context
-from models.db.pool import Limits
-from models.db.session import Database
 from models.outbox.dispatch import Dispatcher
 from models.outbox.relay import FACTS, Relay
 from models.platform import logging as logs
 from models.platform import temporal
+from models.platform.database import open_pool
 from models.platform.settings import Settings
 from models.platform.zones import use_packaged_time_zones
 
@@ -52,13 +51,7 @@ async def serve(settings: Settings, *, node: int, routers: Sequence[APIRouter] =
 async def composed(settings: Settings, node: int) -> AsyncIterator[FastAPI]:
     """The app with its relay running beside it."""
     client = await temporal.connect(settings, temporal.Connection.WHEN_USED)
-    database = Database(
-        str(settings.database_url),
-        pool_size=settings.database_pool_size,
-        node=node,
-        share=settings.database_merchant_share,
-        limits=Limits(settings.database_statement_seconds, settings.database_lock_seconds, settings.database_idle_seconds),
-    )
+    database = open_pool(settings, node)
     keys = KeySet(str(settings.identity_jwks_url))
     dispatcher = Dispatcher(client, retry_seconds=settings.mail_retry_seconds, at_once=RELAYED_AT_ONCE)
     relay = Relay(str(settings.database_relay_url), dispatcher, FACTS)

@@ -23,6 +23,7 @@ from pydantic.networks import AnyUrl, HttpUrl
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "APP_ENV_"
+_SECRETS = ("database_url", "database_relay_url", "database_owner_url", "temporal_api_key", "signing_key", "smtp_password")
 PostgresUrl = Annotated[AnyUrl, UrlConstraints(allowed_schemes=["postgresql"])]
 
 
@@ -40,10 +41,25 @@ class MailSecurity(StrEnum):
     TLS = "tls"
 
 
-class Settings(BaseSettings):
-    """All settings of all roles. Durations are seconds."""
-
+class _FromEnvironment(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _secrets_from_files(cls, values: dict[str, Any]) -> dict[str, Any]:
+        files = {name: os.environ.get(f"{PREFIX}{name.upper()}_FILE") for name in _SECRETS if name not in values}
+        return values | {name: _content(file) for name, file in files.items() if file}
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _file_was_readable(cls, value: Any, field: ValidationInfo) -> Any:
+        if isinstance(value, _Unreadable):
+            raise ValueError(f"{PREFIX}{str(field.field_name).upper()}_FILE cannot be read: {value.why}")  # noqa: TRY004 - pydantic gathers it
+        return value
+
+
+class Settings(_FromEnvironment):
+    """All settings of all roles. Durations are seconds."""
 
     database_url: PostgresUrl = Field(description="the application role: bound by row-level security")
     database_relay_url: PostgresUrl = Field(description="the relay role: the outbox of every merchant and little else")
@@ -86,16 +102,6 @@ class Settings(BaseSettings):
 
     log_level: str = Field(default="INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")
 
-    @model_validator(mode="before")
-    @classmethod
-    def _secrets_from_files(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return _read_secret_files(values)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _file_was_readable(cls, value: Any, field: ValidationInfo) -> Any:
-        return _readable(value, field)
-
     @field_validator("worker_queues", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
@@ -112,30 +118,10 @@ class Settings(BaseSettings):
         return value
 
 
-class MigrationSettings(BaseSettings):
+class MigrationSettings(_FromEnvironment):
     """What the one-shot role ``migrate`` needs, and nothing more."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="ignore", env_ignore_empty=True)
-
     database_owner_url: PostgresUrl = Field(description="the role that owns the tables; only the migration uses it")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _secrets_from_files(cls, values: dict[str, Any]) -> dict[str, Any]:
-        return _read_secret_files(values)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _file_was_readable(cls, value: Any, field: ValidationInfo) -> Any:
-        return _readable(value, field)
-
-
-_SECRETS = ("database_url", "database_relay_url", "database_owner_url", "temporal_api_key", "signing_key", "smtp_password")
-
-
-def _read_secret_files(values: dict[str, Any]) -> dict[str, Any]:
-    files = {name: os.environ.get(f"{PREFIX}{name.upper()}_FILE") for name in _SECRETS if name not in values}
-    return values | {name: _content(file) for name, file in files.items() if file}
 
 
 class _Unreadable(NamedTuple):
@@ -149,12 +135,6 @@ def _content(file: str) -> str | _Unreadable:
         return Path(file).read_text().strip()
     except (OSError, ValueError) as error:
         return _Unreadable(getattr(error, "strerror", None) or "it is not text")
-
-
-def _readable(value: Any, field: ValidationInfo) -> Any:
-    if isinstance(value, _Unreadable):
-        raise ValueError(f"{PREFIX}{str(field.field_name).upper()}_FILE cannot be read: {value.why}")  # noqa: TRY004 - pydantic gathers it
-    return value
 
 
 def explain(error: ValidationError) -> str:
