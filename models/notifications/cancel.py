@@ -1,6 +1,6 @@
 """What has not left and has become pointless is cancelled, in the transaction of the change that made it so."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 from sqlmodel import col
@@ -38,16 +38,20 @@ async def cancel_pointless(ticket: TicketAggregate) -> None:
 
 
 def _pointless(ticket: TicketAggregate, event: Recorded) -> Iterable[sa.ColumnElement[bool]]:
-    earlier = col(Notification.cause_id).not_in([each.id for each in ticket.events])
     match event.kind:
         case "ticket.deleted":
             yield sa.true()
         case "ticket.closed":
-            yield col(Notification.kind).in_(_URGES) & earlier
+            yield _earlier(ticket, _URGES)
         case "ticket.merged":
-            yield col(Notification.kind).in_((*_URGES, NotificationKind.SURVEY)) & earlier
+            yield _earlier(ticket, (*_URGES, NotificationKind.SURVEY))
         case "escalation.acknowledged":
             yield _up_to(event)
+
+
+def _earlier(ticket: TicketAggregate, kinds: Sequence[NotificationKind]) -> sa.ColumnElement[bool]:
+    """Those of the kinds that this change has not caused itself."""
+    return col(Notification.kind).in_(kinds) & col(Notification.cause_id).not_in([each.id for each in ticket.events])
 
 
 def _up_to(acknowledged: Recorded) -> sa.ColumnElement[bool]:

@@ -261,8 +261,5 @@ def _ended_with(clock: Clock, deleted_at: datetime) -> bool:
 
 
 def plan(configuration: SlaConfiguration, metric: Metric, target: timedelta) -> TargetPlan:
-    fractions = configuration.policy.warn_at_fractions if configuration.policy else ()
-    rungs = {
-        rung.level: rung.after(target) for rung in (configuration.ladder.rungs if configuration.ladder else ()) if rung.metric is metric
-    }
-    return TargetPlan(target, fractions, rungs)
+    rungs = {rung.level: rung.after(target) for rung in configuration.rungs if rung.metric is metric}
+    return TargetPlan(target, configuration.warn_at_fractions, rungs)

@@ -111,7 +111,7 @@ async def _require_room(session: TenantSession, kind: ConfigurationKind) -> None
 
 async def require_sound(session: TenantSession, definition: Definition, at: datetime, *, configuration_id: int, place: str = "") -> None:
     """What a policy names is there, and its calendar reaches every target. ``place`` is where the definition stands in the body, as a
-    JSON pointer; ``rule_id`` is what it defines.
+    JSON pointer; ``configuration_id`` is what it defines.
 
     Raises: Invalid.
     """

@@ -44,9 +44,8 @@ def _due(ticket: TicketAggregate, deadline: Deadline) -> Escalation:
 
 
 def _rung_of(ticket: TicketAggregate, deadline: Deadline) -> Rung:
-    assert ticket.configuration.ladder is not None  # noqa: S101 - the deadline was made from it
-    place = (deadline.clock[0], deadline.level)
-    return next(rung for rung in ticket.configuration.ladder.rungs if (rung.metric, rung.level) == place)
+    place = (deadline.clock[0], deadline.level)  # the deadline was made from one of them
+    return next(rung for rung in ticket.configuration.rungs if (rung.metric, rung.level) == place)
 
 
 async def escalate_by_hand(ticket: TicketAggregate, reason: str, level: int | None) -> Escalation:
@@ -181,9 +180,7 @@ def _record(ticket: TicketAggregate, escalation: Escalation, before: Status) -> 
 
 def _rung(ticket: TicketAggregate, level: int) -> Rung:
     """Of the ticket's own ladder if it has one of that level, the resolution's first; else of the default one."""
-    own = sorted(
-        ticket.configuration.ladder.rungs if ticket.configuration.ladder else (), key=lambda rung: rung.metric is not Metric.RESOLUTION
-    )
+    own = sorted(ticket.configuration.rungs, key=lambda rung: rung.metric is not Metric.RESOLUTION)
     return next(rung for rung in (*own, *DEFAULT_LADDER.rungs) if rung.level == level)
 
 

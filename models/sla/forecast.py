@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
-from models.errors import Invalid
 from models.sla.clock import Clock, start
 from models.sla.deadlines import Deadline, DeadlineInputs
 from models.sla.pinned import Pin, SlaConfiguration
@@ -45,9 +44,7 @@ def forecast(book: Rulebook, ticket: TicketSample, at: datetime) -> Forecast:
     Raises:
         Invalid: the merchant has no such category.
     """
-    category = ticket.category or next(iter(book.categories), None)
-    if category is not None and category not in book.categories:
-        raise Invalid("unknown_category", "There is no such category.", "/ticketSample/category")
+    category = book.category(ticket.category, "/ticketSample/category")
     traits = Traits(priority=ticket.priority, category=category, organizer_id=ticket.organizer_id, tags=frozenset(ticket.tags))
     chosen = book.choose(traits)
     configuration = book.configuration(chosen)
@@ -70,5 +67,5 @@ def _inputs(clock: Clock, configuration: SlaConfiguration) -> DeadlineInputs:
         clocks=(clock,),
         calendar=configuration.calendar,
         ladder=configuration.ladder,
-        warn_at_fractions=configuration.policy.warn_at_fractions if configuration.policy else (),
+        warn_at_fractions=configuration.warn_at_fractions,
     )

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from models.sla.calendar import Calendar
-from models.sla.ladder import Ladder
+from models.sla.ladder import Ladder, Rung
 from models.sla.policy import SlaPolicy
 
 
@@ -22,3 +22,11 @@ class SlaConfiguration(NamedTuple):
     policy: SlaPolicy | None = None
     calendar: Calendar | None = None
     ladder: Ladder | None = None
+
+    @property
+    def warn_at_fractions(self) -> tuple[float, ...]:
+        return self.policy.warn_at_fractions if self.policy else ()
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        return self.ladder.rungs if self.ladder else ()

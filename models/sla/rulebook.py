@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from sqlmodel import col
 
 from models.db.session import TenantSession
-from models.errors import NotFound
+from models.errors import Invalid, NotFound
 from models.people.tables import Category, Merchant
 from models.sla.calendar import Calendar
 from models.sla.ladder import Ladder
@@ -38,6 +38,17 @@ class Rulebook:
         self._current = {each.id: each.version for each in sorted(versions, key=lambda each: each.version)}
         current = [(key, self._policies[key]) for key in self._policies if self._current[key[0]] == key[1]]
         self._in_order = sorted(current, key=lambda item: (item[1].position, item[0]))
+
+    def category(self, wanted: str | None, pointer: str) -> str | None:
+        """The category that a ticket gets: the merchant's first, if none is wanted. ``pointer`` is where a request names it.
+
+        Raises:
+            Invalid: the merchant has no such category.
+        """
+        category = wanted or next(iter(self.categories), None)
+        if category is not None and category not in self.categories:
+            raise Invalid("unknown_category", "There is no such category.", pointer)
+        return category
 
     def choose(self, traits: Traits) -> Pin | None:
         """The current version of the first policy, by position, whose conditions all hold."""

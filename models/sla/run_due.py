@@ -54,9 +54,10 @@ async def run_due(ticket: TicketAggregate) -> None:
     """Act on every deadline that is due at the instant asked for. One that was met, moved or taken meanwhile is not there any more."""
     if ticket.has_ended:
         return
-    if not due_now(ticket):  # the workflow's instants are not the rows': the data of a time zone or of holidays has changed
+    found = due_now(ticket)
+    if not found:  # the workflow's instants are not the rows': the data of a time zone or of holidays has changed
         ticket.known = None
-    await _act(ticket, Turn.FIRST, due_now(ticket))
+    await _act(ticket, Turn.FIRST, found)
     found = due_now(ticket)
     for deadline in found:
         await _act(ticket, Turn.IN_ORDER, [deadline])
@@ -75,14 +76,14 @@ def deadlines_of(inputs: DeadlineInputs) -> tuple[Deadline, ...]:
 
 
 def inputs_of(ticket: TicketAggregate) -> DeadlineInputs:
-    configuration, policy = ticket.configuration, ticket.configuration.policy
+    configuration = ticket.configuration
     taken = [e for e in ticket.escalations if e.metric is not None and e.cycle is not None]
     columns = {kind.name: getattr(ticket.row, kind.column) for kind in KINDS if kind.column and ticket.row.status in kind.while_in}
     return DeadlineInputs(
         clocks=tuple(ticket.clocks.by_key.values()),
         calendar=configuration.calendar,
         ladder=configuration.ladder,
-        warn_at_fractions=policy.warn_at_fractions if policy else (),
+        warn_at_fractions=configuration.warn_at_fractions,
         taken=frozenset((e.metric, e.cycle, e.level) for e in taken),
         instants={name: at for name, at in columns.items() if at is not None},
     )

@@ -6,7 +6,6 @@ from pydantic import Field
 
 from models.audit import Change
 from models.db.session import TenantSession
-from models.errors import Invalid
 from models.notifications.kinds import NotificationKind
 from models.notifications.notify import notify, reporter
 from models.people.tables import Reporter
@@ -62,9 +61,7 @@ async def open_follow_up(session: TenantSession, old: Ticket, body: str, change:
 
 
 def _new_row(session: TenantSession, new: NewTicket, book: Rulebook, change: Change, **ids: Any) -> Ticket:
-    category = new.category or next(iter(book.categories), None)
-    if category is not None and category not in book.categories:
-        raise Invalid("unknown_category", "There is no such category.", "/category")
+    category = book.category(new.category, "/category")
     return Ticket(
         merchant_id=session.merchant_id,
         id=session.new_id(),
