@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 import structlog
+from sqlmodel import col
 from temporalio import activity
 
 from models.audit import SYSTEM, Change
@@ -15,7 +16,9 @@ from models.jobs.run import go_on
 from models.outbox.lost import LOST_JOBS, LOST_NOTIFICATIONS, LOST_TICKETS, Loss, claim_lost, stuck
 from models.outbox.messages import RECONCILE, Healed, ReconciliationAt
 from models.outbox.reconcile import deliver_again, send_facts_again
+from models.tickets.assign import working
 from models.tickets.repository import pick_up_waiting
+from models.tickets.tables import Ticket
 
 log = structlog.get_logger()
 KEYS_KEPT = timedelta(hours=24)
@@ -24,12 +27,8 @@ TICKETS_UNTIL, NOTIFICATIONS_UNTIL, JOBS_UNTIL, QUEUES_UNTIL, KEYS_UNTIL = 2.0, 
 """Seconds from the start: a run ends within the five of a local activity. What is left over has its turn in the next run."""
 # An agent who comes back or gets room picks up what waits; this finds those whose absence ended by itself. In any order, so that each of
 # many has its turn in one of the runs.
-_QUEUES = sa.text("""
-    SELECT merchant_id, team_id FROM (
-        SELECT DISTINCT merchant_id, team_id FROM ticket
-        WHERE is_queued AND team_id IS NOT NULL AND deleted_at IS NULL AND status IN ('new', 'open', 'pending', 'on_hold')
-    ) AS waiting ORDER BY random()
-""")
+_WAITING = sa.select(col(Ticket.merchant_id), col(Ticket.team_id)).where(col(Ticket.is_queued), col(Ticket.team_id).is_not(None), working())
+_QUEUES = sa.select(_WAITING.distinct().subquery("waiting")).order_by(sa.func.random())
 _OLD_KEYS = sa.text("""
     DELETE FROM idempotencykey USING (
         SELECT merchant_id, scope FROM idempotencykey WHERE created_at < :before ORDER BY created_at LIMIT :at_once

@@ -63,7 +63,7 @@ class DeliveryActivities:
             if (settled := await self._settled(session, ref, delivery)) is not None:
                 return settled
         if delivery.is_under_way:
-            _refuse("another worker has this notification", look_again_in=delivery.lost_in)
+            _refuse_second(delivery.lost_in)
         ending, status = await self._try(ref, delivery)
         if status is NotificationStatus.PENDING:
             _refuse(ending.detail)
@@ -103,7 +103,7 @@ class DeliveryActivities:
 
     async def _begin(self, ref: DeliveryRef) -> tuple[int, int]:
         async with self._database.writing(ref.merchant_id) as session:
-            return await begin_attempt(session, ref, _workflow_id()) or self._refuse_second()
+            return await begin_attempt(session, ref, _workflow_id()) or _refuse_second(self._lost_after)
 
     async def _end(self, ref: DeliveryRef, begun: list[tuple[int, int]], ending: Ending) -> tuple[int, NotificationStatus]:
         """The attempt and, at the end of its tries, the notification: in one transaction."""
@@ -113,14 +113,11 @@ class DeliveryActivities:
                 await end_attempt(session, attempt_id, ending)
             else:  # no text was sent
                 begun_now = await begin_attempt(session, ref, _workflow_id(), ending)
-                _, attempt = begun_now or self._refuse_second()
+                _, attempt = begun_now or _refuse_second(self._lost_after)
             status = status_after(ending, attempt)
             if status is not NotificationStatus.PENDING:
                 await settle(session, ref, status)
         return attempt, status
-
-    def _refuse_second(self) -> NoReturn:
-        _refuse("another worker has this notification", look_again_in=self._lost_after)
 
     def _compose(self, delivery: Delivery) -> bytes:
         """Whatever goes wrong here would go wrong again: the notification is dead, and can be replayed when the cause is mended."""
@@ -199,6 +196,10 @@ def _log(delivery: Delivery, attempt: int, ending: Ending) -> None:
         outcome=ending.outcome,
         code=ending.code,
     )
+
+
+def _refuse_second(look_again_in: timedelta) -> NoReturn:
+    _refuse("another worker has this notification", look_again_in)
 
 
 def _refuse(why: str, look_again_in: timedelta | None = None) -> NoReturn:

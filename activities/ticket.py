@@ -4,9 +4,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
-import sqlalchemy as sa
 import structlog
-from sqlmodel import col
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
@@ -19,8 +17,7 @@ from models.tickets.aggregate import TicketAggregate
 from models.tickets.assign import assign_waiting
 from models.tickets.enrich import enrich
 from models.tickets.messages import ASSIGN, ENRICH, RUN_DUE_DEADLINES, At, TicketFacts
-from models.tickets.repository import lock, save_for_workflow
-from models.tickets.tables import Ticket
+from models.tickets.repository import lock, save_for_workflow, with_id
 
 log = structlog.get_logger()
 Verb = Callable[[TicketAggregate], Awaitable[Any]]
@@ -61,9 +58,8 @@ class TicketActivities:
 
 
 async def _lock(session: TenantSession, request: At) -> TicketAggregate:
-    tickets = sa.select(Ticket).where(col(Ticket.id) == request.ticket_id)
     try:
-        return await lock(session, tickets, Change(by=SYSTEM, at=_instant(request), request_id=request.request_id))
+        return await lock(session, with_id(request.ticket_id), Change(by=SYSTEM, at=_instant(request), request_id=request.request_id))
     except NotFound as missing:
         raise ApplicationError(missing.detail, type="NotFound", non_retryable=True) from missing
 

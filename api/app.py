@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from api import jobs, merchants, notifications, people, reports, surveys
 from api.context import Context
+from api.health import Readiness
 from api.health import router as health
 from api.http import problems
 from api.http.middleware import Edge
@@ -42,6 +43,7 @@ def create_app(context: Context) -> FastAPI:
         redoc_url=None,
     )
     app.state.context = context
+    app.state.readiness = Readiness(context)
     for router in ROUTERS:
         app.include_router(router, prefix=BASE)
     app.include_router(health)

@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from fastapi import Request
+
 from api.auth.jwks import KeySet
 from api.auth.tokens import TokenVerifier
 from models.db.session import Database
@@ -20,3 +22,8 @@ class Context:
     temporal_answers: Callable[[], Awaitable[bool]]
     now: Callable[[], datetime]
     signing_key: str
+
+
+def context_of(request: Request) -> Context:
+    context: Context = request.app.state.context
+    return context

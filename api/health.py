@@ -9,7 +9,6 @@ from pydantic_core import to_json
 
 from api.context import Context
 from api.http.headers import takes_request_id
-from api.http.transaction import context_of
 from models.db.migrate import older_revisions
 from models.db.session import is_busy
 
@@ -30,13 +29,11 @@ async def check_readiness(request: Request) -> Response:
 
     Temporal away is degraded: tickets are still taken. While a new release is rolled out, the previous one runs on its schema.
     """
-    state = request.app.state
-    if not hasattr(state, "readiness"):
-        state.readiness = _Readiness(context_of(request))
-    return await state.readiness.response()  # type: ignore[no-any-return] # Starlette's state has no types
+    readiness: Readiness = request.app.state.readiness
+    return await readiness.response()
 
 
-class _Readiness:
+class Readiness:
     """What was found is kept for a moment: however often it is asked for, one request at a time looks at the parts."""
 
     def __init__(self, context: Context) -> None:

@@ -13,13 +13,12 @@ from jinja2 import Environment
 from pydantic import Field, StringConstraints, ValidationError
 from sqlmodel import col
 
-from api.context import Context
+from api.context import Context, context_of
 from api.http.body import BodyRequest, parse, read
 from api.http.headers import takes_idempotency_key, takes_request_id
 from api.http.idempotency import key_of
 from api.http.problems import MAX_BODY, explain
 from api.http.responses import ResponseBody, respond
-from api.http.transaction import context_of
 from models.audit import Actor, ActorKind, Change
 from models.db.session import TenantSession
 from models.errors import Invalid, NotFound
@@ -27,7 +26,7 @@ from models.people.tables import Merchant
 from models.platform import signed_links as links
 from models.surveys.survey import answer_survey as record_answer
 from models.surveys.tables import Survey
-from models.tickets.repository import lock, save
+from models.tickets.repository import lock, save, with_id
 from models.tickets.tables import Ticket
 from models.value import Value
 
@@ -121,7 +120,7 @@ def _reporter(ticket: Ticket) -> Actor:
 
 
 async def _answered(session: TenantSession, asked: _Asked, given: AnswerSurvey, change: Change) -> Survey:
-    ticket = await lock(session, sa.select(Ticket).where(col(Ticket.id) == asked.ticket.id), change)
+    ticket = await lock(session, with_id(asked.ticket.id), change)
     survey = await record_answer(ticket, asked.survey.id, given.score, given.comment)
     await save(ticket)
     return survey

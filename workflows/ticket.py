@@ -7,6 +7,7 @@ from temporalio import workflow
 
 from models.sla.deadlines import Deadline
 from models.tickets.messages import ADOPT, WORKFLOW, At, TicketFacts, TicketLife
+from models.tickets.search_attributes import changing
 from workflows import calls, ui
 
 LOOK_AGAIN = timedelta(seconds=30)
@@ -18,7 +19,7 @@ class TicketWorkflow:
     @workflow.init
     def __init__(self, life: TicketLife) -> None:
         self._life = life
-        self._searchable = life.facts
+        self._searchable = changing(life.facts)
 
     @workflow.run
     async def run(self, _life: TicketLife) -> None:
@@ -113,10 +114,11 @@ class TicketWorkflow:
         An ended workflow says by itself that it has ended: no upsert is spent on it.
         """
         workflow.set_current_details(ui.card(self._facts))
-        if self._facts.has_ended or ui.searched(self._facts) == ui.searched(self._searchable):
+        found = changing(self._facts)
+        if self._facts.has_ended or found == self._searchable:
             return
-        self._searchable = self._facts
-        workflow.upsert_search_attributes(ui.search_attributes(self._facts))
+        self._searchable = found
+        workflow.upsert_search_attributes([key.value_set(value) for key, value in found])
 
 
 def _together(newer: TicketFacts, older: TicketFacts) -> tuple[Deadline, ...]:

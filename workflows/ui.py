@@ -1,13 +1,9 @@
 """What an operator reads of a ticket in the Temporal UI: no personal data, only what its deadlines are about."""
 
 from collections.abc import Sequence
-from typing import Any
-
-from temporalio.common import SearchAttributeUpdate
 
 from models.sla.deadlines import Deadline
 from models.tickets.messages import TicketFacts
-from models.tickets.search_attributes import LEVEL, SLA, STATUS
 
 
 def card(facts: TicketFacts) -> str:
@@ -24,13 +20,3 @@ def card(facts: TicketFacts) -> str:
 def named(deadlines: Sequence[Deadline]) -> str:
     """What a timer or an activity is about."""
     return ", ".join(f"{deadline.kind} {deadline.key}".strip() for deadline in deadlines)
-
-
-def searched(facts: TicketFacts) -> tuple[str, int, str]:
-    return str(facts.status), facts.escalation_level, str(facts.sla_status or "none")
-
-
-def search_attributes(facts: TicketFacts) -> list[SearchAttributeUpdate[Any]]:
-    """Those that change during a ticket's life."""
-    status, level, sla = searched(facts)
-    return [STATUS.value_set(status), LEVEL.value_set(level), SLA.value_set(sla)]

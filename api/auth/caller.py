@@ -8,8 +8,9 @@ from fastapi.security import HTTPBearer
 
 from api.auth.claims import Claims, Every
 from api.auth.tokens import InvalidToken
-from api.context import Context
+from api.context import context_of
 from api.http.headers import MerchantId, RequestId
+from api.http.path import known
 from models.audit import Actor, ActorKind
 from models.db.session import TenantSession
 from models.errors import BadRequest, Forbidden, NotFound, Unauthenticated
@@ -78,12 +79,11 @@ async def verified(request: Request) -> Caller:
         Unauthenticated: no token, or a bad one. Unavailable: no key is known. BadRequest: X-Merchant-Id is needed.
         NotFound: it names a merchant for which the token is not good.
     """
-    context: Context = request.app.state.context
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated("There is no bearer token.", headers={"WWW-Authenticate": 'Bearer realm="helpdesk"'})
     try:
-        claims = await context.verifier.verify(token.strip())
+        claims = await context_of(request).verifier.verify(token.strip())
     except InvalidToken as invalid:
         challenge = f'Bearer realm="helpdesk", error="invalid_token", error_description="{invalid.reason}"'
         raise Unauthenticated(f"The token is not accepted: {invalid.reason}.", headers={"WWW-Authenticate": challenge}) from None
@@ -97,6 +97,7 @@ def _merchant(claims: Claims, named: str | None) -> int:
         if claims.merchant_ids is Every.MERCHANT or len(claims.merchant_ids) != 1:
             raise BadRequest("The token is good for several merchants: name one in X-Merchant-Id.", code="merchant_required")
         return claims.merchant_ids[0]
-    if not (named.isascii() and named.isdigit() and len(named) < 20 and int(named) < 2**63 and claims.may_act_for(int(named))):
+    merchant_id = known(named, "merchant")
+    if not claims.may_act_for(merchant_id):
         raise NotFound("merchant")
-    return int(named)
+    return merchant_id

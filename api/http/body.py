@@ -14,6 +14,8 @@ from fastapi.exceptions import RequestValidationError
 from api.http.problems import CLOSE
 from models.errors import BadRequest, Invalid
 
+WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+"""The methods whose body is read."""
 BODY_SECONDS = 20
 MAX_DEPTH = 32
 _CODES = {

@@ -8,12 +8,12 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.http.body import WITH_BODY
 from api.http.problems import CLOSE, MAX_BODY, of_failure, problem
 from models.errors import HelpdeskError, TooLarge, UnsupportedMedia
 
 GONE = 499
 """In the log only: the client did not wait for a response."""
-_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 log = structlog.get_logger()
 
@@ -53,7 +53,7 @@ class Edge:
 
     async def _serve(self, scope: Scope, headers: Headers, receive: Receive, outgoing: _Outgoing) -> None:
         try:
-            if scope["method"] in _WITH_BODY:
+            if scope["method"] in WITH_BODY:
                 _require_readable(headers)
             await self._app(scope, receive, outgoing)
         except Exception as error:

@@ -8,6 +8,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from pydantic import Field
 
+from api.http.body import WITH_BODY
 from api.http.problems import MEDIA_TYPE
 from api.http.responses import ResponseBody
 from models.errors import (
@@ -103,7 +104,7 @@ def _describe(method: str, path: str, operation: Shape) -> None:
 
 def _errors(method: str, path: str, operation: Shape) -> list[type[HelpdeskError]]:
     """Those that an operation of this shape may answer with."""
-    is_signed_in, sends, parameters = "security" in operation, method in ("post", "put", "patch"), operation.get("parameters", [])
+    is_signed_in, sends, parameters = "security" in operation, method.upper() in WITH_BODY, operation.get("parameters", [])
     if_match = [each["required"] for each in parameters if each["name"] == "If-Match"]
     applies = {
         BadRequest: is_signed_in or sends,

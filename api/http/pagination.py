@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from sqlalchemy import Select
 
 from api.auth.caller import Caller
-from api.context import Context
+from api.context import context_of
 from api.http.responses import ResponseBody, respond
 from api.http.transaction import transaction_of
 from models.db.session import TenantSession
@@ -57,10 +57,9 @@ class Pager:
     """One question of one caller: the query string without the cursor tells questions apart."""
 
     def __init__(self, request: Request, caller: Caller, limit: int, after: str | None) -> None:
-        context: Context = request.app.state.context
         question = sorted((name, value) for name, value in request.query_params.multi_items() if name not in ("after", "limit"))
         digest = sha256(repr((caller.merchant_id, caller.claims.sub, request.url.path, question)).encode()).hexdigest()
-        self._key, self._purpose = context.signing_key, f"cursor/{digest}"
+        self._key, self._purpose = context_of(request).signing_key, f"cursor/{digest}"
         self._url, self.limit, self._after = request.url, limit, after
 
     async def page(self, session: TenantSession, rows: Select[Any], order: Order) -> tuple[list[Any], PageEnd]:

@@ -12,10 +12,14 @@ from models.errors import NotFound
 TicketIdText = Annotated[str, Path(alias="ticket_id", description="a ticket's id")]
 
 
-def known(text: str) -> int:
-    """The id that ``text`` is."""
+def known(text: str, what: str = "id") -> int:
+    """The id that ``text`` is.
+
+    Raises:
+        NotFound: it can't be the id of a ``what``.
+    """
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) < 2**63):
-        raise NotFound("id")
+        raise NotFound(what)
     return int(text)
 
 

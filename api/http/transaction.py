@@ -9,8 +9,8 @@ from fastapi.params import Depends as Declared
 from fastapi.routing import APIRoute
 
 from api.auth.caller import Allowed, Caller, verified
-from api.context import Context
-from api.http.body import read
+from api.context import context_of
+from api.http.body import WITH_BODY, read
 from api.http.headers import takes_idempotency_key
 from api.http.idempotency import Once, key_of
 from api.http.path import known
@@ -20,7 +20,6 @@ from models.db.session import TenantSession
 from models.people.permissions import Permission, Scope
 from models.tickets.visibility import Viewer, find
 
-_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
@@ -59,7 +58,7 @@ class TransactionRoute(APIRoute):
     """A route that needs a token, has a permission and runs in one transaction.
 
     Verify the token; check the permission; read the body; open the transaction; replay the response to an Idempotency-Key; call the
-    route; store its response under the key; commit; wake the relay. Whatever is raised rolls back.
+    route; store its response under the key; commit; trigger the relay. Whatever is raised rolls back.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -68,7 +67,7 @@ class TransactionRoute(APIRoute):
         methods = set(options.get("methods") or ())
         if "POST" in methods:
             dependencies.append(Declared(takes_idempotency_key))
-        if methods & _WITH_BODY:
+        if methods & WITH_BODY:
             options["max_body_size"] = MAX_BODY
         super().__init__(path, endpoint, dependencies=dependencies, **options)
 
@@ -80,7 +79,7 @@ class TransactionRoute(APIRoute):
             await _require(request, caller, permission)
             if request.method == "GET":
                 return await _in_reading(request, caller, call)
-            whole = await read(request, body_field) if request.method in _WITH_BODY else request
+            whole = await read(request, body_field) if request.method in WITH_BODY else request
             return await _in_writing(whole, caller, call)
 
         return handle
@@ -130,11 +129,6 @@ async def _written(request: Request, caller: Caller, call: _Handler, once: Once 
             await once.store(session, response, now)
     context.trigger_relay()
     return response
-
-
-def context_of(request: Request) -> Context:
-    context: Context = request.app.state.context
-    return context
 
 
 def transaction_of(request: Request) -> Transaction:

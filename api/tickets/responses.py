@@ -18,6 +18,7 @@ from models.people.tables import Reporter
 from models.sla.clock import ClockStatus
 from models.sla.policy import Metric
 from models.sla.tables import EscalationCause, EscalationOutcome
+from models.tickets.aggregate import id_text
 from models.tickets.lifecycle import Channel, Priority, Status
 from models.tickets.tables import Ticket
 from models.tickets.visibility import Viewer, readable
@@ -65,6 +66,10 @@ class TicketResponse(ReporterTicketResponse):
     sla_status: ClockStatus | str
     snoozed_until: datetime | None
     deleted_at: datetime | None
+
+
+def actor_shown(kind: str, actor_id: int | None, name: str) -> dict[str, str | None]:
+    return {"kind": kind, "id": id_text(actor_id), "name": name}
 
 
 class CountResponse(ResponseBody):

@@ -21,7 +21,7 @@ from models.sla.run_due import due_now, run_due
 from models.sla.tables import ConfigurationKind
 from models.tickets.aggregate import TicketAggregate
 from models.tickets.filter import tickets_of
-from models.tickets.repository import load, lock, lock_all, save
+from models.tickets.repository import load, lock, lock_all, save, with_id
 from models.tickets.tables import Ticket
 
 BATCH = 100
@@ -174,7 +174,7 @@ async def _check(session: TenantSession, job: Job, tickets: Select[Ticket], chan
 
 
 async def _check_one(session: TenantSession, job: Job, ticket_id: int, change: Change) -> None:
-    ticket = await lock(session, sa.select(Ticket).where(col(Ticket.id) == ticket_id), change.model_copy(update={"by": SYSTEM}))
+    ticket = await lock(session, with_id(ticket_id), change.model_copy(update={"by": SYSTEM}))
     if due_now(ticket):
         await run_due(ticket)
         job.changed += 1

@@ -2,20 +2,16 @@
 
 from datetime import datetime
 
-import sqlalchemy as sa
-from sqlmodel import col
-
 from models.audit import SYSTEM, Change
 from models.db.session import TenantSession
 from models.notifications.delivery_log import lock_notification, post_again
 from models.notifications.messages import NotificationStatus
-from models.tickets.repository import lock, save
-from models.tickets.tables import Ticket
+from models.tickets.repository import lock, save, with_id
 
 
 async def send_facts_again(session: TenantSession, ticket_id: int, at: datetime) -> None:
     """Send the ticket's facts to its workflow once more, under a newer version, so that it adopts them."""
-    ticket = await lock(session, sa.select(Ticket).where(col(Ticket.id) == ticket_id), Change(by=SYSTEM, at=at))
+    ticket = await lock(session, with_id(ticket_id), Change(by=SYSTEM, at=at))
     ticket.known = None
     await save(ticket)
 

@@ -50,7 +50,7 @@ _CLAIM = """
 # Deadlines go before notifications (docs/decisions/0014-deadlines-before-notifications.md): while one of a merchant's is overdue by more
 # than a second, the merchant's notifications wait, a minute at most. One overdue for longer than two minutes is stuck and holds up nothing.
 _AFTER_DEADLINES = """
-    AND (topic <> 'delivery' OR written_at < clock_timestamp() - interval '1 minute' OR merchant_id NOT IN (
+    AND (written_at < clock_timestamp() - interval '1 minute' OR merchant_id NOT IN (
         SELECT merchant_id FROM ticket
         WHERE next_deadline_at BETWEEN clock_timestamp() - interval '2 minutes' AND clock_timestamp() - interval '1 second'))
 """

@@ -45,6 +45,11 @@ _CLOCKS = _rows_of(SlaClock).ext(distinct_on(*_CYCLE)).order_by(*_CYCLE, col(Sla
 _ESCALATIONS = _rows_of(Escalation).order_by(col(Escalation.id))
 
 
+def with_id(ticket_id: int) -> Select[Ticket]:
+    """One ticket of the merchant, also a deleted one: for what asks on behalf of no viewer."""
+    return sa.select(Ticket).where(col(Ticket.id) == ticket_id)
+
+
 async def lock(session: TenantSession, tickets: Select[Ticket], change: Change) -> TicketAggregate:
     """Lock the one ticket that ``tickets`` selects.
 

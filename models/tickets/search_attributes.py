@@ -1,5 +1,7 @@
 """What an operator can search workflows by. Values are never encrypted: ids, numbers and states only."""
 
+from typing import Any
+
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
 from models.tickets.messages import TicketFacts
@@ -22,13 +24,21 @@ TYPES = {
 
 
 def describe(facts: TicketFacts) -> TypedSearchAttributes:
+    """All of a ticket's, when its workflow begins."""
     return TypedSearchAttributes(
         [
             SearchAttributePair(MERCHANT, str(facts.merchant_id)),
             SearchAttributePair(NUMBER, facts.number),
-            SearchAttributePair(STATUS, str(facts.status)),
             SearchAttributePair(PRIORITY, str(facts.priority)),
-            SearchAttributePair(LEVEL, facts.escalation_level),
-            SearchAttributePair(SLA, str(facts.sla_status or "none")),
+            *changing(facts),
         ],
     )
+
+
+def changing(facts: TicketFacts) -> list[SearchAttributePair[Any]]:
+    """Those that the workflow keeps up to date."""
+    return [
+        SearchAttributePair(STATUS, str(facts.status)),
+        SearchAttributePair(LEVEL, facts.escalation_level),
+        SearchAttributePair(SLA, str(facts.sla_status or "none")),
+    ]
