@@ -2,13 +2,12 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-
-from deploy.local.temporal import free_port
 
 PORTS = (
     "APP_ENV_HTTP_PORT",
@@ -21,7 +20,10 @@ _OURS = ("APP_ENV_", "LOCAL_", "HELPDESK_")
 
 
 def free_ports() -> dict[str, int]:
-    return {name: free_port() for name in PORTS}
+    """All held at once, so that no two are the same."""
+    with ExitStack() as held:
+        sockets = {name: held.enter_context(socket.create_server(("127.0.0.1", 0))) for name in PORTS}
+        return {name: each.getsockname()[1] for name, each in sockets.items()}
 
 
 def environment_of(folder: Path) -> dict[str, str]:
