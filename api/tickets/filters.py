@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 from sqlalchemy import Select
+from sqlalchemy.orm import defer
 from sqlmodel import col
 
 from api.http.pagination import Order
@@ -101,15 +102,25 @@ class TicketFilter(BaseModel):
         return [column == int(self.assignee_id)] if int(self.assignee_id) < 2**63 else [sa.false()]
 
 
+class Include(StrEnum):
+    DESCRIPTION = "description"
+
+
 class TicketQuery(TicketFilter):
     sort: Sort = Sort.CREATED_LAST_FIRST
+    include: Annotated[list[Include], BeforeValidator(split)] = []
     limit: Annotated[int, Field(ge=1, le=100)] = 50
     after: Annotated[str | None, Field(max_length=2000)] = None
 
     def apply(self, viewer: Viewer) -> Select[Ticket]:
         if not viewer.is_staff and self.sort in (Sort.DUE, Sort.DUE_LAST_FIRST):
             raise Forbidden("Only those who work on tickets sort by what only they see.")
-        return super().apply(viewer)
+        unread = [col(Ticket.context)] if self.with_description else [col(Ticket.context), col(Ticket.description)]
+        return super().apply(viewer).options(*(defer(column, raiseload=True) for column in unread))
+
+    @property
+    def with_description(self) -> bool:
+        return Include.DESCRIPTION in self.include
 
     @property
     def order(self) -> Order:

@@ -1,7 +1,9 @@
 """What clients send. Unknown fields are refused; every text and list has its bounds."""
 
 import re
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Annotated, Any, Self
 
 from pydantic import (
@@ -26,6 +28,8 @@ _ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 MAX_TEXT = 100_000
 MAX_CUSTOM_FIELDS = 64 * 1024
 """Bytes of all custom fields of a ticket, as JSON."""
+MAX_DIGITS = 40
+"""Of a number in a custom field, written without an exponent."""
 
 
 def _id(value: object) -> int:
@@ -43,9 +47,30 @@ def _in_utc(at: datetime) -> datetime:
 
 
 def _of_bounded_size(fields: dict[str, Any]) -> dict[str, Any]:
-    if len(to_json(fields)) > MAX_CUSTOM_FIELDS:
+    """Measured as they are stored, and answered: PostgreSQL writes a number without an exponent, and ``1e308`` has 309 digits."""
+    numbers = list(_numbers(fields))
+    if not all(abs(number) < 10**MAX_DIGITS for number in numbers):  # a NaN is not less either
+        raise _too_long()
+    plain = {number: format(Decimal(repr(number)), "f") for number in numbers if isinstance(number, float)}
+    if any(sum(map(str.isdigit, each)) > MAX_DIGITS for each in plain.values()):
+        raise _too_long()
+    longer = sum(len(plain[number]) - len(repr(number)) for number in numbers if isinstance(number, float))
+    if len(to_json(fields)) + max(longer, 0) > MAX_CUSTOM_FIELDS:
         raise PydanticCustomError("too_large", "The custom fields have more than {limit} bytes of JSON", {"limit": MAX_CUSTOM_FIELDS})
     return fields
+
+
+def _too_long() -> PydanticCustomError:
+    detail = "A number has more than {limit} digits when it is written without an exponent: send it as a text"
+    return PydanticCustomError("number_too_long", detail, {"limit": MAX_DIGITS})
+
+
+def _numbers(value: Any) -> Iterator[int | float]:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _numbers(inner)
 
 
 Id = Annotated[int, BeforeValidator(_id, json_schema_input_type=str)]

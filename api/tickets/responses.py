@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 import sqlalchemy as sa
 from fastapi import Response
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import SkipJsonSchema
 from sqlmodel import col
 
 from api.http.headers import etag
@@ -24,21 +25,25 @@ from models.tickets.tables import Ticket
 from models.tickets.visibility import Viewer, readable
 
 
+_MADE = ("reporter", "sla_status")
+"""What of a ticket's response is no column of its row."""
+
+
 class PersonResponse(ResponseBody):
     id: Id | None
     name: str
     email: str | None = None
 
 
-class ReporterTicketResponse(ResponseBody):
-    """A ticket as its reporter sees it."""
+class ReporterTicketInList(ResponseBody):
+    """A ticket as its reporter sees it in a list: without its description, unless ``include=description`` asks for it."""
 
     id: Id
     number: int
     merchant_id: Id
     organizer_id: Id | None
     subject: str
-    description: str
+    description: Annotated[str | SkipJsonSchema[None], Field(exclude_if=lambda text: text is None)] = None
     status: Status
     priority: Priority
     category: str | None
@@ -56,8 +61,8 @@ class ReporterTicketResponse(ResponseBody):
     version: int
 
 
-class TicketResponse(ReporterTicketResponse):
-    """A ticket as those who work on it see it. ``slaStatus`` is the worst of its clocks, ``nextDueAt`` the nearest target."""
+class TicketInList(ReporterTicketInList):
+    """A ticket as those who work on it see it in a list. ``slaStatus`` is the worst of its clocks, ``nextDueAt`` the nearest target."""
 
     assignee_id: Id | None
     team_id: Id | None
@@ -66,6 +71,18 @@ class TicketResponse(ReporterTicketResponse):
     sla_status: ClockStatus | str
     snoozed_until: datetime | None
     deleted_at: datetime | None
+
+
+class ReporterTicketResponse(ReporterTicketInList):
+    """A ticket as its reporter sees it."""
+
+    description: str
+
+
+class TicketResponse(TicketInList):
+    """A ticket as those who work on it see it. ``slaStatus`` is the worst of its clocks, ``nextDueAt`` the nearest target."""
+
+    description: str
 
 
 def actor_shown(kind: str, actor_id: int | None, name: str) -> dict[str, str | None]:
@@ -163,21 +180,32 @@ async def ticket_response(session: TenantSession, ticket: Ticket, status: int = 
     return respond(shown, status, {"ETag": etag(ticket.version)} | made)
 
 
-async def present(session: TenantSession, tickets: Sequence[Ticket]) -> list[ReporterTicketResponse]:
+async def present(session: TenantSession, tickets: Sequence[Ticket]) -> Sequence[ReporterTicketInList]:
     """``tickets`` as the session's caller may see them, in their order; a reporter's are without what only agents see."""
+    return await _present(session, tickets, TicketResponse, ReporterTicketResponse)
+
+
+async def present_in_list(session: TenantSession, tickets: Sequence[Ticket]) -> Sequence[ReporterTicketInList]:
+    """The same, of rows that were read without their descriptions."""
+    return await _present(session, tickets, TicketInList, ReporterTicketInList)
+
+
+async def _present(
+    session: TenantSession, tickets: Sequence[Ticket], for_staff: type[TicketInList], for_reporter: type[ReporterTicketInList]
+) -> Sequence[ReporterTicketInList]:
     viewer, reporters = viewer_of(session), await _reporters(session, tickets)
     if viewer.is_staff:
-        return [_shown(TicketResponse, ticket, reporters[ticket.reporter_id]) for ticket in tickets]
+        return [_shown(for_staff, ticket, reporters[ticket.reporter_id]) for ticket in tickets]
     hidden = await _hidden(session, viewer, {ticket.merged_into_id for ticket in tickets if ticket.merged_into_id})
-    shown = [_shown(ReporterTicketResponse, ticket, reporters[ticket.reporter_id]) for ticket in tickets]
+    shown = [_shown(for_reporter, ticket, reporters[ticket.reporter_id]) for ticket in tickets]
     return [each.model_copy(update={"merged_into_id": None}) if each.merged_into_id in hidden else each for each in shown]
 
 
-def _shown(kind: type[ReporterTicketResponse], ticket: Ticket, reporter: Reporter) -> ReporterTicketResponse:
+def _shown(kind: type[ReporterTicketInList], ticket: Ticket, reporter: Reporter) -> ReporterTicketInList:
     person = PersonResponse(id=reporter.id, name=reporter.name, email=reporter.email)
     # The values come from our own rows: they need no second judgement.
-    fields = {name: getattr(ticket, name) for name in kind.model_fields if name not in ("reporter", "sla_status")}
-    if kind is TicketResponse:
+    fields = {name: getattr(ticket, name) for name, field in kind.model_fields.items() if name not in _MADE and field.is_required()}
+    if issubclass(kind, TicketInList):
         fields["sla_status"] = ticket.sla_status or "none"
     return kind.model_construct(reporter=person, **fields)
 

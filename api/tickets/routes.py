@@ -12,7 +12,7 @@ from api.http.transaction import CurrentCaller, CurrentTransaction, Session, Tra
 from api.tickets.filters import TicketFilter, TicketQuery
 from api.tickets.locking import LockedEvenDeleted, LockedTicket, LockedToEdit, VisibleTicket, saved
 from api.tickets.requests import EditTicket, OpenTicket
-from api.tickets.responses import CountResponse, TicketResponse, present, ticket_response
+from api.tickets.responses import CountResponse, TicketInList, TicketResponse, present, present_in_list, ticket_response
 from models.audit import Change
 from models.db.session import TenantSession
 from models.errors import Conflict, Forbidden
@@ -40,12 +40,15 @@ async def open_ticket(body: OpenTicket, transaction: CurrentTransaction) -> Resp
     return await ticket_response(session, ticket, 201)
 
 
-@router.get("", response_model=Page[TicketResponse], dependencies=[allow(Permission.READ_TICKETS)])
+@router.get("", response_model=Page[TicketInList], dependencies=[allow(Permission.READ_TICKETS)])
 async def list_tickets(query: Annotated[TicketQuery, Query()], session: Session, caller: CurrentCaller, request: Request) -> Response:
-    """The caller's tickets, a page at a time. Filters take several values, separated by commas."""
+    """The caller's tickets, a page at a time. Filters take several values, separated by commas.
+
+    Without ``include=description`` no ticket has its description: it may have 100,000 characters.
+    """
     pager = Pager(request, caller, query.limit, query.after)
     rows, end = await pager.page(session, query.apply(caller.viewer), query.order)
-    return pager.respond(await present(session, rows), end)
+    return pager.respond(await (present if query.with_description else present_in_list)(session, rows), end)
 
 
 @router.get("/count", response_model=CountResponse, dependencies=[allow(Permission.READ_TICKETS)])

@@ -35,9 +35,7 @@ async def edit(ticket: TicketAggregate, changes: dict[str, Any]) -> None:
     row.sqlmodel_update(differing)
     deciding = sorted(_DECIDE_SLA & differing.keys())
     configuration = await _choose_configuration(ticket) if deciding else ticket.configuration
-    edited = {
-        to_camel(name): [_plain(old), _plain(getattr(row, name))] for name, old in before.items() if not _same(getattr(row, name), old)
-    }
+    edited = {to_camel(name): _pair(old, getattr(row, name)) for name, old in before.items() if not _same(getattr(row, name), old)}
     ticket.record("ticket.edited", **edited, **versions(pinned, pin_of(row)))
     if deciding:
         clocks.retimed(ticket, configuration, ", ".join(deciding))
@@ -75,6 +73,21 @@ def _same(value: object, other: object) -> bool:
 
 def _document(value: object) -> str:
     return json.dumps(value, sort_keys=True)
+
+
+def _pair(old: Any, new: Any) -> list[Any]:
+    """Old and new, as the audit shows them: of a document what differs, or an edit of a few bytes would write all of it down twice."""
+    return list(_differing(old, new)) if isinstance(old, dict) else [_plain(old), _plain(new)]
+
+
+def _differing(old: dict[str, Any], new: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    was, now = dict(old), dict(new)
+    for name in old.keys() & new.keys():
+        if _document(old[name]) == _document(new[name]):
+            del was[name], now[name]
+        elif isinstance(old[name], dict) and isinstance(new[name], dict):
+            was[name], now[name] = _differing(old[name], new[name])
+    return was, now
 
 
 def _plain(value: Any) -> Any:
