@@ -60,9 +60,12 @@ def _work() -> None:
 
 def _migrate() -> None:
     settings = _read(MigrationSettings)
-    from models.db.migrate import upgrade  # noqa: PLC0415
+    from models.db.migrate import UnknownRevisionError, upgrade  # noqa: PLC0415
 
-    upgrade(str(settings.database_owner_url))
+    try:
+        upgrade(str(settings.database_owner_url))
+    except UnknownRevisionError as error:
+        _refuse(str(error))
 
 
 def _local() -> None:

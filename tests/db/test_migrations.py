@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -13,16 +14,22 @@ from deploy.local.postgres import EmbeddedPostgres
 from models.db.migrate import newest_revision
 from models.db.pool import engine_of
 from models.db.schema import metadata
+from tests.db.landed import fingerprint, landed_migrations, migrations
 from tests.support.isolated import empty_database
 
 ROOT = Path(__file__).parents[2]
+AT = """
+    CREATE TABLE alembic_version (version_num text);
+    ALTER TABLE alembic_version OWNER TO helpdesk_owner;
+    INSERT INTO alembic_version VALUES ('{}');
+"""
 
 
 async def test_two_migrations_at_once_and_a_third_apply_the_schema_once(postgres: EmbeddedPostgres) -> None:
     with empty_database(postgres, "migrated") as database:
         url = postgres.url("helpdesk_owner", database)
-        await asyncio.gather(*(migration_process(url) for _ in range(2)))
-        await migration_process(url)
+        ended = [*await asyncio.gather(*(migration_process(url) for _ in range(2))), await migration_process(url)]
+        assert [code for code, _ in ended] == [0, 0, 0], ended
         assert postgres.psql("SELECT version_num FROM alembic_version", database) == newest_revision()
 
 
@@ -34,13 +41,36 @@ async def test_the_migrated_schema_is_what_the_tables_say(postgres: EmbeddedPost
     assert differences == []
 
 
+@pytest.mark.parametrize(("revision", "why"), [("0002", "make a new database"), ("9999", "of a later release")])
+async def test_a_database_that_no_migration_leads_on_from_is_refused_in_one_line(
+    revision: str, why: str, postgres: EmbeddedPostgres
+) -> None:
+    with empty_database(postgres, "strange") as database:
+        postgres.psql(AT.format(revision), database)
+        ended, said = await migration_process(postgres.url("helpdesk_owner", database))
+        assert (ended, why in said, "Traceback" in said) == (2, True, False), said
+        assert postgres.psql("SELECT version_num FROM alembic_version", database) == revision
+
+
+def test_a_migration_that_has_landed_is_never_edited() -> None:
+    """A database that has it would stay as it was, and be served as if it had the edit."""
+    landed = landed_migrations()
+    edited = [name for name, known in landed.items() if fingerprint(name) != known]
+    assert not edited, f"{edited} landed with another text: add a migration after the newest one instead"
+    assert set(migrations()) == landed.keys(), "a new migration: record it with `python -m tests.db.landed`"
+
+
 def _differences(connection: sa.Connection) -> list[object]:
     context = MigrationContext.configure(connection, opts={"compare_type": True})
     return list(compare_metadata(context, metadata))
 
 
-async def migration_process(url: str) -> None:
+async def migration_process(url: str) -> tuple[int, str]:
     """Alembic keeps its state in modules: two at once are two processes, as in life."""
     environment = {**os.environ, "RUN_MODE": "migrate", "APP_ENV_DATABASE_OWNER_URL": url, "PYTHONPATH": str(ROOT)}
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "deploy", env=environment, cwd=ROOT)
-    assert await process.wait() == 0
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "deploy", env=environment, cwd=ROOT, stderr=asyncio.subprocess.PIPE
+    )
+    _, said = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, said.decode()

@@ -7,6 +7,7 @@ from alembic import context
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
+from models.db.migrate import require_known
 from models.db.schema import metadata
 
 _ONE_AT_A_TIME = sa.text("SELECT pg_advisory_xact_lock(120, 1)")
@@ -16,6 +17,7 @@ def _migrate(connection: sa.Connection) -> None:
     context.configure(connection=connection, target_metadata=metadata, compare_server_default=False)
     with context.begin_transaction():
         connection.execute(_ONE_AT_A_TIME)
+        require_known(context.get_context().get_current_revision())
         context.run_migrations()
 
 
