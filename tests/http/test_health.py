@@ -53,7 +53,7 @@ async def test_on_the_schema_of_the_next_release_the_running_one_stays_ready(pro
     assert await probed.at("9999") == (200, "ok")
 
 
-@pytest.mark.parametrize("revision", sorted(older_revisions()))
+@pytest.mark.parametrize("revision", sorted({*older_revisions(), "0002"}))
 async def test_on_an_older_schema_it_waits(revision: str, probed: Probed) -> None:
     assert await probed.at(revision) == (503, "older schema revision")
 

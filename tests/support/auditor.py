@@ -1,7 +1,6 @@
 """The invariants of every ticket, whatever happened to it. Each test of a fault ends with an audit of its merchant."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any
 
 import sqlalchemy as sa
@@ -9,18 +8,18 @@ from sqlmodel import col
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
+from models.notifications.kinds import NotificationKind
+from models.notifications.limit import RACE
 from models.notifications.messages import NotificationStatus
 from models.notifications.tables import Notification
 from models.outbox.tables import Outbox
-from models.sla.calendar import elapsed
-from models.sla.clock import ZERO
-from models.sla.rulebook import Rulebook, rulebook
-from models.sla.tables import Escalation, LedgerEntry, SlaClock
+from models.sla.tables import ConfigurationVersion, Escalation, LedgerEntry, SlaClock
 from models.surveys.tables import Survey
 from models.tickets.lifecycle import Status
 from models.tickets.messages import TicketFacts
 from models.tickets.tables import Event, Ticket
 from tests.support.desk import Desk, Merchant
+from tests.support.ledger import ledger_sums_up
 
 PATIENCE = 60
 """Seconds: a worker that has just started on a busy machine needs a while. The audit waits no longer than it has to."""
@@ -28,7 +27,7 @@ PATIENCE = 60
 
 async def audit(desk: Desk, merchant: Merchant) -> None:
     """Wait until all is delivered, then check every invariant of every ticket of ``merchant``."""
-    await desk.until(lambda: rows(desk, merchant, Outbox), lambda waiting: not waiting, seconds=PATIENCE)
+    await desk.until(lambda: _unsent(desk, merchant), lambda waiting: not waiting, seconds=PATIENCE)
     await desk.until(lambda: _pending(desk, merchant), lambda waiting: not waiting, seconds=PATIENCE)
     for ticket in await rows(desk, merchant, Ticket):
         await _workflow_matches_row(desk, ticket)
@@ -49,8 +48,21 @@ async def facts_of(desk: Desk, ticket_id: str | int) -> TicketFacts:
     return facts
 
 
+async def _unsent(desk: Desk, merchant: Merchant) -> Sequence[Any]:
+    """What the outbox holds, without what is not to leave yet: a digest waits there until it is due."""
+    early = {f"notification-{digest.id}" for digest in await rows(desk, merchant, Notification, _is_early(desk))}
+    return [row for row in await rows(desk, merchant, Outbox) if row.key not in early]
+
+
 async def _pending(desk: Desk, merchant: Merchant) -> Sequence[Any]:
-    return await rows(desk, merchant, Notification, col(Notification.status) == NotificationStatus.PENDING)
+    is_pending = col(Notification.status) == NotificationStatus.PENDING
+    return await rows(desk, merchant, Notification, is_pending, sa.not_(_is_early(desk)))
+
+
+def _is_early(desk: Desk) -> Any:
+    """A digest that is not due: it goes on gathering what it lists."""
+    leaves_at = desk.clock.now() - RACE
+    return (col(Notification.kind) == NotificationKind.DIGEST) & (col(Notification.posted_at) > leaves_at)
 
 
 async def _workflow_matches_row(desk: Desk, ticket: Ticket) -> None:
@@ -74,8 +86,6 @@ async def is_running(desk: Desk, ticket_id: str | int) -> bool:
 
 
 async def _rows_agree(desk: Desk, merchant: Merchant) -> None:
-    async with desk.database.reading(merchant.id) as session:
-        book = await rulebook(session)
     events = await rows(desk, merchant, Event)
     tickets = await rows(desk, merchant, Ticket)
     for ticket in tickets:
@@ -85,9 +95,11 @@ async def _rows_agree(desk: Desk, merchant: Merchant) -> None:
     assert all(ticket.status is Status.ON_HOLD for ticket in tickets if ticket.snoozed_until)
     _merged_tickets_have_ended(tickets, events, await rows(desk, merchant, SlaClock), await rows(desk, merchant, Survey))
     _each_rung_once(await rows(desk, merchant, Escalation))
-    _one_notification_each(await rows(desk, merchant, Notification), {event.id for event in events})
+    notifications = await rows(desk, merchant, Notification)
+    _one_notification_each(notifications, {event.id for event in events})
+    held_back_is_listed_once(notifications)
     clocks = await rows(desk, merchant, SlaClock)
-    _ledger_sums_up(clocks, await rows(desk, merchant, LedgerEntry), book)
+    ledger_sums_up(clocks, await rows(desk, merchant, LedgerEntry), await rows(desk, merchant, ConfigurationVersion))
     _attributed_once(clocks)
 
 
@@ -113,18 +125,22 @@ def _each_rung_once(escalations: Sequence[Escalation]) -> None:
 
 
 def _one_notification_each(notifications: Sequence[Notification], causes: set[int]) -> None:
-    written = [(each.cause_id, each.recipient_id) for each in notifications]
+    """A digest has the cause of the first notification that it lists, and is none of its own."""
+    written = [(each.cause_id, each.recipient_id) for each in notifications if each.kind is not NotificationKind.DIGEST]
     assert len(written) == len(set(written))
     assert {each.cause_id for each in notifications} <= causes
 
 
-def _ledger_sums_up(clocks: Sequence[SlaClock], ledger: Sequence[LedgerEntry], book: Rulebook) -> None:
-    """Between two ledger rows a paused clock spends nothing, and a running one the business time between them."""
-    for clock in clocks:
-        turns = [e for e in ledger if (e.ticket_id, e.metric, e.cycle) == (clock.ticket_id, clock.metric, clock.cycle)]
-        assert not turns or (turns[0].spent, turns[-1].spent) == (ZERO, clock.spent)
-        for before, after in pairwise(turns):
-            assert after.spent - before.spent in _possible(before, after, book), (before, after)
+def held_back_is_listed_once(notifications: Sequence[Notification]) -> None:
+    """What its address's limit held back is settled, and one digest to the same person lists it; no digest lists nothing."""
+    digests = {each.id: each for each in notifications if each.kind is NotificationKind.DIGEST}
+    held_back = [each for each in notifications if each.status is NotificationStatus.IN_DIGEST]
+    assert not [each for each in digests.values() if each.status is NotificationStatus.IN_DIGEST]
+    for each in held_back:
+        assert each.settled_at is not None, each
+        assert each.digest_id in digests, each
+        assert digests[each.digest_id].address.lower() == each.address.lower(), each
+    assert {each.digest_id for each in notifications if each.digest_id is not None} == digests.keys()
 
 
 def _attributed_once(clocks: Sequence[SlaClock]) -> None:
@@ -133,12 +149,3 @@ def _attributed_once(clocks: Sequence[SlaClock]) -> None:
         at = clock.breached_at or clock.stopped_at
         assert at is None or (clock.attributed_at == at and clock.attributed_priority is not None), clock
         assert clock.used_seconds == (int(clock.spent.total_seconds()) if clock.stopped_at else None), clock
-
-
-def _possible(before: LedgerEntry, after: LedgerEntry, book: Rulebook) -> list[Any]:
-    """A change of policy may change the calendar, so any of the merchant's calendars may have been in force."""
-    if after.kind == "restarted":
-        return [-before.spent]
-    if not before.is_running:
-        return [ZERO]
-    return [elapsed(calendar, before.at, after.at) for calendar in book._calendars.values()]
