@@ -88,7 +88,9 @@ async def test_a_batch_of_a_job_reads_no_texts(quiet: tuple[Isolated, Desk]) -> 
     with statements(desk) as said:
         assert (await batch(desk, acme, job_id, 9)).done == 2
     assert [statement for statement in said if "FROM ticket" in statement]
-    assert not [statement for statement in said if any(f"ticket.{name}" in statement for name in ("description", "custom_fields", "context"))]
+    assert not [
+        statement for statement in said if any(f"ticket.{name}" in statement for name in ("description", "custom_fields", "context"))
+    ]
 
 
 @contextmanager
