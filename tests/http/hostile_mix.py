@@ -1,22 +1,18 @@
 """Attackers at random beside honest people, on an API process of its own; how the process bears it, and how the honest are served."""
 
 import asyncio
-import os
 import random
 import statistics
-import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from time import perf_counter
 
 import httpx
 import psutil
 
-from deploy.local.temporal import free_port
 from tests.http.attacks import ATTACKS, Attacker
 from tests.support.desk import BASE, Merchant
-from tests.support.isolated import ROOT, Isolated
 
 ATTACKERS, HONEST = 4, 2
 LOST = (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
@@ -37,33 +33,6 @@ class Outcome:
         p99 = statistics.quantiles(self.health, n=100)[98] * 1000
         p50 = statistics.median(self.honest) * 1000
         return f"{self.attacks} attacks; /healthz p99 {p99:.0f} ms; honest p50 {p50:.0f} ms; grown by {self.grown:.1f} MB"
-
-
-@asynccontextmanager
-async def api_process(isolated: Isolated) -> AsyncIterator[tuple[psutil.Process, int]]:
-    """The API as it is deployed, and its port."""
-    port = free_port()
-    own = {"RUN_MODE": "startup", "PYTHONPATH": str(ROOT), "APP_ENV_HTTP_PORT": str(port), "APP_ENV_LOG_LEVEL": "ERROR"}
-    environment = {**os.environ, **isolated.settings(), **own}
-    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "deploy", env=environment, cwd=ROOT)
-    try:
-        await _answers(process, port)
-        yield psutil.Process(process.pid), port
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
-
-
-async def _answers(process: asyncio.subprocess.Process, port: int) -> None:
-    async with asyncio.timeout(60), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
-        while True:
-            assert process.returncode is None, "the API has ended"
-            try:
-                if (await client.get("/readyz")).status_code == 200:
-                    return
-            except httpx.TransportError:
-                await asyncio.sleep(0.05)
 
 
 class Mix:

@@ -7,7 +7,8 @@ import os
 
 import pytest
 
-from tests.http.hostile_mix import Mix, api_process
+from tests.http.hostile_mix import Mix
+from tests.support.api_process import api_process
 from tests.support.auditor import audit
 from tests.support.isolated import Isolated, still_desk, worker_process
 

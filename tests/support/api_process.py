@@ -1,0 +1,41 @@
+"""The API as a process of its own."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+
+from deploy.local.temporal import free_port
+from tests.support.isolated import ROOT, Isolated
+
+
+@asynccontextmanager
+async def api_process(isolated: Isolated, root: Path = ROOT) -> AsyncIterator[tuple[psutil.Process, int]]:
+    """The API as it is deployed, from the sources in ``root``, and its port. It serves: what it is made of may be away."""
+    port = free_port()
+    own = {"RUN_MODE": "startup", "PYTHONPATH": str(root), "APP_ENV_HTTP_PORT": str(port), "APP_ENV_LOG_LEVEL": "ERROR"}
+    environment = {**os.environ, **isolated.settings(), **own}
+    process = await asyncio.create_subprocess_exec(sys.executable, "-m", "deploy", env=environment, cwd=root)
+    try:
+        await _answers(process, port)
+        yield psutil.Process(process.pid), port
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def _answers(process: asyncio.subprocess.Process, port: int) -> None:
+    async with asyncio.timeout(60), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        while True:
+            assert process.returncode is None, "the API has ended"
+            try:
+                if (await client.get("/healthz")).status_code == 200:
+                    return
+            except httpx.TransportError:
+                await asyncio.sleep(0.05)
