@@ -115,7 +115,7 @@ class TicketQuery(TicketFilter):
     def apply(self, viewer: Viewer) -> Select[Ticket]:
         if not viewer.is_staff and self.sort in (Sort.DUE, Sort.DUE_LAST_FIRST):
             raise Forbidden("Only those who work on tickets sort by what only they see.")
-        unread = [col(Ticket.context)] if self.with_description else [col(Ticket.context), col(Ticket.description)]
+        unread: list[Any] = [Ticket.context] if self.with_description else [Ticket.context, Ticket.description]
         return super().apply(viewer).options(*(defer(column, raiseload=True) for column in unread))
 
     @property

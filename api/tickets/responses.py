@@ -24,7 +24,6 @@ from models.tickets.lifecycle import Channel, Priority, Status
 from models.tickets.tables import Ticket
 from models.tickets.visibility import Viewer, readable
 
-
 _MADE = ("reporter", "sla_status")
 """What of a ticket's response is no column of its row."""
 

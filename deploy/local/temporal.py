@@ -5,6 +5,7 @@ The SDK can start the same server, but one that outlives a killed parent, and wi
 
 import signal
 import socket
+import subprocess
 import sys
 import urllib.request
 from collections.abc import Mapping
@@ -35,12 +36,14 @@ class TemporalServer(Server):
         super().__init__(log)
         self._niceness = niceness
         self._http_port = free_port()
+        self._file = data / "temporal.db" if data else None
+        self._attributes = search_attributes or {}
         if data:
             data.mkdir(parents=True, exist_ok=True)
         self._options = [
             *("server", "start-dev", "--ip", "127.0.0.1", "--port", str(port), "--http-port", str(self._http_port)),
             *(["--ui-port", str(ui_port)] if ui_port else ["--headless"]),
-            *(["--db-filename", str(data / "temporal.db")] if data else []),
+            *(["--db-filename", str(self._file)] if self._file else []),
             # Two to three times as fast; a crash of the machine, not of the server, may cost the last writes.
             *("--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL", "--log-level", "error"),
             *_repeated("--search-attribute", search_attributes),
@@ -49,9 +52,20 @@ class TemporalServer(Server):
 
     def start(self, *, seconds: float = 30) -> None:
         """Start the server and wait until its namespace answers; raise ChildFailedError when that takes longer than ``seconds``."""
+        goes_on = self._file is not None and self._file.exists()
         self._process = launch([temporal_binary(), *self._options], log=self.log, niceness=self._niceness)
         namespace = f"http://127.0.0.1:{self._http_port}/api/v1/namespaces/default"
         wait_until(lambda: answers(namespace), self._process, log=self.log, seconds=seconds)
+        if goes_on and self._attributes:
+            self._add_search_attributes()
+
+    def _add_search_attributes(self) -> None:
+        """The server gives its option's attributes to a new namespace only. Those that are there already are left as they are."""
+        named = [part for name, kind in self._attributes.items() for part in ("--name", name, "--type", kind)]
+        command = [str(temporal_binary()), "operator", "search-attribute", "create", "--address", self.address, *named]
+        added = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)  # noqa: S603 - our own words
+        if added.returncode:
+            raise ChildFailedError(f"the search attributes can't be added: {added.stderr.strip()}")
 
     def stop(self) -> None:
         """End the server in good order."""

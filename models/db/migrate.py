@@ -41,7 +41,7 @@ def older_revisions() -> frozenset[str]:
 def require_known(revision: str | None) -> None:
     """Raises: UnknownRevisionError: no migration leads on from ``revision``; says what to do. None is an empty database."""
     if revision in _RETIRED:
-        raise UnknownRevisionError(f"the schema's revision {revision} is retired: make a new database, and migrate that (locally: make fresh)")
+        raise UnknownRevisionError(f"the schema's revision {revision} is retired: make a new database and migrate that (here: make fresh)")
     if revision is not None and revision not in _known():
         raise UnknownRevisionError(f"the schema's revision {revision} is of a later release: migrate with that release")
 

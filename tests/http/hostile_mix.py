@@ -70,8 +70,8 @@ class Mix:
         return await self._open.enter_async_context(client)
 
     async def _attacker(self, foreign: str, dice: random.Random) -> Attacker:
-        people = [await self._client(each) for each in (self._globex.ana, self._globex.rita, None)]
-        return Attacker(*people, self._port, foreign, dice)
+        staff, reporter = await self._client(self._globex.ana), await self._client(self._globex.rita)
+        return Attacker(staff, reporter, await self._client(None), self._port, foreign, dice)
 
     @staticmethod
     async def _repeat(until: float, pause: float, deed: Callable[[], Awaitable[None]]) -> None:

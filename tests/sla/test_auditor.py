@@ -31,7 +31,7 @@ VERSIONS = [
 
 
 def _turn(kind: str, at: datetime, spent: timedelta, **more: Any) -> LedgerEntry:
-    pin = {"policy_id": 31, "policy_version": 1, "calendar_version": 1}
+    pin: dict[str, Any] = {"policy_id": 31, "policy_version": 1, "calendar_version": 1}
     return LedgerEntry(**OF_THE_CLOCK, id=1, kind=kind, at=at, spent=spent, is_running=kind == "started", **pin, **more)
 
 
@@ -62,7 +62,8 @@ def test_a_clock_that_has_started_needs_a_ledger_and_a_ledger_its_clock() -> Non
 
 
 def _notification(id_: int, **more: Any) -> Notification:
-    return Notification(id=id_, **({"address": "rita@desk.test", "kind": NotificationKind.REPLY_TO_REPORTER, "settled_at": MONDAY} | more))
+    fields: dict[str, Any] = {"address": "rita@desk.test", "kind": NotificationKind.REPLY_TO_REPORTER, "settled_at": MONDAY}
+    return Notification(id=id_, **(fields | more))
 
 
 HELD_BACK: dict[str, Any] = {"status": NotificationStatus.IN_DIGEST, "digest_id": 3}

@@ -1,13 +1,36 @@
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
+from pathlib import Path
 
 import psutil
 import pytest
 from temporalio import workflow
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
+from temporalio.common import SearchAttributePair, TypedSearchAttributes
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from deploy.local.processes import ChildFailedError
-from deploy.local.temporal import TemporalServer, answers
+from deploy.local.temporal import TemporalServer, answers, free_port
+from models.tickets.lifecycle import Priority, Status
+from models.tickets.messages import TicketFacts
+from models.tickets.search_attributes import STATUS, TYPES, describe
+
+FACTS = TicketFacts(
+    merchant_id=1,
+    ticket_id=2,
+    version=1,
+    number=3,
+    status=Status.NEW,
+    priority=Priority.HIGH,
+    sla_status=None,
+    escalation_level=0,
+    is_assigned=False,
+    deadlines=(),
+)
 
 
 @workflow.defn
@@ -39,9 +62,41 @@ async def test_a_workflow_outlives_its_server(temporal: TemporalServer, end: str
         assert await handle.result() == "again"
 
 
-async def test_workflows_can_be_found_by_the_search_attributes(temporal: TemporalServer) -> None:
-    client = await Client.connect(temporal.address)
-    assert [w async for w in client.list_workflows("HelpdeskStatus = 'new' AND HelpdeskTicketNumber > 1")] == []
+async def test_a_server_that_lacks_search_attributes_gets_them_and_keeps_the_others(tmp_path: Path) -> None:
+    """As when a release adds one: the server has workflows that carry the older ones."""
+    with served(tmp_path, {STATUS.name: "Keyword"}) as older:
+        client = await Client.connect(older.address)
+        known = TypedSearchAttributes([SearchAttributePair(STATUS, "new")])
+        await client.start_workflow(Waiting.run, id="older", task_queue="q", search_attributes=known)
+        await until_found(client, "HelpdeskStatus = 'new'", ["older"])
+    with served(tmp_path, TYPES) as newer:
+        client = await Client.connect(newer.address)
+        await client.start_workflow(Waiting.run, id="ticket", task_queue="q", search_attributes=describe(FACTS))
+        await until_found(client, "HelpdeskStatus = 'new' AND HelpdeskTicketNumber > 1 AND HelpdeskPriority = 'high'", ["ticket"])
+        await until_found(client, "HelpdeskStatus = 'new'", ["older", "ticket"])
+        found = await client.operator_service.list_search_attributes(ListSearchAttributesRequest(namespace="default"))
+        assert {name: IndexedValueType.Name(kind) for name, kind in found.custom_attributes.items() if name in TYPES} == {
+            name: f"INDEXED_VALUE_TYPE_{kind.upper()}" for name, kind in TYPES.items()
+        }
+
+
+@contextmanager
+def served(folder: Path, attributes: Mapping[str, str]) -> Iterator[TemporalServer]:
+    server = TemporalServer(folder, free_port(), search_attributes=attributes, log=folder / "temporal.log")
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+async def until_found(client: Client, query: str, ids: list[str]) -> None:
+    """A workflow can be found a moment after it has started."""
+    async with asyncio.timeout(30):
+        while True:
+            if sorted([each.id async for each in client.list_workflows(query)]) == ids:
+                return
+            await asyncio.sleep(0.05)
 
 
 def test_a_port_that_is_taken_fails_the_start_with_the_servers_own_words(temporal: TemporalServer) -> None:
