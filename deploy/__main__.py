@@ -22,6 +22,7 @@ class RunMode(StrEnum):
     STARTUP = "startup"
     WORKER = "worker"
     MIGRATE = "migrate"
+    RESYNC = "resync"
     LOCAL = "local"
 
 
@@ -31,6 +32,7 @@ def main() -> None:
         RunMode.STARTUP: _serve,
         RunMode.WORKER: _work,
         RunMode.MIGRATE: _migrate,
+        RunMode.RESYNC: _resync,
         RunMode.LOCAL: _local,
     }
     parts[_run_mode()]()
@@ -63,6 +65,13 @@ def _migrate() -> None:
     from models.db.migrate import upgrade  # noqa: PLC0415
 
     upgrade(str(settings.database_owner_url))
+
+
+def _resync() -> None:
+    settings = _read(Settings)
+    from models.outbox.resync import run  # noqa: PLC0415
+
+    sys.exit(1 if uvloop.run(run(settings, node=APP_INFO.node)).failed else 0)
 
 
 def _local() -> None:
