@@ -1,8 +1,9 @@
 """Healing from outside: find what was lost across all merchants, and have it sent again for each."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import sqlalchemy as sa
 import structlog
@@ -13,7 +14,7 @@ from models.audit import SYSTEM, Change
 from models.db.pool import engine_of
 from models.db.session import Database, TenantSession, is_away, is_passing
 from models.jobs.run import go_on
-from models.outbox.lost import LOST_JOBS, LOST_NOTIFICATIONS, LOST_TICKETS, Loss, claim_lost, stuck
+from models.outbox.lost import LOST_JOBS, LOST_NOTIFICATIONS, LOST_TICKETS, Loss, Lost, claim_lost, hand_back, stuck
 from models.outbox.messages import RECONCILE, Healed, ReconciliationAt
 from models.outbox.reconcile import deliver_again, send_facts_again
 from models.tickets.assign import working
@@ -48,15 +49,15 @@ class MaintenanceActivities:
     @activity.defn(name=RECONCILE)
     async def reconcile(self, request: ReconciliationAt) -> Healed:
         at, change = request.at, Change(by=SYSTEM, at=request.at)
-        run = _Run(self._database)
         async with self._across.begin() as connection:
             count, seconds = await stuck(connection, at)
+        run = _Run(self._database, at)
         healed = Healed(
-            tickets=await self._heal(run, TICKETS_UNTIL, LOST_TICKETS, at, lambda session, id_: send_facts_again(session, id_, at)),
+            tickets=await self._heal(run, _Kind(LOST_TICKETS, TICKETS_UNTIL, lambda session, id_: send_facts_again(session, id_, at))),
             deliveries=await self._heal(
-                run, NOTIFICATIONS_UNTIL, LOST_NOTIFICATIONS, at, lambda session, id_: deliver_again(session, id_, at)
+                run, _Kind(LOST_NOTIFICATIONS, NOTIFICATIONS_UNTIL, lambda session, id_: deliver_again(session, id_, at))
             ),
-            jobs=await self._heal(run, JOBS_UNTIL, LOST_JOBS, at, lambda session, id_: go_on(session, id_, change)),
+            jobs=await self._heal(run, _Kind(LOST_JOBS, JOBS_UNTIL, lambda session, id_: go_on(session, id_, change))),
             keys_expired=await self._look_after(run, change),
             stuck=count,
             stuck_seconds=seconds,
@@ -64,21 +65,32 @@ class MaintenanceActivities:
         _report(healed)
         return healed
 
-    async def _heal(self, run: "_Run", until: float, loss: Loss, at: datetime, heal: Heal) -> int:
+    async def _heal(self, run: "_Run", kind: "_Kind") -> int:
         """Send again what was lost, some at a time; return how many were tried."""
         tried = 0
-        while found := await self._claim(loss, at):
-            for merchant_id, id_ in found:
-                if await run.try_one(merchant_id, id_, heal):
-                    log.warning("reconcile.sent_again", topic=loss.topic, merchant_id=merchant_id, id=id_)
-            tried += len(found)
-            if not run.has_time(until):
-                break
+        while run.has_time(kind.until) and (claimed := await self._claim(run, kind.loss)):
+            tried += await self._try_each(run, kind, claimed)
         return tried
 
-    async def _claim(self, loss: Loss, at: datetime) -> list[tuple[int, int]]:
+    async def _try_each(self, run: "_Run", kind: "_Kind", claimed: Sequence[Lost]) -> int:
+        """Return how many were tried. The claim costs the others nothing: no time was left, their merchant is busy, the database away."""
+        untried = set(claimed)
+        try:
+            for merchant_id, id_ in claimed:
+                if merchant_id in run.busy or not run.has_time(kind.until):
+                    continue
+                if await run.try_one(merchant_id, id_, kind.heal):
+                    log.warning("reconcile.sent_again", merchant_id=merchant_id, **{f"{kind.loss.table}_id": id_})
+                untried.remove((merchant_id, id_))
+        finally:
+            if untried:
+                async with self._across.begin() as connection:
+                    await hand_back(connection, kind.loss, run.at, untried)
+        return len(claimed) - len(untried)
+
+    async def _claim(self, run: "_Run", loss: Loss) -> Sequence[Lost]:
         async with self._across.begin() as connection:
-            return list(await claim_lost(connection, loss, at))
+            return await claim_lost(connection, loss, run.at, run.busy)
 
     async def _look_after(self, run: "_Run", change: Change) -> int:
         """What waits in a queue for an agent; and then the stored responses that are too old to be given: return how many there were."""
@@ -100,13 +112,22 @@ class MaintenanceActivities:
         await self._across.dispose()
 
 
+class _Kind(NamedTuple):
+    """What is looked for, how many seconds after the start a run goes on to the next kind, and what mends one of it."""
+
+    loss: Loss
+    until: float
+    heal: Heal
+
+
 class _Run:
     """One reconciliation: how long it has been going on, and which merchants it leaves alone from here on."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, at: datetime) -> None:
         self._database = database
+        self.at = at
         self._started = time.monotonic()
-        self._busy: set[int] = set()
+        self.busy: set[int] = set()
 
     def has_time(self, until: float) -> bool:
         return time.monotonic() - self._started < until
@@ -116,7 +137,7 @@ class _Run:
 
         Whose rows are locked, or whose connections are all in use, is waited for once in a run.
         """
-        if merchant_id in self._busy:
+        if merchant_id in self.busy:
             return False
         try:
             async with self._database.writing(merchant_id) as session:
@@ -125,7 +146,7 @@ class _Run:
             if is_away(error):
                 raise
             if is_passing(error):
-                self._busy.add(merchant_id)
+                self.busy.add(merchant_id)
             log.exception("reconcile.not_healed", merchant_id=merchant_id, id=id_, error=type(error).__name__)
             return False
         return True

@@ -98,7 +98,7 @@ class DeliveryActivities:
         except DeliveryFailed as failed:
             ending = Ending(_outcome(failed), failed.code, failed.text)
         attempt, status = await self._end(ref, begun, ending)
-        _log(delivery, attempt, ending)
+        _log(delivery, attempt, ending, status)
         return ending, status
 
     async def _begin(self, ref: DeliveryRef) -> tuple[int, int]:
@@ -184,10 +184,11 @@ def _place(error: Exception) -> str:
     return f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
 
 
-def _log(delivery: Delivery, attempt: int, ending: Ending) -> None:
-    notification = delivery.notification
-    log.info(
-        "notification.deliver",
+def _log(delivery: Delivery, attempt: int, ending: Ending, status: NotificationStatus) -> None:
+    """A new dead letter is an error: somebody has to look at it, and to replay it."""
+    notification, is_dead = delivery.notification, status is NotificationStatus.DEAD
+    (log.error if is_dead else log.info)(
+        "notification.dead" if is_dead else "notification.deliver",
         merchant_id=notification.merchant_id,
         ticket_id=notification.ticket_id,
         notification_id=notification.id,

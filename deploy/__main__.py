@@ -22,6 +22,7 @@ class RunMode(StrEnum):
     STARTUP = "startup"
     WORKER = "worker"
     MIGRATE = "migrate"
+    RESYNC = "resync"
     LOCAL = "local"
 
 
@@ -31,6 +32,7 @@ def main() -> None:
         RunMode.STARTUP: _serve,
         RunMode.WORKER: _work,
         RunMode.MIGRATE: _migrate,
+        RunMode.RESYNC: _resync,
         RunMode.LOCAL: _local,
     }
     parts[_run_mode()]()
@@ -66,6 +68,13 @@ def _migrate() -> None:
         upgrade(str(settings.database_owner_url))
     except UnknownRevisionError as error:
         _refuse(str(error))
+
+
+def _resync() -> None:
+    settings = _read(Settings)
+    from models.outbox.resync import run  # noqa: PLC0415
+
+    sys.exit(1 if uvloop.run(run(settings, node=APP_INFO.node)).failed else 0)
 
 
 def _local() -> None:

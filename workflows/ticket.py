@@ -2,12 +2,14 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from temporalio import workflow
+from temporalio.common import SearchAttributePair
 
 from models.sla.deadlines import Deadline
 from models.tickets.messages import ADOPT, WORKFLOW, At, TicketFacts, TicketLife
-from models.tickets.search_attributes import changing
+from models.tickets.search_attributes import PRIORITY, changing
 from workflows import calls, ui
 
 LOOK_AGAIN = timedelta(seconds=30)
@@ -115,10 +117,15 @@ class TicketWorkflow:
         """
         workflow.set_current_details(ui.card(self._facts))
         found = changing(self._facts)
-        if self._facts.has_ended or found == self._searchable:
+        if self._facts.has_ended or found == self._searchable or not self._follows(found):
             return
         self._searchable = found
         workflow.upsert_search_attributes([key.value_set(value) for key, value in found])
+
+    def _follows(self, found: list[SearchAttributePair[Any]]) -> bool:
+        """A run that began before 2026-12 does not follow a priority that changes alone: its history has no command for that."""
+        changed = [now.key for now, before in zip(found, self._searchable, strict=True) if now != before]
+        return changed != [PRIORITY] or workflow.patched("2026-11-follow-priority")
 
 
 def _together(newer: TicketFacts, older: TicketFacts) -> tuple[Deadline, ...]:

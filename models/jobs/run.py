@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+import structlog
 from sqlalchemy import Select
 from sqlmodel import col
 
@@ -27,7 +28,8 @@ from models.tickets.tables import Ticket
 BATCH = 100
 NAMED = 200
 """How many tickets a job names in its result, of a kind."""
-_LIVE = (JobStatus.RUNNING, JobStatus.PAUSED)
+log = structlog.get_logger()
+LIVE = (JobStatus.RUNNING, JobStatus.PAUSED)
 
 
 async def begin_job(session: TenantSession, kind: JobKind, request: dict[str, Any], change: Change) -> Job:
@@ -74,10 +76,10 @@ async def cancel(session: TenantSession, job_id: int, change: Change) -> Job:
     return await _say(session, job_id, JobStatus.CANCELLED, change)
 
 
-async def go_on(session: TenantSession, job_id: int, change: Change) -> None:
-    """Signal its workflow once more, or start it again if it is gone."""
+async def go_on(session: TenantSession, job_id: int, change: Change, *, outranking: int = 0) -> None:
+    """Signal its workflow once more, or start it again if it is gone; under a version above ``outranking``."""
     job = await _locked(session, job_id)
-    job.version, job.updated_at = job.version + 1, change.at
+    job.version, job.updated_at = max(job.version, outranking) + 1, change.at
     outbox.post_job(session, facts_of(job), change)
     await session.write()
 
@@ -115,7 +117,7 @@ def facts_of(job: Job) -> JobFacts:
         job_id=job.id,
         version=job.version,
         is_paused=job.status is JobStatus.PAUSED,
-        has_ended=job.status not in _LIVE,
+        has_ended=job.status not in LIVE,
         kind=job.kind,
         total=job.total,
         done=job.done,
@@ -197,14 +199,14 @@ async def _require_no_other(session: TenantSession, kind: JobKind, request: dict
         if version == request.get("version"):
             raise Conflict("job_is_running", "The same work is under way.")
         older = await _locked(session, job_id)
-        if older.status in _LIVE:
+        if older.status in LIVE:
             _overtake(older, request["version"], change.at)
             outbox.post_job(session, facts_of(older), change)
 
 
 async def _same(session: TenantSession, kind: JobKind, request: dict[str, Any]) -> Sequence[tuple[int, int | None]]:
     """Id and version of what is under way. Not locked: a batch that runs delays no response."""
-    same = (col(Job.kind) == kind) & col(Job.status).in_(_LIVE) & (col(Job.merchant_id) == session.merchant_id)
+    same = (col(Job.kind) == kind) & col(Job.status).in_(LIVE) & (col(Job.merchant_id) == session.merchant_id)
     for name in ("ruleId", "ticketId"):
         same &= col(Job.request)[name].astext.is_not_distinct_from(request.get(name))
     return [(job_id, version) for job_id, version in await session.execute(sa.select(col(Job.id), col(Job.request)["version"]).where(same))]
@@ -221,9 +223,11 @@ def _configuration(job: Job) -> ConfigurationRef:
 
 
 async def _end_if_over(session: TenantSession, job: Job, at: datetime) -> None:
-    is_live = job.status in _LIVE
+    is_live = job.status in LIVE
     if is_live and (await session.execute(tickets_of(session, job.request, job.cursor).limit(1))).first() is None:
         job.status, job.finished_at, job.version = JobStatus.DONE, at, job.version + 1
+        counts = {"total": job.total, "changed": job.changed, "failed": job.failed}
+        (log.error if job.failed else log.info)("job.done", merchant_id=job.merchant_id, job_id=job.id, kind=job.kind, **counts)
 
 
 def _name(job: Job, what: str, ids: Sequence[int]) -> None:
@@ -243,11 +247,11 @@ async def _locked(session: TenantSession, job_id: int) -> Job:
 
 async def _say(session: TenantSession, job_id: int, status: JobStatus, change: Change) -> Job:
     job = await _locked(session, job_id)
-    if job.status not in _LIVE:
+    if job.status not in LIVE:
         raise Conflict("job_is_over", f"The job is {job.status.value}.")
     if job.status is not status:
         job.status, job.version, job.updated_at = status, job.version + 1, change.at
-        job.finished_at = None if status in _LIVE else change.at
+        job.finished_at = None if status in LIVE else change.at
         outbox.post_job(session, facts_of(job), change)
     await session.write()
     return job

@@ -137,6 +137,14 @@ async def lock_notification(session: TenantSession, notification_id: int) -> Not
     return notification
 
 
+async def leave_unknown(session: TenantSession, notification_id: int) -> None:
+    """It may have been sent, and nobody knows: it is not sent by itself."""
+    notification = await lock_notification(session, notification_id)
+    if notification.status is NotificationStatus.PENDING:
+        about = DeliveryRef(merchant_id=notification.merchant_id, notification_id=notification.id, round=notification.round)
+        await settle(session, about, NotificationStatus.UNKNOWN)
+
+
 async def replay(session: TenantSession, notification_id: int, change: Change) -> Notification:
     """Another round of attempts for a notification that did not get through, or may not have.
 

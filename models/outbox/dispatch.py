@@ -37,6 +37,13 @@ class OutboxRow(NamedTuple):
     payload: dict[str, object]
 
 
+class Dispatched(NamedTuple):
+    """What Temporal has acknowledged, and what it will never acknowledge as it is: the rest may get through in a moment."""
+
+    sent: list[OutboxRow]
+    unsendable: list[OutboxRow]
+
+
 class Dispatcher:
     """``retry_seconds`` is the pause before a notification's second try; ``at_once`` bounds how many calls are under way."""
 
@@ -45,25 +52,33 @@ class Dispatcher:
         self._retry_seconds = retry_seconds
         self._at_once = asyncio.Semaphore(at_once)
 
-    async def dispatch(self, rows: Sequence[OutboxRow]) -> list[OutboxRow]:
-        """Send the rows; return those that Temporal has acknowledged.
+    async def dispatch(self, rows: Sequence[OutboxRow]) -> Dispatched:
+        """Send the rows.
 
         A row that arrives twice or late does no harm: facts carry a version, and the delivery log keeps a notification from being sent
         twice. After BATCH_SECONDS what is not sent is given up: the relay hands it back.
         """
         until = asyncio.get_running_loop().time() + BATCH_SECONDS
-        sent = await asyncio.gather(*(self._send_safely(group, until) for group in _grouped(rows)))
-        return [row for group in sent for row in group]
+        groups = list(_grouped(rows))
+        errors = await asyncio.gather(*(self._send_safely(group, until) for group in groups))
+        done = Dispatched([], [])
+        for group, error in zip(groups, errors, strict=True):
+            if error is None:
+                done.sent.extend(group)
+            elif _is_of_the_row(error):
+                done.unsendable.extend(group)
+        return done
 
-    async def _send_safely(self, rows: Sequence[OutboxRow], until: float) -> Sequence[OutboxRow]:
+    async def _send_safely(self, rows: Sequence[OutboxRow], until: float) -> Exception | None:
+        """Whatever is wrong with these, the others are sent."""
         try:
             async with asyncio.timeout_at(until), self._at_once:
                 await self._send(rows)
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with these, the others are sent
+        except Exception as error:  # noqa: BLE001 - as the docstring says
             about = {"merchant_id": rows[0].merchant_id, "keys": [row.key for row in rows]}
-            log.warning("outbox.not_sent", **about, error=type(error).__name__)
-            return ()
-        return rows
+            log.warning("outbox.not_sent", **about, error=type(error).__name__, is_of_the_row=_is_of_the_row(error))
+            return error
+        return None
 
     async def _send(self, rows: Sequence[OutboxRow]) -> None:
         match rows[0].topic:
@@ -81,6 +96,7 @@ class Dispatcher:
             await self._start_ticket(facts)
         else:
             await self._start_ticket(facts, start_signal=tickets.ADOPT, start_signal_args=[facts])
+        _log(facts)
 
     async def _start_ticket(self, facts: TicketFacts, **signal: Any) -> None:
         try:
@@ -135,6 +151,19 @@ class Dispatcher:
             priority=_fairly(first.merchant_id),
             rpc_timeout=_RPC_TIMEOUT,
         )
+
+
+def _log(facts: TicketFacts) -> None:
+    """What the ticket's workflow waits for from here on."""
+    due_at = facts.deadlines[0].due_at.isoformat() if facts.deadlines else None
+    about = {"merchant_id": facts.merchant_id, "ticket_id": facts.ticket_id, "request_id": facts.request_id}
+    log.info("ticket.monitor_scheduled", **about, version=facts.version, next_deadline_at=due_at, has_ended=facts.has_ended)
+
+
+def _is_of_the_row(error: Exception) -> bool:
+    """Whether it can't be read, or Temporal refuses what it says. Anything else may pass: a server that is away, a key that has expired."""
+    is_refused = isinstance(error, RPCError) and error.status is RPCStatusCode.INVALID_ARGUMENT
+    return is_refused or isinstance(error, (ValueError, TypeError))
 
 
 def _grouped(rows: Sequence[OutboxRow]) -> Iterable[Sequence[OutboxRow]]:

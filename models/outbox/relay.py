@@ -16,45 +16,62 @@ import sqlalchemy as sa
 import structlog
 
 from models.db.pool import engine_of
-from models.outbox.dispatch import BATCH_SECONDS, Dispatcher, OutboxRow
+from models.outbox.dispatch import BATCH_SECONDS, Dispatched, Dispatcher, OutboxRow
 from models.outbox.tables import Topic
 
 FACTS = (Topic.TICKET, Topic.JOB)
 DELIVERIES = (Topic.DELIVERY,)
 BATCH = 32
 """Rows, or merchants with a row each."""
-HANDED_BACK_SECONDS = 1.0
+AGAIN_SECONDS, AGAIN_AT_MOST, UNSENDABLE_AT_MOST = 1.5, 3.0, 600.0
+"""What was not sent is tried again after as many seconds as it is old, within these bounds. All are longer than the pause between two
+looks: a relay that wakes up finds the others' rows before it finds the same ones. What Temporal can't take as it is waits ever longer, so
+that no number of such rows holds up a merchant's sound ones.
+"""
 LEASE_SECONDS = BATCH_SECONDS + 15
 """A lease outlasts the worst batch. The dispatcher gives up what is not sent after BATCH_SECONDS, whatever the number of rows and of calls
 at once; then a connection takes at most 2.5 s and the statement that deletes the rows at most 10 s, by the limits of the pool.
 """
-# One turn for each merchant with something to send, in the order of their ids, from the one after ``after``: each step is one look at an
-# index. They share the batch, so what one merchant has waiting is never read as a whole, nor sorted.
+# One turn for each merchant with something to send, in the order of their ids, from the one after ``after``. A step is three looks at an
+# index: for the next merchant, whether its rows are held, whether it has one to send. ``until`` holds for all rows of a merchant, so that a
+# backlog that has to wait costs no more than one row. They share the batch: what one merchant has waiting is never read as a whole, nor
+# sorted.
 _CLAIM = """
-    WITH RECURSIVE turn (merchant_id, place) AS (
-        (SELECT merchant_id, 1 FROM outbox WHERE {waiting} AND merchant_id > :after ORDER BY merchant_id LIMIT 1)
+    WITH RECURSIVE {held} turn (merchant_id, until, has_some, place) AS (
+        SELECT CAST(:after AS bigint), timestamptz 'infinity', false, 0
         UNION ALL
-        SELECT following.merchant_id, turn.place + 1 FROM turn CROSS JOIN LATERAL
-            (SELECT merchant_id FROM outbox WHERE {waiting} AND merchant_id > turn.merchant_id ORDER BY merchant_id LIMIT 1) AS following
+        SELECT following.merchant_id, bound.until, due.exist, turn.place + due.exist::int FROM turn
+            CROSS JOIN LATERAL
+                (SELECT merchant_id FROM outbox WHERE {topics} AND merchant_id > turn.merchant_id ORDER BY merchant_id LIMIT 1) AS following
+            CROSS JOIN LATERAL (SELECT {until} AS until) AS bound
+            CROSS JOIN LATERAL (SELECT (  -- in order, lest the planner read the table up to the first that is found
+                SELECT written_at FROM outbox WHERE {waiting} AND merchant_id = following.merchant_id AND written_at < bound.until
+                ORDER BY written_at LIMIT 1
+            ) IS NOT NULL AS exist) AS due
         WHERE turn.place < {batch}
     ), oldest AS MATERIALIZED (
         SELECT mine.* FROM turn CROSS JOIN LATERAL
-            (SELECT merchant_id, key FROM outbox WHERE {waiting} AND merchant_id = turn.merchant_id ORDER BY written_at
-             LIMIT (SELECT ceil({batch} / count(*)::float) FROM turn) FOR UPDATE SKIP LOCKED) AS mine
+            (SELECT merchant_id, key FROM outbox WHERE {waiting} AND merchant_id = turn.merchant_id AND written_at < turn.until
+             ORDER BY written_at LIMIT (SELECT ceil({batch} / count(*)::float) FROM turn WHERE has_some) FOR UPDATE SKIP LOCKED) AS mine
+        WHERE turn.has_some
         LIMIT 2 * {batch}  -- there are fewer; without it the planner expects thousands, and reads all of the outbox to find them
     )
     UPDATE outbox SET leased_until = clock_timestamp() + make_interval(secs => :lease) FROM oldest
     WHERE outbox.merchant_id = oldest.merchant_id AND outbox.key = oldest.key
-    RETURNING outbox.merchant_id, outbox.key, outbox.topic, outbox.version, outbox.payload, (SELECT count(*) FROM turn) AS turns
+    RETURNING outbox.merchant_id, outbox.key, outbox.topic, outbox.version, outbox.payload,
+        (SELECT count(*) FROM turn WHERE has_some) AS turns
 """
 # Deadlines go before notifications (docs/decisions/0014-deadlines-before-notifications.md): while one of a merchant's is overdue by more
 # than a second, the merchant's notifications wait, a minute at most. One overdue for longer than two minutes is stuck and holds up nothing.
-_AFTER_DEADLINES = """
-    AND (written_at < clock_timestamp() - interval '1 minute' OR merchant_id NOT IN (
-        SELECT merchant_id FROM ticket
-        WHERE next_deadline_at BETWEEN clock_timestamp() - interval '2 minutes' AND clock_timestamp() - interval '1 second'))
+_HELD = """
+    held AS MATERIALIZED (
+        SELECT DISTINCT merchant_id FROM ticket
+        WHERE next_deadline_at BETWEEN clock_timestamp() - interval '2 minutes' AND clock_timestamp() - interval '1 second'
+    ),
 """
-_WAITING = "topic IN ({topics}) AND (leased_until IS NULL OR leased_until < clock_timestamp())"
+_A_MINUTE_OLD = """
+    CASE WHEN following.merchant_id IN (SELECT merchant_id FROM held) THEN clock_timestamp() - interval '1 minute' ELSE 'infinity' END
+"""
 # What was replaced by a newer message meanwhile has another version: it stays.
 # A row that a writer holds is being replaced: it is skipped, so that no writer and no relay ever wait for each other.
 _MINE = """
@@ -63,7 +80,10 @@ _MINE = """
     WHERE outbox.merchant_id = mine.merchant_id AND outbox.key = mine.key
 """
 _DELETE = sa.text(f"DELETE FROM outbox USING {_MINE}")  # noqa: S608 - our own text
-_HAND_BACK = sa.text(f"UPDATE outbox SET leased_until = clock_timestamp() + make_interval(secs => :seconds) FROM {_MINE}")  # noqa: S608
+_HAND_BACK = sa.text(f"""
+    UPDATE outbox SET leased_until = clock_timestamp() + least(make_interval(secs => :at_most),
+        greatest(make_interval(secs => :at_least), clock_timestamp() - written_at)) FROM {_MINE}
+""")  # noqa: S608
 log = structlog.get_logger()
 
 
@@ -97,10 +117,9 @@ class Relay:
     async def relay_once(self) -> int:
         """Send one batch; return how many rows it had, 0 when none of them was acknowledged."""
         rows = await self._claim()
-        sent = await self._dispatcher.dispatch(rows)
-        acknowledged = {(row.merchant_id, row.key) for row in sent}
-        await self._acknowledge(sent, [row for row in rows if (row.merchant_id, row.key) not in acknowledged])
-        return len(rows) if sent else 0
+        done = await self._dispatcher.dispatch(rows)
+        await self._acknowledge(rows, done)
+        return len(rows) if done.sent else 0
 
     async def _relay_once_safely(self) -> int:
         try:
@@ -130,22 +149,27 @@ class Relay:
         async with self._database.begin() as connection:
             return (await connection.execute(self._claiming, {"after": after, "lease": LEASE_SECONDS})).all()
 
-    async def _acknowledge(self, sent: Sequence[OutboxRow], kept: Sequence[OutboxRow]) -> None:
+    async def _acknowledge(self, rows: Sequence[OutboxRow], done: Dispatched) -> None:
         """Delete what was acknowledged, hand back the rest."""
-        if not (sent or kept):
+        if not rows:
             return
+        over = {(row.merchant_id, row.key) for row in (*done.sent, *done.unsendable)}
+        kept = [row for row in rows if (row.merchant_id, row.key) not in over]
         async with self._database.begin() as connection:
-            if sent:
-                await connection.execute(_DELETE, _columns(sent))
-            if kept:
-                await connection.execute(_HAND_BACK, {"seconds": HANDED_BACK_SECONDS, **_columns(kept)})
+            if done.sent:
+                await connection.execute(_DELETE, _columns(done.sent))
+            for back, at_most in ((kept, AGAIN_AT_MOST), (done.unsendable, UNSENDABLE_AT_MOST)):
+                if back:
+                    await connection.execute(_HAND_BACK, {"at_least": AGAIN_SECONDS, "at_most": at_most, **_columns(back)})
 
 
 def _claim_of(topics: Sequence[Topic]) -> sa.TextClause:
     """The topics stand in the statement itself, as in the condition of the index that serves it."""
     named = ", ".join(f"'{topic}'" for topic in topics)
-    waiting = _WAITING.format(topics=named) + (_AFTER_DEADLINES if Topic.DELIVERY in topics else "")
-    return sa.text(_CLAIM.format(waiting=waiting, batch=BATCH))
+    of_these = f"topic IN ({named})"
+    held, until = (_HELD, _A_MINUTE_OLD) if Topic.DELIVERY in topics else ("", "timestamptz 'infinity'")
+    waiting = f"{of_these} AND (leased_until IS NULL OR leased_until < clock_timestamp())"
+    return sa.text(_CLAIM.format(held=held, until=until, topics=of_these, waiting=waiting, batch=BATCH))
 
 
 def _columns(rows: Sequence[OutboxRow]) -> dict[str, list[int] | list[str]]:

@@ -6,6 +6,8 @@ It reassigns or notifies, in one transaction; never silently nothing.
 from collections.abc import Sequence
 from datetime import datetime
 
+import structlog
+
 from models.errors import Conflict
 from models.notifications.kinds import NotificationKind
 from models.notifications.notify import Recipient, audience, notify
@@ -24,6 +26,7 @@ from models.tickets.assignment import choose
 from models.tickets.lifecycle import Status
 
 TOP = 3
+log = structlog.get_logger()
 
 
 async def take_highest_rung(ticket: TicketAggregate, due: Sequence[Deadline]) -> None:
@@ -104,6 +107,7 @@ async def _take(ticket: TicketAggregate, rung: Rung, escalation: Escalation) -> 
         escalation.outcome = EscalationOutcome.NO_TARGET
     cause = _record(ticket, escalation, status)
     await _notify(ticket, rung, escalation, cause)
+    _log(ticket, escalation)
     return escalation
 
 
@@ -175,6 +179,19 @@ def _record(ticket: TicketAggregate, escalation: Escalation, before: Status) -> 
         toAgentId=id_text(escalation.to_agent_id),
         reason=escalation.reason,
         **ticket.status_change(before),
+    )
+
+
+def _log(ticket: TicketAggregate, escalation: Escalation) -> None:
+    event = f"escalation.{escalation.outcome.value}"
+    log.info(
+        event,
+        merchant_id=escalation.merchant_id,
+        ticket_id=escalation.ticket_id,
+        request_id=ticket.change.request_id,
+        level=escalation.level,
+        from_agent_id=escalation.from_agent_id,
+        to_agent_id=escalation.to_agent_id,
     )
 
 

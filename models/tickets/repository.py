@@ -29,6 +29,7 @@ from models.tickets.messages import TicketFacts
 from models.tickets.tables import Ticket
 
 PICKED_UP_AT_ONCE = 20
+PAGES = 10
 _SEVERITY = (ClockStatus.BREACHED, ClockStatus.IMMINENT, ClockStatus.RUNNING, ClockStatus.PAUSED, ClockStatus.ACHIEVED)
 log = structlog.get_logger()
 _T = TypeVar("_T", SlaClock, Escalation)
@@ -199,16 +200,30 @@ def _freed_team(ticket: TicketAggregate) -> int | None:
 async def pick_up_waiting(session: TenantSession, team_id: int, change: Change) -> None:
     """An agent has room: give them what waits in the team's queue, the most urgent and then the oldest first.
 
-    A ticket that is being changed right now is skipped: the next agent who has room, or the reconciliation, picks it up.
+    A ticket that is being changed right now is skipped: the next agent who has room, or the reconciliation, picks it up. Behind tickets
+    that can't be read it looks further, for PAGES pages.
     """
     await hold_team(session, team_id)
-    for row in await _waiting(session, team_id):
-        ticket = await _load_if_readable(session, row, change.model_copy(update={"by": SYSTEM}))
+    seen: list[int] = []
+    for _ in range(PAGES):
+        waiting = await _waiting(session, team_id, seen)
+        if await _assign_each(session, waiting, change.model_copy(update={"by": SYSTEM})) or len(waiting) < PICKED_UP_AT_ONCE:
+            return
+        seen += [row.id for row in waiting]
+
+
+async def _assign_each(session: TenantSession, waiting: Sequence[Ticket], change: Change) -> bool:
+    """Assign until no agent has room; return whether one of the tickets could be read."""
+    readable = False
+    for row in waiting:
+        ticket = await _load_if_readable(session, row, change)
         if ticket is None:
             continue
+        readable = True
         if await assign_automatically(ticket) is None:
-            return
+            break
         await save(ticket)
+    return readable
 
 
 async def _load_if_readable(session: TenantSession, row: Ticket, change: Change) -> TicketAggregate | None:
@@ -220,8 +235,9 @@ async def _load_if_readable(session: TenantSession, row: Ticket, change: Change)
         return None
 
 
-async def _waiting(session: TenantSession, team_id: int) -> Sequence[Ticket]:
-    queue = sa.select(Ticket).where(col(Ticket.team_id) == team_id, col(Ticket.is_queued), working())
+async def _waiting(session: TenantSession, team_id: int, seen: Sequence[int]) -> Sequence[Ticket]:
+    """The next page: of those that are not among ``seen``."""
+    queue = sa.select(Ticket).where(col(Ticket.team_id) == team_id, col(Ticket.is_queued), working(), col(Ticket.id).not_in(seen))
     first = queue.order_by(col(Ticket.urgency).desc(), col(Ticket.created_at), col(Ticket.id)).limit(PICKED_UP_AT_ONCE)
     return (await session.execute(locked(first, skip_locked=True))).scalars().all()
 

@@ -29,7 +29,6 @@ def describe(facts: TicketFacts) -> TypedSearchAttributes:
         [
             SearchAttributePair(MERCHANT, str(facts.merchant_id)),
             SearchAttributePair(NUMBER, facts.number),
-            SearchAttributePair(PRIORITY, str(facts.priority)),
             *changing(facts),
         ],
     )
@@ -39,6 +38,7 @@ def changing(facts: TicketFacts) -> list[SearchAttributePair[Any]]:
     """Those that the workflow keeps up to date."""
     return [
         SearchAttributePair(STATUS, str(facts.status)),
+        SearchAttributePair(PRIORITY, str(facts.priority)),
         SearchAttributePair(LEVEL, facts.escalation_level),
         SearchAttributePair(SLA, str(facts.sla_status or "none")),
     ]

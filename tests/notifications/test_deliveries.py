@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pytest
 import sqlalchemy as sa
 from sqlmodel import col
+from structlog.testing import capture_logs
 
 from activities.notification import lost_after
 from deploy.local.identity import DevelopmentIdentity
@@ -98,9 +99,14 @@ async def test_after_an_ambiguous_end_nobody_sends_a_notification_twice(post: Po
 async def test_a_recipient_who_does_not_exist_is_not_tried_again(post: Post) -> None:
     post.mailbox.tricks["RCPT"] = say(NOBODY)
     acme = await post.desk.merchant()
-    ticket = await acme.open(category="general")
-    notification = await post.outcome(acme, ticket)
+    with capture_logs() as lines:
+        ticket = await acme.open(category="general")
+        notification = await post.outcome(acme, ticket)
     assert notification["status"] == "dead"
+    dead = [line for line in lines if line["event"] == "notification.dead"]
+    said = [(line["log_level"], line["merchant_id"], line["ticket_id"], line["notification_id"]) for line in dead]
+    assert said == [("error", acme.id, int(ticket["id"]), int(notification["id"]))]
+    assert "@" not in str(dead)
     assert [(attempt["outcome"], attempt["code"]) for attempt in notification["attempts"]] == [("permanent", 550)]
     await audit(post.desk, acme)
 

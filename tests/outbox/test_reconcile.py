@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from itertools import count
+from types import SimpleNamespace
 
 import pytest
 import sqlalchemy as sa
@@ -15,7 +17,7 @@ from models.db.session import Database
 from models.notifications.tables import Notification
 from models.outbox import lost
 from models.outbox.messages import Healed, ReconciliationAt
-from models.outbox.tables import Outbox
+from models.outbox.tables import Healing, Outbox
 from models.people.tables import Agent
 from models.tickets.assignment import Availability
 from models.tickets.tables import Ticket
@@ -35,8 +37,14 @@ async def maintenance(quiet: tuple[Isolated, Desk]) -> AsyncIterator[Maintenance
 @pytest.fixture
 async def alone(quiet: tuple[Isolated, Desk]) -> None:
     """Nothing of another test is overdue, whatever this one says the time is."""
-    script = "DELETE FROM outbox; UPDATE ticket SET next_deadline_at = NULL"
+    script = "DELETE FROM outbox; DELETE FROM healing; UPDATE ticket SET next_deadline_at = NULL"
     await asyncio.to_thread(quiet[0].postgres.psql, script, quiet[0].database)
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run has time for all that it finds, however slow this machine is."""
+    each_look_takes(0, monkeypatch)
 
 
 async def lose(isolated: Isolated, acme: Merchant) -> None:
@@ -65,9 +73,10 @@ async def test_a_lost_ticket_and_a_lost_notification_are_found_once(
 
     with capture_logs() as lines:
         assert await maintenance.reconcile(later) == Healed(tickets=1, deliveries=1, keys_expired=0)
-    said = [(line["event"], line.get("id")) for line in lines if line["event"].startswith("reconcile.")]
-    sent_again = [("reconcile.sent_again", int(ticket["id"])), ("reconcile.sent_again", notification.id)]
-    assert said == [*sent_again, ("reconcile.healed", None)]
+    said = [line for line in lines if line["event"].startswith("reconcile.")]
+    assert [line["event"] for line in said] == ["reconcile.sent_again"] * 2 + ["reconcile.healed"]
+    assert [line.get("merchant_id") for line in said] == [acme.id, acme.id, None]
+    assert (said[0]["ticket_id"], said[1]["notification_id"], said[2]["tickets"]) == (int(ticket["id"]), notification.id, 1)
     waiting = {row.key: row for row in await rows(desk, acme, Outbox)}
     assert set(waiting) == {f"ticket-{ticket['id']}", f"notification-{notification.id}"}
     assert waiting[f"ticket-{ticket['id']}"].version > before.facts_version
@@ -150,9 +159,9 @@ async def test_a_notification_whose_tries_go_on_is_not_lost(quiet: tuple[Isolate
     await lose(isolated, acme)
 
 
-async def unreadable(desk: Desk, acme: Merchant, count: int) -> list[str]:
+async def unreadable(desk: Desk, acme: Merchant, number: int) -> list[str]:
     """Tickets that nothing can be done with: they are pinned to a version that is not there."""
-    opened = [(await acme.open())["id"] for _ in range(count)]
+    opened = [(await acme.open())["id"] for _ in range(number)]
     async with desk.database.reading(acme.id) as session:
         await session.execute(sa.update(Ticket).values(policy_version=99))
     return opened
@@ -181,7 +190,7 @@ async def test_tickets_that_cannot_be_acted_on_do_not_hide_one_that_was_lost(
     await send_everybody_away(desk, acme)
     await unreadable(desk, acme, 3)
     monkeypatch.setattr(lost, "CLAIMED_AT_ONCE", 3)
-    monkeypatch.setattr(activity, "TICKETS_UNTIL", 0)  # three tickets a run
+    each_look_takes(0.45, monkeypatch)  # three tickets a run
     await lose(isolated, acme)
     start = desk.clock.now() + timedelta(days=2)
     await maintenance.reconcile(ReconciliationAt(at=start))
@@ -191,23 +200,75 @@ async def test_tickets_that_cannot_be_acted_on_do_not_hide_one_that_was_lost(
     assert f"ticket-{sound['id']}" in {row.key for row in await rows(desk, acme, Outbox)}
 
 
-async def test_a_merchant_whose_ticket_is_locked_holds_up_no_other(
+def each_look_takes(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each look at the clock finds it so much later."""
+    monkeypatch.setattr(activity, "time", SimpleNamespace(monotonic=count(0, seconds).__next__))
+
+
+async def test_a_merchant_whose_ticket_is_locked_holds_up_no_other_and_the_claim_costs_it_nothing(
     alone: None, quiet: tuple[Isolated, Desk], maintenance: MaintenanceActivities, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     isolated, desk = quiet
-    acme, globex = await desk.merchant(), await desk.merchant("globex")
-    for merchant in (acme, globex):
-        await send_everybody_away(desk, merchant)
-        await merchant.open()
-        await lose(isolated, merchant)
-    hasty = Database(isolated.urls[0], pool_size=2, node=NODE, limits=Limits(lock=0.2))
+    acme, globex = await lost_tickets(isolated, desk, 4, 1)
+    usual, hasty = desk.database, Database(isolated.urls[0], pool_size=2, node=NODE, limits=Limits(lock=0.2))
     monkeypatch.setattr(maintenance, "_database", hasty)
+    later = ReconciliationAt(at=desk.clock.now() + timedelta(hours=1))
     async with desk.database.reading(acme.id) as frozen:
         await frozen.execute(sa.select(Ticket).with_for_update())
-        healed = await maintenance.reconcile(ReconciliationAt(at=desk.clock.now() + timedelta(hours=1)))
+        healed = await maintenance.reconcile(later)
     await hasty.aclose()
     assert healed.tickets == 2
     assert [len(await rows(desk, merchant, Outbox)) for merchant in (acme, globex)] == [0, 1]
+    assert sorted(known.attempts for known in await rows(desk, acme, Healing)) == [0, 0, 0, 1]
+    monkeypatch.setattr(maintenance, "_database", usual)
+    again = await maintenance.reconcile(later)
+    assert (again.tickets, again.stuck) == (3, 2)  # each merchant's first was tried before
+    await lose(isolated, acme)
+
+
+async def test_a_database_that_is_away_uses_up_no_try(
+    alone: None, quiet: tuple[Isolated, Desk], maintenance: MaintenanceActivities, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    isolated, desk = quiet
+    (acme,) = await lost_tickets(isolated, desk, 2)
+    away = Database("postgresql:///helpdesk?user=helpdesk_app&host=/nowhere", pool_size=1, node=NODE)
+    monkeypatch.setattr(maintenance, "_database", away)
+    with pytest.raises(OSError, match="No such file"):
+        await maintenance.reconcile(ReconciliationAt(at=desk.clock.now() + timedelta(hours=1)))
+    await away.aclose()
+    assert [known.attempts for known in await rows(desk, acme, Healing)] == [0, 0]
+
+
+async def test_one_merchants_flood_does_not_hide_what_another_has_lost(
+    alone: None, quiet: tuple[Isolated, Desk], maintenance: MaintenanceActivities, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    isolated, desk = quiet
+    acme, globex = await lost_tickets(isolated, desk, 4, 1)
+    monkeypatch.setattr(lost, "CLAIMED_AT_ONCE", 2)
+    async with maintenance._across.connect() as connection:
+        claimed = await lost.claim_lost(connection, lost.LOST_TICKETS, desk.clock.now() + timedelta(hours=1))
+    assert {merchant_id for merchant_id, _ in claimed} == {acme.id, globex.id}
+
+
+async def test_a_run_ends_in_the_middle_of_a_claim_and_the_next_goes_on(
+    alone: None, quiet: tuple[Isolated, Desk], maintenance: MaintenanceActivities, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    isolated, desk = quiet
+    await lost_tickets(isolated, desk, 5)
+    each_look_takes(0.45, monkeypatch)
+    later = ReconciliationAt(at=desk.clock.now() + timedelta(hours=1))
+    assert [(await maintenance.reconcile(later)).tickets for _ in range(3)] == [3, 2, 0]
+
+
+async def lost_tickets(isolated: Isolated, desk: Desk, *counts: int) -> list[Merchant]:
+    """So many tickets of a merchant each, of which Temporal never heard."""
+    merchants = [await desk.merchant() for _ in counts]
+    for merchant, number in zip(merchants, counts, strict=True):
+        await send_everybody_away(desk, merchant)
+        for _ in range(number):
+            await merchant.open()
+        await lose(isolated, merchant)
+    return merchants
 
 
 async def test_expired_keys_are_deleted_some_at_a_time_and_no_longer_than_there_is_time(
@@ -215,15 +276,15 @@ async def test_expired_keys_are_deleted_some_at_a_time_and_no_longer_than_there_
 ) -> None:
     isolated, desk = quiet
     monkeypatch.setattr(activity, "KEYS_AT_ONCE", 4)
-    for age, count in (("25 hours", 11), ("23 hours", 3)):
+    for age, number in (("25 hours", 11), ("23 hours", 3)):
         isolated.postgres.psql(
             "INSERT INTO idempotencykey (merchant_id, scope, request_hash, status, headers, body, created_at)"  # noqa: S608 - our own text
-            f" SELECT 900000, '{age}' || n, '', 201, '{{}}', '', now() - interval '{age}' FROM generate_series(1, {count}) n",
+            f" SELECT 900000, '{age}' || n, '', 201, '{{}}', '', now() - interval '{age}' FROM generate_series(1, {number}) n",
             isolated.database,
         )
     monkeypatch.setattr(activity, "KEYS_UNTIL", 0)
     assert (await maintenance.reconcile(ReconciliationAt(at=desk.clock.now()))).keys_expired == 4
-    monkeypatch.setattr(activity, "KEYS_UNTIL", 4.5)
+    monkeypatch.setattr(activity, "KEYS_UNTIL", 1)
     assert (await maintenance.reconcile(ReconciliationAt(at=desk.clock.now()))).keys_expired == 7
     assert isolated.postgres.psql("SELECT count(*) FROM idempotencykey WHERE merchant_id = 900000", isolated.database) == "3"
 

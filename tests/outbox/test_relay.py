@@ -1,6 +1,7 @@
 """The relay: at least once, never two at the same row, and what arrives twice does no harm."""
 
 import asyncio
+import re
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -11,13 +12,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from sqlmodel import col
+from structlog.testing import capture_logs
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
 from models.db.pool import POOL_WAIT_SECONDS, USUAL
 from models.jobs.messages import JobFacts
 from models.outbox import dispatch
-from models.outbox.dispatch import BATCH_SECONDS, Dispatcher, OutboxRow, _grouped
+from models.outbox.dispatch import BATCH_SECONDS, Dispatched, Dispatcher, OutboxRow, _grouped
 from models.outbox.relay import BATCH, DELIVERIES, FACTS, LEASE_SECONDS, Relay, _claim_of
 from models.outbox.tables import Outbox, Topic
 from models.tickets.tables import Ticket
@@ -34,10 +36,10 @@ class WatchedRelay(Relay):
         self.sent: list[str] = []
         self._dies = dies
 
-    async def _acknowledge(self, sent: Sequence[OutboxRow], kept: Sequence[OutboxRow]) -> None:
-        self.sent += [row.key for row in sent]
+    async def _acknowledge(self, rows: Sequence[OutboxRow], done: Dispatched) -> None:
+        self.sent += [row.key for row in done.sent]
         if self._dies == "never":
-            await super()._acknowledge(sent, kept)
+            await super()._acknowledge(rows, done)
 
 
 NewRelay = Callable[..., WatchedRelay]
@@ -134,7 +136,11 @@ async def test_what_cannot_be_sent_holds_up_nothing_else(quiet: tuple[Isolated, 
     spoilt, sound = await acme.open(category="general"), await acme.open(category="general")
     async with desk.database.reading(acme.id) as session:
         await session.execute(sa.update(Outbox).where(col(Outbox.key) == f"ticket-{spoilt['id']}").values(payload={"none": "of ours"}))
-    await new_relay("facts").relay_once()
+    with capture_logs() as lines:
+        await new_relay("facts").relay_once()
+    scheduled = [line for line in lines if line["event"] == "ticket.monitor_scheduled" and line["merchant_id"] == acme.id]
+    assert [line["ticket_id"] for line in scheduled] == [int(sound["id"])]
+    assert scheduled[0]["next_deadline_at"] > sound["createdAt"][:19]
     left = [row.key for row in await rows(desk, acme, Outbox, col(Outbox.topic) == Topic.TICKET)]
     assert left == [f"ticket-{spoilt['id']}"]
     assert (await desk.client.get_workflow_handle(f"ticket-{sound['id']}").describe()).workflow_type == "Ticket"
@@ -182,31 +188,78 @@ async def test_more_merchants_than_a_batch_has_rows_take_turns(quiet: tuple[Isol
     assert turns == [set(merchants[:BATCH]), set(merchants[BATCH:]), set(merchants[:BATCH])]
 
 
-async def test_a_claim_reads_an_index_and_sorts_nothing(quiet: tuple[Isolated, Desk], new_relay: NewRelay) -> None:
+@pytest.mark.parametrize("what", ["facts", "deliveries"])
+async def test_a_claim_reads_an_index_and_sorts_nothing(what: str, quiet: tuple[Isolated, Desk], new_relay: NewRelay) -> None:
     isolated, _ = quiet
-    with backlog(isolated, {900_001: 20_000, 900_002: 20_000}):
-        async with new_relay("facts")._database.connect() as connection:
-            values = {"after": 0, "lease": 1}
-            plan = (await connection.execute(sa.text(f"EXPLAIN {_claim_of(FACTS)}"), values)).scalars().all()
-    assert any("ix_outbox_facts" in line for line in plan)
-    assert not [line for line in plan if "Sort" in line or "Seq Scan" in line], "\n".join(plan)
+    with backlog(isolated, {900_001: 20_000, 900_002: 20_000}, Topic.TICKET if what == "facts" else Topic.DELIVERY):
+        plan = await plan_of(new_relay(what), "")
+    of_outbox = [line for line in plan if "Sort" in line or "Seq Scan on outbox" in line]
+    assert any(f"ix_outbox_{what}" in line for line in plan)
+    assert not of_outbox, "\n".join(plan)
+
+
+@pytest.mark.parametrize("overdue_seconds", [-60, 30], ids=["free", "held"])
+async def test_the_cost_of_a_claim_does_not_grow_with_the_backlog(
+    quiet: tuple[Isolated, Desk], new_relay: NewRelay, overdue_seconds: int
+) -> None:
+    """What it reads of 50,000 notifications is what it reads of one batch, also where they have to wait."""
+    isolated, desk = quiet
+    acme = await desk.merchant()
+    await acme.open(category="general")
+    async with desk.database.reading(acme.id) as session:
+        await session.execute(sa.update(Ticket).values(next_deadline_at=ago(overdue_seconds)))
+    read = []
+    for number in (BATCH, 50_000):
+        with backlog(isolated, {acme.id: number}, Topic.DELIVERY):
+            plan = await plan_of(new_relay("deliveries"), "ANALYZE, BUFFERS, TIMING OFF")
+            read.append(buffers_of(plan))
+    isolated.postgres.psql("UPDATE ticket SET next_deadline_at = NULL", isolated.database)
+    assert read[1] < read[0] + 100, read
+
+
+async def test_rows_that_cannot_be_sent_starve_no_sound_one(quiet: tuple[Isolated, Desk], new_relay: NewRelay) -> None:
+    """A whole batch of them is older than the sound ticket's row: when the relay looks again after its pause, they are not due."""
+    isolated, desk = quiet
+    acme = await desk.merchant()
+    relay = new_relay("facts")
+    with backlog(isolated, {acme.id: BATCH}):
+        isolated.postgres.psql("UPDATE outbox SET written_at = now() - interval '1 hour'", isolated.database)
+        sound = await acme.open(category="general")
+        assert await relay.relay_once() == 0
+        waits = "SELECT count(*) FROM outbox WHERE leased_until > now() + interval '9 minutes'"
+        assert isolated.postgres.psql(waits, isolated.database) == str(BATCH)
+        assert await relay.relay_once() == 1
+    assert relay.sent == [f"ticket-{sound['id']}"]
+
+
+async def plan_of(relay: Relay, how: str) -> Sequence[str]:
+    topics = DELIVERIES if relay._topics == list(DELIVERIES) else FACTS
+    async with relay._database.connect() as connection:
+        explained = sa.text(f"EXPLAIN ({how or 'COSTS'}) {_claim_of(topics)}")
+        return (await connection.execute(explained, {"after": 0, "lease": 1})).scalars().all()
+
+
+def buffers_of(plan: Sequence[str]) -> int:
+    """Pages that the whole statement touched: the first line about them is its root's."""
+    first = next(line for line in plan if "Buffers: shared" in line)
+    return sum(int(number) for number in re.findall(r"(?:hit|read)=(\d+)", first))
 
 
 @contextmanager
-def backlog(isolated: Isolated, waiting: Mapping[int, int]) -> Iterator[None]:
-    """Facts of so many tickets of each merchant, the oldest first; nothing else waits, whatever the tests before this one have left."""
+def backlog(isolated: Isolated, waiting: Mapping[int, int], topic: Topic = Topic.TICKET) -> Iterator[None]:
+    """So many rows of each merchant, the oldest first; nothing else waits, whatever the tests before this one have left."""
     isolated.postgres.psql("DELETE FROM outbox", isolated.database)
     for merchant_id, count in waiting.items():
         isolated.postgres.psql(
             f"INSERT INTO outbox (merchant_id, key, topic, version, payload, written_at)"  # noqa: S608 - numbers of ours
-            f" SELECT {merchant_id}, 'ticket-' || n, 'ticket', 1, '{{}}', now() + n * interval '1 ms' FROM generate_series(1, {count}) n",
+            f" SELECT {merchant_id}, '{topic}-' || n, '{topic}', 1, '{{}}', now() + n * interval '1 ms' FROM generate_series(1, {count}) n",
             isolated.database,
         )
     isolated.postgres.psql("ANALYZE outbox", isolated.database)
     try:
         yield
     finally:
-        isolated.postgres.psql("DELETE FROM outbox WHERE merchant_id > 900000", isolated.database)
+        isolated.postgres.psql("DELETE FROM outbox", isolated.database)
 
 
 async def test_what_temporal_does_not_answer_is_given_up_before_the_lease_runs_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,7 +268,7 @@ async def test_what_temporal_does_not_answer_is_given_up_before_the_lease_runs_o
     with socket.create_server(("127.0.0.1", 0)) as deaf:  # it takes every connection, and says nothing
         client = await Client.connect(f"127.0.0.1:{deaf.getsockname()[1]}", lazy=True, data_converter=pydantic_data_converter)
         async with asyncio.timeout(3):
-            assert await Dispatcher(client, retry_seconds=1, at_once=2).dispatch(rows_) == []
+            assert await Dispatcher(client, retry_seconds=1, at_once=2).dispatch(rows_) == ([], [])
     assert BATCH_SECONDS + POOL_WAIT_SECONDS + USUAL.statement < LEASE_SECONDS
 
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 from sqlmodel import col
+from structlog.testing import capture_logs
 
 from models.errors import Conflict
 from models.people.tables import Category, Team
@@ -141,3 +142,14 @@ async def test_an_edit_records_the_new_team_and_policy(frozen: FrozenTicket) -> 
     assert event.changes["category"] == ["demo-fast", "general"]
     assert event.changes["teamId"] == [str(old[0]), str(new[0])]
     assert event.changes["policyId"] == [str(old[1]), str(new[1])]
+
+
+async def test_a_rung_that_is_taken_is_in_the_log_with_its_level_and_both_owners(frozen: FrozenTicket) -> None:
+    await frozen.due(NOON + RESOLUTION * 0.75)
+    with capture_logs() as lines:
+        await frozen.due(NOON + RESOLUTION)
+    taken = next(line for line in lines if line["event"] == "escalation.reassigned")
+    (first, second) = await frozen.rungs()
+    assert (taken["merchant_id"], taken["ticket_id"], taken["level"]) == (frozen.merchant.id, frozen.ticket_id, 2)
+    assert (taken["from_agent_id"], taken["to_agent_id"]) == (second.from_agent_id, second.to_agent_id)
+    assert first.level == 1

@@ -223,6 +223,8 @@ async def test_a_ticket_that_fails_holds_up_no_other(desk: Desk, acme: Merchant)
     failed = [line for line in lines if line["event"] == "job.ticket_failed"]
     assert [(line["log_level"], line["job_id"]) for line in failed] == [("error", int(job["id"]))]
     assert job["result"]["failedTicketIds"] == [tickets[1]["id"]]
+    ended = [line for line in lines if line["event"] == "job.done"]
+    assert [(line["log_level"], line["job_id"], line["failed"]) for line in ended] == [("error", int(job["id"]), 1)]
 
 
 async def pinned(acme: Merchant, ticket: dict[str, Any]) -> tuple[int, int]:

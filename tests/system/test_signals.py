@@ -2,12 +2,17 @@
 
 import sqlalchemy as sa
 from sqlmodel import col
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Replayer
 
 from models.tickets.messages import ADOPT
+from models.tickets.search_attributes import NUMBER, PRIORITY
 from models.tickets.tables import Ticket
 from tests.support.auditor import audit, facts_of
 from tests.support.desk import Desk, Merchant
 from tests.system.verbs import do, known, say
+from workflows.runner import WATCHED
+from workflows.ticket import TicketWorkflow
 
 
 async def test_a_repeated_and_a_late_signal_change_nothing(desk: Desk, acme: Merchant) -> None:
@@ -65,3 +70,15 @@ async def test_instants_that_the_rows_do_not_have_are_replaced_by_theirs(desk: D
     seen = await desk.until(lambda: facts_of(desk, ticket["id"]), lambda facts: facts.version > tampered.version)
     assert seen.deadlines == true.deadlines
     await audit(desk, acme)
+
+
+async def test_an_operator_finds_a_ticket_by_the_priority_that_it_has_now(desk: Desk, acme: Merchant) -> None:
+    ticket = await acme.opened_and_assigned(category="general")
+    await known(desk, acme, ticket)
+    handle = desk.client.get_workflow_handle(f"ticket-{ticket['id']}")
+    edited = await acme.lars.patch(f"/tickets/{ticket['id']}", json={"priority": "urgent"}, headers={"If-Match": "*"})
+    assert edited.is_success, edited.text
+    found = await desk.until(handle.describe, lambda seen: seen.typed_search_attributes.get(PRIORITY) == "urgent")
+    assert found.typed_search_attributes.get(NUMBER) == ticket["number"]
+    replayer = Replayer(workflows=[TicketWorkflow], workflow_runner=WATCHED, data_converter=pydantic_data_converter)
+    await replayer.replay_workflow(await handle.fetch_history())

@@ -6,6 +6,7 @@ from sqlmodel import col
 from structlog.testing import capture_logs
 
 from models.people.tables import Agent
+from models.tickets import repository
 from models.tickets.assignment import Availability
 from models.tickets.tables import Ticket
 from tests.support.desk import Desk, Merchant
@@ -26,14 +27,31 @@ async def acme(quiet: tuple[Isolated, Desk]) -> Merchant:
 
 
 async def test_a_ticket_is_resolved_although_one_that_waits_beside_it_cannot_be_read(acme: Merchant) -> None:
-    resolved, spoilt, sound = [(await acme.open(category="general"))["id"] for _ in range(3)]
-    assert (await acme.ana.post(f"/tickets/{resolved}/claim")).status_code == 200
-    async with acme.desk.database.writing(acme.id) as session:
-        await session.execute(sa.update(Ticket).where(col(Ticket.id) == int(spoilt)).values(policy_version=99))
+    resolved, spoilt, sound = await claimed_spoilt_and_sound(acme, 1)
     with capture_logs() as lines:
         response = await acme.ana.post(f"/tickets/{resolved}/resolve")
     assert response.status_code == 200
-    assert [line["ticket_id"] for line in lines if line["event"] == "ticket.unreadable"] == [int(spoilt)]
+    assert [line["ticket_id"] for line in lines if line["event"] == "ticket.unreadable"] == spoilt
+    assert await owners(acme, [*spoilt, sound]) == [None, acme.agents["ana"]]
+
+
+async def test_a_ticket_is_assigned_although_a_whole_page_before_it_cannot_be_read(acme: Merchant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(repository, "PICKED_UP_AT_ONCE", 2)
+    resolved, spoilt, sound = await claimed_spoilt_and_sound(acme, 5)
+    assert (await acme.ana.post(f"/tickets/{resolved}/resolve")).status_code == 200
+    assert await owners(acme, [*spoilt, sound]) == [None] * 5 + [acme.agents["ana"]]
+
+
+async def claimed_spoilt_and_sound(acme: Merchant, number: int) -> tuple[int, list[int], int]:
+    """Ana has the first; so many after it can't be read; the last one waits behind them."""
+    claimed, *spoilt, sound = [int((await acme.open(category="general"))["id"]) for _ in range(number + 2)]
+    assert (await acme.ana.post(f"/tickets/{claimed}/claim")).status_code == 200
+    async with acme.desk.database.writing(acme.id) as session:
+        await session.execute(sa.update(Ticket).where(col(Ticket.id).in_(spoilt)).values(policy_version=99))
+    return claimed, spoilt, sound
+
+
+async def owners(acme: Merchant, tickets: list[int]) -> list[int | None]:
     async with acme.desk.database.reading(acme.id) as session:
-        owners = {str(id_): owner for id_, owner in await session.execute(sa.select(col(Ticket.id), col(Ticket.assignee_id)))}
-    assert (owners[spoilt], owners[sound]) == (None, acme.agents["ana"])
+        of = dict(iter(await session.execute(sa.select(col(Ticket.id), col(Ticket.assignee_id)))))
+    return [of[ticket] for ticket in tickets]

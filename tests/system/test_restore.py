@@ -1,0 +1,96 @@
+"""PostgreSQL is restored from a backup: the workflows, which are ahead, follow it, and nothing is told twice."""
+
+import asyncio
+import subprocess
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from deploy.local.postgres import _binary
+from models.notifications.tables import Notification
+from models.outbox.resync import resync
+from models.tickets.tables import Ticket
+from tests.support.auditor import audit, rows
+from tests.support.desk import Desk, Merchant, working_desk
+from tests.support.isolated import Isolated, still_desk
+from tests.system.jobs import HOUR, begun, over, policy_of_billing
+from tests.system.verbs import do, say
+
+
+@pytest.mark.slow
+async def test_after_a_restore_the_workflows_follow_the_database_and_nothing_is_told_twice(isolated: Isolated, tmp_path: Path) -> None:
+    async with at_work(isolated) as desk:
+        acme = await desk.merchant()
+        await policy_of_billing(acme, HOUR)
+        opened = [await acme.opened_and_assigned(category="billing") for _ in range(4)]
+        await audit(desk, acme)
+    ahead, closed, overdue, untouched = opened
+    async with still_desk(isolated) as desk:
+        await say(on(desk, acme).ana, ahead)
+    await asyncio.to_thread(pg, isolated, "pg_dump", "-Fc", "-f", str(tmp_path / "backup"))
+
+    async with at_work(isolated) as desk:
+        await go_on_after_the_backup(desk, on(desk, acme), ahead["id"], closed, overdue)
+    told = addressees(desk)
+    await asyncio.to_thread(restore, isolated, tmp_path / "backup")
+
+    async with still_desk(isolated) as desk:
+        tomorrow = desk.clock.now() + timedelta(days=1)
+        first, second = [await resync(desk.database, isolated.urls[1], tomorrow) for _ in range(2)]
+    assert (first.tickets, first.failed, second.failed) == (4, 0, 0)
+    assert first.notifications > 1 > second.notifications
+    async with at_work(isolated) as desk:
+        acme = on(desk, acme)
+        await audit(desk, acme)
+        seen = {str(ticket.id): ticket.status for ticket in await rows(desk, acme, Ticket)}
+        assert seen == {ahead["id"]: "open", closed["id"]: "open", overdue["id"]: "open", untouched["id"]: "open"}
+        assert "unknown" in {notification.status for notification in await rows(desk, acme, Notification)}
+        assert addressees(desk) == told
+        await do(acme.ana, closed, "resolve")
+        await audit(desk, acme)
+
+
+async def go_on_after_the_backup(desk: Desk, acme: Merchant, ahead: str, closed: dict[str, str], overdue: dict[str, str]) -> None:
+    """Every workflow but one hears of versions that the backup does not have; one of them ends."""
+    for priority in ("high", "urgent", "low"):
+        changed = await acme.lars.patch(f"/tickets/{ahead}", json={"priority": priority}, headers={"If-Match": "*"})
+        assert changed.is_success, changed.text
+    await do(acme.ana, {"id": ahead}, "pending")
+    await do(acme.lars, closed, "close")
+    desk.clock.ahead += timedelta(days=1)
+    assert (await over(desk, acme, await begun(acme, "/sla/checks", {"ticketId": overdue["id"]})))["changed"] == 1
+    desk.clock.ahead = timedelta()
+    await audit(desk, acme)
+
+
+@asynccontextmanager
+async def at_work(isolated: Isolated) -> AsyncIterator[Desk]:
+    parts = (await isolated.environment(), isolated.urls, isolated.identity, isolated.jwks_url, isolated.smtp_port, isolated.mails)
+    async with working_desk(*parts) as desk:
+        yield desk
+
+
+def on(desk: Desk, merchant: Merchant) -> Merchant:
+    """The same merchant at another desk."""
+    return replace(merchant, desk=desk, clients={})
+
+
+def addressees(desk: Desk) -> Counter[str]:
+    return Counter(f"{mail.to} {mail.subject}" for mail in desk.emails())
+
+
+def restore(isolated: Isolated, backup: Path) -> None:
+    """A new database from the backup, as after the loss of the old one."""
+    isolated.postgres.psql(f"DROP DATABASE {isolated.database} WITH (FORCE)")
+    isolated.postgres.psql(f"CREATE DATABASE {isolated.database} OWNER helpdesk_owner")
+    pg(isolated, "pg_restore", str(backup))
+
+
+def pg(isolated: Isolated, tool: str, *options: str) -> None:
+    where = ["-h", str(isolated.postgres.sockets), "-U", "postgres", "-d", isolated.database]
+    subprocess.run([_binary(tool), *where, *options], check=True, capture_output=True, timeout=60)
