@@ -12,10 +12,9 @@ from temporalio.service import RPCError
 from models.notifications.messages import NotificationStatus
 from models.notifications.tables import Notification
 from models.outbox.tables import Outbox
-from models.sla.calendar import elapsed
+from models.sla.calendar import Calendar, elapsed
 from models.sla.clock import ZERO
-from models.sla.rulebook import Rulebook, rulebook
-from models.sla.tables import Escalation, LedgerEntry, SlaClock
+from models.sla.tables import ConfigurationKind, ConfigurationVersion, Escalation, LedgerEntry, SlaClock
 from models.surveys.tables import Survey
 from models.tickets.lifecycle import Status
 from models.tickets.messages import TicketFacts
@@ -74,8 +73,8 @@ async def is_running(desk: Desk, ticket_id: str | int) -> bool:
 
 
 async def _rows_agree(desk: Desk, merchant: Merchant) -> None:
-    async with desk.database.reading(merchant.id) as session:
-        book = await rulebook(session)
+    versions = await rows(desk, merchant, ConfigurationVersion)
+    calendars = [Calendar.model_validate(each.definition) for each in versions if each.kind is ConfigurationKind.CALENDAR]
     events = await rows(desk, merchant, Event)
     tickets = await rows(desk, merchant, Ticket)
     for ticket in tickets:
@@ -87,7 +86,7 @@ async def _rows_agree(desk: Desk, merchant: Merchant) -> None:
     _each_rung_once(await rows(desk, merchant, Escalation))
     _one_notification_each(await rows(desk, merchant, Notification), {event.id for event in events})
     clocks = await rows(desk, merchant, SlaClock)
-    _ledger_sums_up(clocks, await rows(desk, merchant, LedgerEntry), book)
+    _ledger_sums_up(clocks, await rows(desk, merchant, LedgerEntry), calendars)
     _attributed_once(clocks)
 
 
@@ -118,13 +117,13 @@ def _one_notification_each(notifications: Sequence[Notification], causes: set[in
     assert {each.cause_id for each in notifications} <= causes
 
 
-def _ledger_sums_up(clocks: Sequence[SlaClock], ledger: Sequence[LedgerEntry], book: Rulebook) -> None:
+def _ledger_sums_up(clocks: Sequence[SlaClock], ledger: Sequence[LedgerEntry], calendars: Sequence[Calendar]) -> None:
     """Between two ledger rows a paused clock spends nothing, and a running one the business time between them."""
     for clock in clocks:
         turns = [e for e in ledger if (e.ticket_id, e.metric, e.cycle) == (clock.ticket_id, clock.metric, clock.cycle)]
         assert not turns or (turns[0].spent, turns[-1].spent) == (ZERO, clock.spent)
         for before, after in pairwise(turns):
-            assert after.spent - before.spent in _possible(before, after, book), (before, after)
+            assert after.spent - before.spent in _possible(before, after, calendars), (before, after)
 
 
 def _attributed_once(clocks: Sequence[SlaClock]) -> None:
@@ -135,10 +134,10 @@ def _attributed_once(clocks: Sequence[SlaClock]) -> None:
         assert clock.used_seconds == (int(clock.spent.total_seconds()) if clock.stopped_at else None), clock
 
 
-def _possible(before: LedgerEntry, after: LedgerEntry, book: Rulebook) -> list[Any]:
+def _possible(before: LedgerEntry, after: LedgerEntry, calendars: Sequence[Calendar]) -> list[Any]:
     """A change of policy may change the calendar, so any of the merchant's calendars may have been in force."""
     if after.kind == "restarted":
         return [-before.spent]
     if not before.is_running:
         return [ZERO]
-    return [elapsed(calendar, before.at, after.at) for calendar in book._calendars.values()]
+    return [elapsed(calendar, before.at, after.at) for calendar in calendars]
