@@ -8,7 +8,7 @@ from typing import Annotated, Any, Generic, Self, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PlainSerializer, StringConstraints, model_validator
 
 from api.tickets.requests import Id, Instant, Name, Tag, Tags
-from models.sla.calendar import MAX_HOLIDAYS, Calendar, Holiday, Intervals, Weekly
+from models.sla.calendar import MAX_HOLIDAYS, Calendar, Holiday, HolidayIntervals, Intervals, Weekly
 from models.sla.configuration import MAX_CONFIGURATIONS
 from models.sla.forecast import TicketSample
 from models.sla.ladder import Audience, Ladder, Rung
@@ -64,7 +64,7 @@ States = Annotated[tuple[Status, ...], Once]
 
 class HolidayBody(Holiday):
     name: Name
-    intervals: Annotated[Intervals | None, AfterValidator(_open_once_a_day)] = None
+    intervals: Annotated[HolidayIntervals | None, AfterValidator(_open_once_a_day)] = None
 
 
 class CalendarBody(Calendar):

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import col
 
 from models.cache import ByteCache
@@ -194,7 +195,8 @@ async def _read(session: TenantSession, merchant: Merchant) -> Rulebook:
     version = ConfigurationVersion
     categories = (await session.execute(sa.select(Category).order_by(col(Category.position), col(Category.id)))).scalars()
     newest = sa.select(col(version.id), col(version.version), col(version.kind), col(version.size))
-    rows = (await session.execute(newest.distinct(col(version.id)).order_by(col(version.id), col(version.version).desc()))).all()
+    newest = newest.ext(distinct_on(col(version.id))).order_by(col(version.id), col(version.version).desc())
+    rows = (await session.execute(newest)).all()
     found = await definitions(session, [Key(row.id, row.version) for row in rows if row.kind is ConfigurationKind.POLICY])
     policies = {key.id: value for key, value in found.items() if isinstance(value, SlaPolicy)}
     current = {row.id: row.version for row in rows}
