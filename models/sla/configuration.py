@@ -179,8 +179,9 @@ async def require_sound(session: TenantSession, definition: Definition, at: date
         calendar = await current(session, ConfigurationKind.CALENDAR, definition.calendar_id)
         await _require_reach(definition, calendar, at, place)
     elif isinstance(definition, Calendar):
-        for policy in await _policies_under(session, configuration_id):
-            await _require_reach_of(policy, definition, at, place)
+        for each in (await rulebook(session)).ordered:
+            if each.policy.calendar_id == configuration_id:
+                await _require_reach_of(each.policy, definition, at, place)
 
 
 async def _require_reach(policy: SlaPolicy, configuration: ConfigurationVersion, at: datetime, place: str) -> None:
@@ -196,11 +197,6 @@ async def _require_reach_of(policy: SlaPolicy, calendar: Calendar, at: datetime,
     if await asyncio.to_thread(longest_out_of_reach, policy, calendar, at):
         detail = f"A target of the policy {policy.name} exceeds the open time of two years."
         raise Invalid("target_out_of_reach", detail, f"{place}/weekly")
-
-
-async def _policies_under(session: TenantSession, calendar_id: int) -> list[SlaPolicy]:
-    named = newest(session, ConfigurationKind.POLICY).where(col(ConfigurationVersion.definition)["calendarId"].astext == str(calendar_id))
-    return [SlaPolicy.model_validate(configuration.definition) for configuration in (await session.execute(named)).scalars()]
 
 
 async def _require_references(session: TenantSession, definition: SlaPolicy, place: str) -> None:

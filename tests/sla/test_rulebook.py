@@ -1,5 +1,6 @@
 """The rulebook of a process holds what is in force; older versions are read when asked for, and what is kept is bounded in bytes."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -55,6 +56,22 @@ async def test_tickets_are_opened_although_nothing_fits_into_the_cache(
     made = await published(acme, "/sla-policies", await policy(acme))
     ticket = await acme.open(category="general")
     assert (await acme.get(ticket["id"], "/sla"))["data"][0]["policyId"] == made["id"]
+
+
+async def test_definitions_are_parsed_beside_the_event_loop(
+    kept: ByteCache[Any, Any], desk: Desk, acme: Merchant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, parse, threads = await published(acme, "/calendars", calendar()), read._parse, []
+
+    def watched(*args: Any) -> Any:
+        threads.append(threading.get_ident())
+        return parse(*args)
+
+    monkeypatch.setattr(read, "_parse", watched)
+    async with desk.database.reading(acme.id) as session:
+        await definition(session, Key(int(made["id"]), 1), Calendar)
+    assert threads
+    assert threading.get_ident() not in threads
 
 
 async def test_a_version_that_does_not_exist_is_an_error(desk: Desk, acme: Merchant, globex: Merchant) -> None:
