@@ -36,6 +36,7 @@ from activities.maintenance import MaintenanceActivities
 from activities.notification import DeliveryActivities
 from activities.ticket import TicketActivities
 from models.db.session import Database
+from models.jobs import messages as job
 from models.notifications import messages as delivery
 from models.outbox import messages as maintenance
 from models.outbox.dispatch import Dispatcher
@@ -57,6 +58,8 @@ AT_ONCE = 8
 """Changes of tickets under way, each with a connection of the pool: more would only wait for their team's row, and for the one core."""
 DELIVERIES_AT_ONCE = 6
 """Few, so that a slow mail server is not met by a crowd."""
+JOBS_AT_ONCE = 2
+"""Each has one connection of the pool for some seconds, then it is the next job's turn."""
 RECONCILED_EVERY = timedelta(minutes=1)
 SCHEDULE = Schedule(
     action=ScheduleActionStartWorkflow(
@@ -73,7 +76,7 @@ log = structlog.get_logger()
 
 
 class Activities(NamedTuple):
-    """What can be done on the three queues; the last two are maintenance."""
+    """What can be done, by queue; the reconciliation is maintenance."""
 
     tickets: TicketActivities
     deliveries: DeliveryActivities
@@ -114,7 +117,7 @@ def relays_of(settings: Settings, client: Client) -> dict[WorkerQueue, Relay]:
     """
     url, dispatcher = str(settings.database_relay_url), Dispatcher(client, retry_seconds=settings.mail_retry_seconds)
     facts, deliveries = Relay(url, dispatcher, FACTS), Relay(url, dispatcher, DELIVERIES, pause=0.5)
-    return {WorkerQueue.TICKETS: facts, WorkerQueue.NOTIFICATIONS: deliveries, WorkerQueue.MAINTENANCE: facts}
+    return {WorkerQueue.TICKETS: facts, WorkerQueue.NOTIFICATIONS: deliveries, WorkerQueue.JOBS: facts, WorkerQueue.MAINTENANCE: facts}
 
 
 def workers_of(
@@ -130,7 +133,8 @@ def workers_of(
     makers = {
         WorkerQueue.TICKETS: lambda: _of_tickets(worker, activities.tickets),
         WorkerQueue.NOTIFICATIONS: lambda: _of_notifications(worker, activities.deliveries),
-        WorkerQueue.MAINTENANCE: lambda: _of_maintenance(worker, activities.reconciliation, activities.jobs),
+        WorkerQueue.JOBS: lambda: _of_jobs(worker, activities.jobs),
+        WorkerQueue.MAINTENANCE: lambda: _of_maintenance(worker, activities.reconciliation),
     }
     return [makers[queue]() for queue in queues]
 
@@ -159,11 +163,23 @@ def _of_notifications(worker: partial[Worker], deliveries: DeliveryActivities) -
     )
 
 
-def _of_maintenance(worker: partial[Worker], reconciliation: MaintenanceActivities, jobs: JobActivities) -> Worker:
+def _of_jobs(worker: partial[Worker], jobs: JobActivities) -> Worker:
+    return worker(
+        task_queue=job.TASK_QUEUE,
+        workflows=[JobWorkflow],
+        activities=[jobs.run_batch],
+        max_concurrent_activities=JOBS_AT_ONCE,
+        max_concurrent_workflow_tasks=2,
+        max_cached_workflows=20,
+        disable_eager_activity_execution=True,  # each turn of a job waits in Temporal's queue, which is in order and fair
+    )
+
+
+def _of_maintenance(worker: partial[Worker], reconciliation: MaintenanceActivities) -> Worker:
     return worker(
         task_queue=maintenance.TASK_QUEUE,
-        workflows=[ReconciliationWorkflow, JobWorkflow],
-        activities=[reconciliation.reconcile, jobs.run_batch],
+        workflows=[ReconciliationWorkflow],
+        activities=[reconciliation.reconcile],
         max_concurrent_activities=2,
         max_concurrent_workflow_tasks=2,
         max_cached_workflows=20,

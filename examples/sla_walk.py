@@ -60,14 +60,14 @@ def publish_policy(adam: Person, calendar: Json, organizer: str) -> Json:
     definition = definition_of(adam, calendar, organizer, resolution=4 * HOUR)
     described = {"organizerId": organizer, "createdAt": A_MONDAY}
     forecast = adam.post("/sla-policies/preview", {"definition": definition, "ticketSample": described})
-    if forecast["policy"]["id"] is not None:  # only a policy that does not exist yet has no id
-        raise ExampleError(f"the older policy {forecast['policy']['name']!r} stands before the new one; give it a position above 0")
+    if forecast["reason"] is not None:
+        raise ExampleError(f"the policy {forecast['wonBy']['name']!r} wins over the new one: {in_words(forecast['reason'])}")
     for metric in forecast["promised"]:
         say(f"   {in_words(metric['metric']):<14}  target {duration(metric['targetSeconds'])}, due on {local(metric['dueAt'])}")
         for rung in metric["rungs"]:
             say(f"{'':<18}level {rung['level']} on {local(rung['dueAt'])}")
 
-    step("Publish it, at position 0: before the demo merchant's own policies, which stand at 1 and 2")
+    step("Publish it without a position: so it stands right before the policy for all tickets")
     policy: Json = adam.post("/sla-policies", definition)
     say(f"   policy {policy['name']!r}, version {policy['version']}, for organizer {organizer}")
     return policy
@@ -78,7 +78,6 @@ def definition_of(adam: Person, calendar: Json, organizer: str, resolution: int)
     ladders = adam.get("/escalation-ladders", limit=100)["data"]
     return {
         "name": "Branch",
-        "position": 0,
         "match": {"organizerIds": [organizer]},
         "calendarId": calendar["id"],
         "ladderId": next(ladder["id"] for ladder in ladders if ladder["name"] == "default"),

@@ -1,6 +1,5 @@
 """A definition is tried before it is published: over open tickets, by a job, or on a described ticket, which is a forecast."""
 
-import asyncio
 from typing import Any, Final
 
 from fastapi import Response
@@ -11,7 +10,8 @@ from api.jobs import JobResponse, begun
 from api.sla.requests import DescribedTicket, Preview
 from api.sla.responses import ForecastResponse, forecast_of
 from models.jobs.tables import JobKind
-from models.sla.configuration import Definition, current, require_sound
+from models.sla.configuration import current, placed, require_sound
+from models.sla.definitions import Definition
 from models.sla.forecast import forecast
 from models.sla.rulebook import PROPOSED, Rulebook, rulebook
 from models.sla.tables import ConfigurationKind
@@ -44,26 +44,27 @@ async def _request(
         version = (await current(transaction.session, kind, configuration_id)).version
         request |= {"ruleId": str(configuration_id), "version": version}
     if proposed is not None:
-        request["definition"] = await _sound(transaction, configuration_id, proposed)
+        sound = await _sound(transaction, configuration_id, proposed)
+        request["definition"] = sound.model_dump(mode="json", by_alias=True)
     return request
 
 
 async def _forecast(
     transaction: Transaction, kind: ConfigurationKind, configuration_id: int, described: DescribedTicket, proposed: Definition | None
 ) -> Response:
-    """A proposed calendar is laid out beside the event loop."""
     book, opened_at = await _book(transaction, kind, configuration_id, proposed), described.created_at or transaction.at
-    return respond(forecast_of(await asyncio.to_thread(forecast, book, described, opened_at), opened_at))
+    candidate_id = configuration_id if kind is ConfigurationKind.POLICY else None
+    return respond(forecast_of(await forecast(transaction.session, book, described, opened_at, candidate_id), opened_at))
 
 
 async def _book(transaction: Transaction, kind: ConfigurationKind, configuration_id: int, proposed: Definition | None) -> Rulebook:
     if configuration_id != PROPOSED:
         await current(transaction.session, kind, configuration_id)
     book = await rulebook(transaction.session)
-    return book if proposed is None else book.proposing(kind, configuration_id, await _sound(transaction, configuration_id, proposed))
+    return book if proposed is None else book.proposing(configuration_id, await _sound(transaction, configuration_id, proposed))
 
 
-async def _sound(transaction: Transaction, configuration_id: int, proposed: Definition) -> dict[str, Any]:
-    """What may be published, as it would be stored."""
+async def _sound(transaction: Transaction, configuration_id: int, proposed: Definition) -> Definition:
+    """What may be published, in the place that it would have."""
     await require_sound(transaction.session, proposed, transaction.at, configuration_id=configuration_id, place="/definition")
-    return proposed.model_dump(mode="json", by_alias=True)
+    return await placed(transaction.session, configuration_id, proposed)

@@ -6,14 +6,16 @@ from api.auth.caller import allow
 from api.http.headers import IfMatch
 from api.http.pagination import Page, Paged
 from api.http.path import PolicyId, Version
+from api.http.responses import respond
 from api.http.transaction import CurrentTransaction, Session, TransactionRoute
 from api.jobs import JobResponse
 from api.sla import versions
 from api.sla.dry_runs import ANNOUNCED, dry_run
-from api.sla.requests import PolicyBody, Preview, Proposal, ProposedPolicy
-from api.sla.responses import PolicyResponse
+from api.sla.requests import PolicyBody, PolicyOrderBody, Preview, Proposal, ProposedPolicy
+from api.sla.responses import PolicyOrderResponse, PolicyResponse, place_of
 from models.people.permissions import Permission
-from models.sla.rulebook import PROPOSED
+from models.sla.reorder import reorder
+from models.sla.rulebook import PROPOSED, rulebook
 from models.sla.tables import ConfigurationKind
 
 router = APIRouter(prefix="/sla-policies", tags=["sla"], route_class=TransactionRoute)
@@ -34,8 +36,21 @@ async def create_policy(body: PolicyBody, transaction: CurrentTransaction) -> Re
 
 @router.post("/preview", dependencies=[allow(Permission.TRY_CONFIGURATION)], **ANNOUNCED)
 async def dry_run_new_policy(body: ProposedPolicy, transaction: CurrentTransaction) -> Response:
-    """A dry run of a policy that is not there yet: which open tickets it would take by its position; or a forecast for `ticketSample`."""
+    """A dry run of a new policy: which open tickets it would take, and which policies win the others; or a forecast for `ticketSample`."""
     return await dry_run(transaction, _KIND, PROPOSED, body, body.definition)
+
+
+@router.get("/order", response_model=PolicyOrderResponse, dependencies=[allow(Permission.READ_CONFIGURATION)])
+async def get_policy_order(session: Session) -> Response:
+    """The current policies in the order in which they are tried: a ticket gets the first that matches."""
+    return respond(PolicyOrderResponse(data=[place_of(each) for each in (await rulebook(session)).ordered]))
+
+
+@router.put("/order", response_model=PolicyOrderResponse, dependencies=[allow(Permission.PUBLISH_CONFIGURATION)])
+async def set_policy_order(body: PolicyOrderBody, transaction: CurrentTransaction) -> Response:
+    """Bring the policies into this order: each one that moves gets its next version, with its place from 1 as its position."""
+    order = await reorder(transaction.session, body.ids, await transaction.change())
+    return respond(PolicyOrderResponse(data=[place_of(each) for each in order]))
 
 
 @router.get("/{policy_id}", response_model=PolicyResponse, dependencies=[allow(Permission.READ_CONFIGURATION)])

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Generic, Self, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, PlainSerializer, StringConstraints, model_validator
 
 from api.tickets.requests import Id, Instant, Name, Tag, Tags
-from models.sla.calendar import MAX_HOLIDAYS, Calendar, Holiday, Intervals, Weekly
+from models.sla.calendar import MAX_HOLIDAYS, Calendar, Holiday, HolidayIntervals, Intervals, Weekly
+from models.sla.configuration import MAX_CONFIGURATIONS
 from models.sla.forecast import TicketSample
 from models.sla.ladder import Audience, Ladder, Rung
 from models.sla.policy import Match, PauseOn, SlaPolicy
@@ -63,7 +64,7 @@ States = Annotated[tuple[Status, ...], Once]
 
 class HolidayBody(Holiday):
     name: Name
-    intervals: Annotated[Intervals | None, AfterValidator(_open_once_a_day)] = None
+    intervals: Annotated[HolidayIntervals | None, AfterValidator(_open_once_a_day)] = None
 
 
 class CalendarBody(Calendar):
@@ -86,14 +87,24 @@ class PauseOnBody(PauseOn):
 
 
 class PolicyBody(SlaPolicy):
+    """The lowest `position` that matches wins; at the same one the more specific match: more conditions, then fewer values; then the
+    newer policy. Without a position a new policy stands right before the first one that is for all tickets, and a new version where the
+    last one stood."""
+
     name: Name
-    position: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    position: Annotated[int, Field(ge=0, le=1_000_000)] | None = None
     match: MatchBody = MatchBody()
     calendar_id: Id
     ladder_id: Id | None = None
     pause_on: PauseOnBody = PauseOnBody()
     warn_at_fractions: Annotated[tuple[WarnAt, ...], Field(max_length=10), Once] = (0.75,)
     survey_after_seconds: Annotated[int, Field(ge=0, le=YEAR)] | None = None
+
+
+class PolicyOrderBody(Value):
+    """Each policy once, the one that is tried first in front."""
+
+    ids: Annotated[tuple[Id, ...], Field(max_length=MAX_CONFIGURATIONS), Once]
 
 
 class RungBody(Rung):
@@ -181,6 +192,6 @@ class Proposal(Preview, Generic[_D]):
 
 
 class ProposedPolicy(Preview):
-    """A policy that is not there yet takes tickets by its position, behind the older ones of the same."""
+    """A policy that is not there yet takes tickets as if it had been published just now."""
 
     definition: PolicyBody

@@ -10,6 +10,7 @@ from models.sla.calendar import Holiday, Weekly
 from models.sla.deadlines import ESCALATE, WARN, Deadline
 from models.sla.forecast import Forecast, ForecastClock
 from models.sla.ladder import Rung
+from models.sla.order import Placed, Reason
 from models.sla.policy import Metric, OnReopen, PauseOn, Targets
 from models.sla.rulebook import PROPOSED
 from models.sla.tables import ConfigurationVersion
@@ -85,6 +86,20 @@ class ChosenResponse(ResponseBody):
     ladder_version: int | None
 
 
+class PlaceResponse(ResponseBody):
+    """Where a policy stands; ``id`` is null if it is only proposed."""
+
+    id: Id | None
+    name: str
+    position: int
+
+
+class PolicyOrderResponse(ResponseBody):
+    """A ticket gets the first that matches."""
+
+    data: list[PlaceResponse]
+
+
 class RungDueResponse(ResponseBody):
     level: int
     due_at: datetime
@@ -101,10 +116,17 @@ class ForecastClockResponse(ResponseBody):
 
 
 class ForecastResponse(ResponseBody):
-    """The targets of a ticket like the one described; without a policy none."""
+    """The targets of a ticket like the one described; without a policy none.
+
+    ``wonBy`` is the policy that such a ticket gets. ``reason`` says why the tried one does not win: its conditions do not hold
+    (`no_match`), the other has a lower position (`lower_position`), or at the same position more conditions or fewer values
+    (`more_specific`), or as many and is newer (`newer`). It is null if the tried one wins, or if no policy is tried.
+    """
 
     created_at: datetime
     policy: ChosenResponse | None
+    won_by: PlaceResponse | None
+    reason: Reason | None
     promised: list[ForecastClockResponse]
 
 
@@ -122,7 +144,17 @@ def shown(configuration: ConfigurationVersion, body: type[_T]) -> _T:
 
 
 def forecast_of(found: Forecast, created_at: datetime) -> ForecastResponse:
-    return ForecastResponse(created_at=created_at, policy=_chosen(found), promised=[_forecast_clock(each) for each in found.clocks])
+    return ForecastResponse(
+        created_at=created_at,
+        policy=_chosen(found),
+        won_by=place_of(found.standing.won_by) if found.standing.won_by else None,
+        reason=found.standing.reason,
+        promised=[_forecast_clock(each) for each in found.clocks],
+    )
+
+
+def place_of(placed: Placed) -> PlaceResponse:
+    return PlaceResponse(id=None if placed.id == PROPOSED else placed.id, name=placed.policy.name, position=placed.position)
 
 
 def _chosen(found: Forecast) -> ChosenResponse | None:

@@ -14,7 +14,8 @@ from api.sla.responses import ConfigurationResponse, shown
 from models.db.session import TenantSession
 from models.errors import NotFound, PreconditionFailed
 from models.jobs.tables import JobKind
-from models.sla.configuration import Definition, current, held, newest, publish_first, publish_next, versions
+from models.sla.configuration import current, held, newest, publish_first, publish_next, versions
+from models.sla.definitions import Definition
 from models.sla.tables import ConfigurationKind, ConfigurationVersion
 
 _T = TypeVar("_T", bound=ConfigurationResponse)

@@ -18,6 +18,8 @@ from deploy.local.processes import BACKGROUND, ChildFailedError, end, launch, ta
 from deploy.local.refusal import refuse_production
 from deploy.local.temporal import TemporalServer, answers
 
+FAIR = {"matching.enableFairness": "true"}
+"""Turns between merchants are off unless the server is told."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _MODULES = {"prepare": "deploy.local.seed", "worker": "deploy", "api": "deploy.local.api"}
 _SAID = {"prepare": "bringing the schema and the demo world up to date"}
@@ -100,7 +102,8 @@ def _start_temporal(layout: Layout, started: ExitStack) -> TemporalServer:
 
     say("starting Temporal")
     place, log = layout.var / "temporal", layout.log("temporal")
-    temporal = TemporalServer(place, layout.temporal_port, layout.temporal_ui_port, search_attributes=TYPES, niceness=BACKGROUND, log=log)
+    ports = layout.temporal_port, layout.temporal_ui_port
+    temporal = TemporalServer(place, *ports, search_attributes=TYPES, dynamic_config=FAIR, niceness=BACKGROUND, log=log)
     started.callback(temporal.stop)
     temporal.start()
     return temporal

@@ -4,7 +4,7 @@ from models.payload import Payload
 
 WORKFLOW = "Job"
 ADOPT = "adopt"
-TASK_QUEUE = "maintenance"
+TASK_QUEUE = "jobs"
 RUN_BATCH = "job.run_batch"
 
 

@@ -1,6 +1,8 @@
 """Work over many tickets, a batch in a transaction: how far it is moves with what it has done, so a crash repeats nothing."""
 
-from collections.abc import Sequence
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,8 +18,10 @@ from models.jobs.messages import JobFacts
 from models.jobs.tables import Job, JobKind, JobStatus
 from models.outbox import post as outbox
 from models.sla.configuration import hold_configuration
+from models.sla.definitions import VALUES
+from models.sla.order import Standing
 from models.sla.recalculate import ConfigurationRef, Shift, forecast_change, retime
-from models.sla.rulebook import PROPOSED, Rulebook, rulebook
+from models.sla.rulebook import PROPOSED, Rulebook, rulebook, traits_of
 from models.sla.run_due import due_now, run_due
 from models.sla.tables import ConfigurationKind
 from models.tickets.aggregate import TicketAggregate
@@ -29,6 +33,8 @@ BATCH = 100
 NAMED = 200
 """How many tickets a job names in its result, of a kind."""
 log = structlog.get_logger()
+MAX_LIVE = 3
+"""Running or paused jobs of a merchant. Checks of the SLA are counted by themselves: no dry run keeps one from beginning."""
 LIVE = (JobStatus.RUNNING, JobStatus.PAUSED)
 
 
@@ -38,18 +44,22 @@ async def begin_job(session: TenantSession, kind: JobKind, request: dict[str, An
     A recalculation for an older version ends.
 
     Raises:
-        Conflict: the same work is under way.
+        Conflict: the same work is under way, or the merchant has as many live jobs as it may have.
     """
-    await _require_no_other(session, kind, request, change)
     last = (await session.execute(sa.select(sa.func.max(Ticket.id)))).scalar_one()
     request = request | {"lastTicketId": str(last or 0)}
+    total = (await session.execute(sa.select(sa.func.count()).select_from(tickets_of(session, request, 0).subquery()))).scalar_one()
+    await hold_configuration(session)  # of two at once the second sees the first, and no newer version comes in between
+    if kind is not JobKind.PREVIEW:
+        await _require_no_other(session, kind, request, change)
+    await _require_room(session, kind)
     job = Job(
         merchant_id=session.merchant_id,
         id=session.new_id(),
         kind=kind,
         request=request,
         result={},
-        total=(await session.execute(sa.select(sa.func.count()).select_from(tickets_of(session, request, 0).subquery()))).scalar_one(),
+        total=total,
         cursor=0,
         created_by=change.by.as_text,
         created_at=change.at,
@@ -137,23 +147,42 @@ async def _recalculate(session: TenantSession, job: Job, tickets: Select[Ticket]
 
 
 async def _retime(job: Job, ticket: TicketAggregate, book: Rulebook, configuration: ConfigurationRef) -> bool:
-    shift = forecast_change(ticket, book, configuration)
+    shift = await forecast_change(ticket, book, configuration)
     if shift is None:
         return False
     _count(job, ticket, shift)
-    retime(ticket, book, configuration, shift, job.id)
+    await retime(ticket, book, configuration, shift, job.id)
     return True
 
 
 async def _preview(session: TenantSession, job: Job, tickets: Select[Ticket], change: Change) -> list[int]:
     """The dry run: nothing is locked, and nothing but the job is written."""
     configuration, book, definition = _configuration(job), await rulebook(session), job.request.get("definition")
-    book = book.proposing(configuration.kind, configuration.id, definition) if definition else book
+    if definition:
+        book = book.proposing(configuration.id, await asyncio.to_thread(VALUES[configuration.kind].model_validate, definition))
     found = (await session.execute(tickets)).scalars().all()
     for ticket in await load(session, found, change):
-        if shift := forecast_change(ticket, book, configuration):
+        if shift := await forecast_change(ticket, book, configuration):
             _count(job, ticket, shift)
+    if configuration.kind is ConfigurationKind.POLICY:
+        _tally(job, [book.standing(traits_of(row), configuration.id) for row in found])
     return [row.id for row in found]
+
+
+def _tally(job: Job, standings: Iterable[Standing]) -> None:
+    """Which policies win how many tickets, and why the one that is tried does not win those."""
+    counts = Counter({(each["id"], each["name"], each["reason"]): each["tickets"] for each in job.result.get("wonBy", [])})
+    counts.update((*_winner(each), each.reason) for each in standings)
+    won_by = [{"id": id_, "name": name, "reason": reason, "tickets": count} for (id_, name, reason), count in counts.most_common(NAMED)]
+    job.result = job.result | {"wonBy": won_by}
+
+
+def _winner(standing: Standing) -> tuple[str | None, str | None]:
+    """Its id and its name: of a policy that is only proposed the name alone."""
+    won_by = standing.won_by
+    if won_by is None:
+        return None, None
+    return None if won_by.id == PROPOSED else str(won_by.id), won_by.policy.name
 
 
 def _count(job: Job, ticket: TicketAggregate, shift: Shift) -> None:
@@ -188,13 +217,7 @@ _WORK = {JobKind.RECALCULATION: _recalculate, JobKind.PREVIEW: _preview, JobKind
 
 
 async def _require_no_other(session: TenantSession, kind: JobKind, request: dict[str, Any], change: Change) -> None:
-    """One job for one purpose at a time: a second one would only find the tickets that the first has in hand.
-
-    The caller holds the merchant's configuration: of two at once the second sees the first, and no newer version comes in between.
-    """
-    if kind is JobKind.PREVIEW:
-        return
-    await hold_configuration(session)
+    """One job for one purpose at a time: a second one would only find the tickets that the first has in hand."""
     for job_id, version in await _same(session, kind, request):
         if version == request.get("version"):
             raise Conflict("job_is_running", "The same work is under way.")
@@ -202,6 +225,17 @@ async def _require_no_other(session: TenantSession, kind: JobKind, request: dict
         if older.status in LIVE:
             _overtake(older, request["version"], change.at)
             outbox.post_job(session, facts_of(older), change)
+
+
+async def _require_room(session: TenantSession, kind: JobKind) -> None:
+    """One that was overtaken in this transaction is over already."""
+    is_check = (col(Job.kind) == JobKind.SLA_CHECK) == (kind is JobKind.SLA_CHECK)
+    live = sa.select(Job).where(col(Job.merchant_id) == session.merchant_id, col(Job.status).in_(LIVE), is_check).order_by(col(Job.id))
+    jobs = [job for job in (await session.execute(live)).scalars() if job.status in LIVE]
+    if len(jobs) >= MAX_LIVE:
+        detail = f"There may be {MAX_LIVE} such jobs at once. Wait until one is done, or cancel one with POST /jobs/{{id}}/cancel."
+        shown = [{"id": str(job.id), "kind": job.kind, "status": job.status} for job in jobs]
+        raise Conflict("too_many_jobs", detail, liveJobs=shown)
 
 
 async def _same(session: TenantSession, kind: JobKind, request: dict[str, Any]) -> Sequence[tuple[int, int | None]]:

@@ -32,6 +32,7 @@ class WorkerQueue(StrEnum):
 
     TICKETS = "tickets"
     NOTIFICATIONS = "notifications"
+    JOBS = "jobs"
     MAINTENANCE = "maintenance"
 
 

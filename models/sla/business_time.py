@@ -16,6 +16,8 @@ from itertools import accumulate
 from typing import NamedTuple
 from zoneinfo import ZoneInfo  # composition roots have it read the tzdata wheel alone: models/platform/zones.py
 
+from models.cache import ByteCache
+
 Span = tuple[int, int]
 """From (included) to (excluded). Of minutes after a day's midnight, or of microseconds since 1970."""
 
@@ -141,6 +143,8 @@ class Timetable:
         self._zone = ZoneInfo(zone)
         self._week = week
         self._dated = dated
+        self.size = 1024 + sum(128 + _SPAN_BYTES * len(hours) for hours in dated.values())
+        """Bytes, as a guess: a block that is kept keeps its timetable."""
         self._public = public
         self.is_always_open = not dated and not public and covers_the_week(week)
 
@@ -177,9 +181,21 @@ class Timetable:
         return self._week[(day - 1) % 7]  # day 1 was a Monday
 
 
-# One cache for all calendars, so that the memory is bounded whatever their number: some 30 MB when full of ordinary ones.
-@lru_cache(maxsize=4096)
+# One cache for all calendars, so that the memory is bounded whatever their number and however often they open and close.
+_blocks: ByteCache[tuple[Timetable, int], Block] = ByteCache(32 * 1024 * 1024)
+_SPAN_BYTES = 120
+"""Of three numbers in three tuples."""
+
+
 def _block(timetable: Timetable, index: int) -> Block:
+    block = _blocks.get((timetable, index))
+    if block is None:
+        block = _laid_out(timetable, index)
+        _blocks.keep((timetable, index), block, timetable.size + _SPAN_BYTES * len(block.starts))
+    return block
+
+
+def _laid_out(timetable: Timetable, index: int) -> Block:
     start, end = index * BLOCK, (index + 1) * BLOCK
     # A wall date is at most a day away from UTC's, an interval reaches into the next day, and Samoa once skipped a whole day.
     days = timetable.spans(EPOCH_DAY + start // DAY - 3, EPOCH_DAY + end // DAY + 1)

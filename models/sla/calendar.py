@@ -27,10 +27,13 @@ from models.value import Value
 
 MAX_INTERVALS_A_DAY = 12
 MAX_HOLIDAYS = 500
+MAX_INTERVALS_A_HOLIDAY = 4
+"""A calendar may have hundreds of them, and every interval takes time to read and room to keep."""
 HORIZON = dt.timedelta(days=3660)
 """Ten years: how far `advance` and `elapsed` look."""
 
 _TIME_OF_DAY = r"([01][0-9]|2[0-3]):[0-5][0-9]"
+_TIMES_OF_DAY = frozenset(f"{hour:02}:{minute:02}" for hour in range(24) for minute in range(60))
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _MICROSECOND = dt.timedelta(microseconds=1)
 
@@ -40,7 +43,7 @@ class HorizonExceeded(ValueError):
 
 
 def _time_of_day(text: str) -> str:
-    if not re.fullmatch(_TIME_OF_DAY, text):
+    if text not in _TIMES_OF_DAY:
         raise ValueError("not a time of day: write HH:MM, from 00:00 to 23:59 (an end may also be 24:00)")
     return text
 
@@ -61,6 +64,7 @@ def _only_a_written_date(value: object) -> object:
 Start = Annotated[str, AfterValidator(_time_of_day), Field(json_schema_extra={"pattern": f"^{_TIME_OF_DAY}$"})]
 End = Annotated[str, AfterValidator(_end_of_interval), Field(json_schema_extra={"pattern": f"^({_TIME_OF_DAY}|24:00)$"})]
 Intervals = Annotated[tuple[tuple[Start, End], ...], Field(max_length=MAX_INTERVALS_A_DAY)]
+HolidayIntervals = Annotated[tuple[tuple[Start, End], ...], Field(max_length=MAX_INTERVALS_A_HOLIDAY)]
 WrittenDate = Annotated[dt.date, BeforeValidator(_only_a_written_date)]
 
 
@@ -92,7 +96,7 @@ class Holiday(Value):
 
     date: WrittenDate
     name: str = Field(max_length=200)
-    intervals: Intervals | None = None
+    intervals: HolidayIntervals | None = None
 
 
 class Calendar(Value):
@@ -198,7 +202,7 @@ def _instant(at: dt.datetime) -> int:
 _LAST_INSTANT = _instant(dt.datetime.max.replace(tzinfo=dt.UTC))
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=64)  # by number, as each has a bounded size; a calendar that is in use keeps its own
 def _timetable(calendar: Calendar) -> business_time.Timetable:
     week = tuple(_hours(intervals) for intervals in calendar.weekly.days)
     dated = {holiday.date.toordinal(): _hours(holiday.intervals or ()) for holiday in calendar.holidays}

@@ -1,8 +1,9 @@
 """SLA configuration is published: a first version, or the next one. Tickets keep the versions that they were opened under."""
 
 import asyncio
+import json
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 import sqlalchemy as sa
 from pydantic.alias_generators import to_camel
@@ -15,15 +16,19 @@ from models.db.session import TenantSession, locked
 from models.errors import Conflict, Invalid, NotFound
 from models.people.tables import Category, Merchant
 from models.sla.calendar import Calendar
-from models.sla.ladder import Ladder
+from models.sla.definitions import Definition, Key
 from models.sla.policy import SlaPolicy
 from models.sla.reach import longest_out_of_reach
+from models.sla.rulebook import rulebook
 from models.sla.tables import ConfigurationKind, ConfigurationVersion
 
-Definition = Calendar | SlaPolicy | Ladder
 MAX_CONFIGURATIONS = 200
-MAX_VERSIONS = 2_000
-"""Both of a kind: each process that opens tickets keeps them all, and reads them all again after each that is published."""
+MAX_VERSIONS = 5_000
+"""Both of a kind."""
+MAX_BYTES = 128 * 1024
+"""Of one definition, as stored: 500 holidays with long names fit, and it is parsed within five milliseconds."""
+MAX_BYTES_OF_ALL = 32 * 1024 * 1024
+"""Of all versions of a merchant's, as stored."""
 
 
 def versions(session: TenantSession, kind: ConfigurationKind, configuration_id: int) -> Select[ConfigurationVersion]:
@@ -70,7 +75,7 @@ async def publish_first(session: TenantSession, kind: ConfigurationKind, definit
     count = sa.select(sa.func.count()).select_from(newest(session, kind).subquery())
     if (await session.execute(count)).scalar_one() >= MAX_CONFIGURATIONS:
         raise Conflict("too_many_rules", f"There may be {MAX_CONFIGURATIONS} of this kind.")
-    return await _publish(session, definition, change, id=session.new_id(), version=1, kind=kind)
+    return await _publish(session, kind, Key(session.new_id(), 1), definition, change)
 
 
 async def publish_next(
@@ -81,7 +86,43 @@ async def publish_next(
     Raises:
         Invalid: see :func:`require_sound`. Conflict: there are enough.
     """
-    return await _publish(session, definition, change, id=before.id, version=before.version + 1, kind=before.kind)
+    return await _publish(session, before.kind, Key(before.id, before.version + 1), definition, change)
+
+
+async def placed(session: TenantSession, configuration_id: int, definition: Definition) -> Definition:
+    """A policy that names no position stays where it was; a new one stands right before the first policy that is for all tickets."""
+    if not isinstance(definition, SlaPolicy) or definition.position is not None:
+        return definition
+    return definition.model_copy(update={"position": (await rulebook(session)).position_for(configuration_id)})
+
+
+async def add_versions(
+    session: TenantSession, kind: ConfigurationKind, new: Sequence[tuple[Key, Definition]], change: Change
+) -> list[ConfigurationVersion]:
+    """Add sound and placed definitions as they are; the caller holds the merchant's configuration.
+
+    Raises:
+        Conflict: there are enough versions, or they take too much room.
+    """
+    await _require_room(session, kind, new)
+    by = change.by.as_text
+    added = [
+        ConfigurationVersion(
+            merchant_id=session.merchant_id,
+            id=key.id,
+            version=key.version,
+            kind=kind,
+            definition=definition.model_dump(mode="json", by_alias=True),
+            created_at=change.at,
+            created_by=by,
+        )
+        for key, definition in new
+    ]
+    session.add_all(added)
+    mine = col(Merchant.id) == session.merchant_id
+    await session.execute(sa.update(Merchant).where(mine).values(rulebook_version=col(Merchant.rulebook_version) + 1))
+    await session.flush()
+    return added
 
 
 def _of_kind(session: TenantSession, kind: ConfigurationKind) -> Select[ConfigurationVersion]:
@@ -90,42 +131,62 @@ def _of_kind(session: TenantSession, kind: ConfigurationKind) -> Select[Configur
     )
 
 
-async def _publish(session: TenantSession, definition: Definition, change: Change, **key: Any) -> ConfigurationVersion:
-    await _require_room(session, key["kind"])
-    await require_sound(session, definition, change.at, configuration_id=key["id"])
-    written = definition.model_dump(mode="json", by_alias=True)
-    by = change.by.as_text
-    configuration = ConfigurationVersion(merchant_id=session.merchant_id, **key, definition=written, created_at=change.at, created_by=by)
-    session.add(configuration)
-    mine = col(Merchant.id) == session.merchant_id
-    await session.execute(sa.update(Merchant).where(mine).values(rulebook_version=col(Merchant.rulebook_version) + 1))
-    await session.flush()
-    return configuration
+async def _publish(
+    session: TenantSession, kind: ConfigurationKind, key: Key, definition: Definition, change: Change
+) -> ConfigurationVersion:
+    definition = await placed(session, key.id, definition)
+    await require_sound(session, definition, change.at, configuration_id=key.id)
+    (published,) = await add_versions(session, kind, [(key, definition)], change)
+    return published
 
 
-async def _require_room(session: TenantSession, kind: ConfigurationKind) -> None:
-    count = sa.select(sa.func.count()).select_from(_of_kind(session, kind).subquery())
-    if (await session.execute(count)).scalar_one() >= MAX_VERSIONS:
+async def _require_room(session: TenantSession, kind: ConfigurationKind, new: Sequence[tuple[Key, Definition]]) -> None:
+    ours = col(ConfigurationVersion.merchant_id) == session.merchant_id
+    count, total = (
+        sa.func.count().filter(col(ConfigurationVersion.kind) == kind),
+        sa.func.coalesce(sa.func.sum(ConfigurationVersion.size), 0),
+    )
+    of_kind, taken = (await session.execute(sa.select(count, total).where(ours))).one()
+    if of_kind + len(new) > MAX_VERSIONS:
         raise Conflict("too_many_versions", f"There may be {MAX_VERSIONS} versions of this kind.")
+    left = MAX_BYTES_OF_ALL - (taken or 0)
+    if sum(_size(definition) for _, definition in new) > left:
+        detail = f"All versions together may take {MAX_BYTES_OF_ALL} bytes, and {max(left, 0)} are left: publish a smaller definition."
+        raise Conflict("versions_too_large", detail)
+
+
+def _size(definition: Definition) -> int:
+    """Bytes of the document as PostgreSQL writes it, with a blank after each comma and colon."""
+    return len(json.dumps(definition.model_dump(mode="json", by_alias=True), ensure_ascii=False).encode())
+
+
+def _require_small(definition: Definition, place: str) -> None:
+    size = _size(definition)
+    if size > MAX_BYTES:
+        detail = f"The definition takes {size} bytes, and {MAX_BYTES} are allowed: give it fewer or shorter entries."
+        raise Invalid("definition_too_large", detail, place)
 
 
 async def require_sound(session: TenantSession, definition: Definition, at: datetime, *, configuration_id: int, place: str = "") -> None:
-    """What a policy names is there, and its calendar reaches every target. ``place`` is where the definition stands in the body, as a
-    JSON pointer; ``configuration_id`` is what it defines.
+    """It is small enough, what a policy names is there, and its calendar reaches every target. ``place`` is where the definition stands
+    in the body, as a JSON pointer; ``configuration_id`` is what it defines.
 
     Raises: Invalid.
     """
+    _require_small(definition, place)
     if isinstance(definition, SlaPolicy):
         await _require_references(session, definition, place)
-        configuration = await current(session, ConfigurationKind.CALENDAR, definition.calendar_id)
-        await _require_reach(definition, Calendar.model_validate(configuration.definition), at, place)
+        calendar = await current(session, ConfigurationKind.CALENDAR, definition.calendar_id)
+        await _require_reach(definition, calendar, at, place)
     elif isinstance(definition, Calendar):
-        for policy in await _policies_under(session, configuration_id):
-            await _require_reach_of(policy, definition, at, place)
+        for each in (await rulebook(session)).ordered:
+            if each.policy.calendar_id == configuration_id:
+                await _require_reach_of(each.policy, definition, at, place)
 
 
-async def _require_reach(policy: SlaPolicy, calendar: Calendar, at: datetime, place: str) -> None:
+async def _require_reach(policy: SlaPolicy, configuration: ConfigurationVersion, at: datetime, place: str) -> None:
     """Beside the event loop: a calendar that is hardly ever open is laid out for two years."""
+    calendar = Calendar.model_validate(configuration.definition)
     target = await asyncio.to_thread(longest_out_of_reach, policy, calendar, at)
     if target is not None:
         pointer = f"{place}/targets/{target.priority}/{to_camel(target.metric)}Seconds"
@@ -136,11 +197,6 @@ async def _require_reach_of(policy: SlaPolicy, calendar: Calendar, at: datetime,
     if await asyncio.to_thread(longest_out_of_reach, policy, calendar, at):
         detail = f"A target of the policy {policy.name} exceeds the open time of two years."
         raise Invalid("target_out_of_reach", detail, f"{place}/weekly")
-
-
-async def _policies_under(session: TenantSession, calendar_id: int) -> list[SlaPolicy]:
-    named = newest(session, ConfigurationKind.POLICY).where(col(ConfigurationVersion.definition)["calendarId"].astext == str(calendar_id))
-    return [SlaPolicy.model_validate(configuration.definition) for configuration in (await session.execute(named)).scalars()]
 
 
 async def _require_references(session: TenantSession, definition: SlaPolicy, place: str) -> None:

@@ -1,11 +1,14 @@
 """What would come due on a ticket that is only described."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
+from models.db.session import TenantSession
 from models.sla.clock import Clock, start
 from models.sla.deadlines import Deadline, DeadlineInputs
+from models.sla.order import Standing
 from models.sla.pinned import Pin, SlaConfiguration
 from models.sla.policy import Metric, Traits
 from models.sla.rulebook import Rulebook
@@ -31,15 +34,16 @@ class ForecastClock(NamedTuple):
 
 
 class Forecast(NamedTuple):
-    """``pin`` is None if no policy is for such a ticket."""
+    """``pin`` is None if no policy is for such a ticket; ``standing`` says which policy won, and why the one that is tried did not."""
 
     pin: Pin | None
+    standing: Standing
     configuration: SlaConfiguration
     clocks: list[ForecastClock]
 
 
-def forecast(book: Rulebook, ticket: TicketSample, at: datetime) -> Forecast:
-    """The targets of a ticket like this if it were opened at ``at``. A new calendar is laid out first: not for the event loop.
+async def forecast(session: TenantSession, book: Rulebook, ticket: TicketSample, at: datetime, candidate_id: int | None) -> Forecast:
+    """The targets of a ticket like this if it were opened at ``at``; ``candidate_id`` is the policy that is tried, if it is one.
 
     Raises:
         Invalid: the merchant has no such category.
@@ -47,8 +51,10 @@ def forecast(book: Rulebook, ticket: TicketSample, at: datetime) -> Forecast:
     category = book.category(ticket.category, "/ticketSample/category")
     traits = Traits(priority=ticket.priority, category=category, organizer_id=ticket.organizer_id, tags=frozenset(ticket.tags))
     chosen = book.choose(traits)
-    configuration = book.configuration(chosen)
-    return Forecast(chosen, configuration, list(_clocks(configuration, ticket.priority, at)))
+    configuration = await book.configuration(session, chosen)
+    # A new calendar is laid out first: that is done beside the event loop.
+    clocks = await asyncio.to_thread(lambda: list(_clocks(configuration, ticket.priority, at)))
+    return Forecast(chosen, book.standing(traits, candidate_id), configuration, clocks)
 
 
 def _clocks(configuration: SlaConfiguration, priority: Priority, at: datetime) -> Iterator[ForecastClock]:

@@ -55,6 +55,15 @@ class Match(Value):
             and (not self.tags or not traits.tags.isdisjoint(self.tags))
         )
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many values each condition allows."""
+        return tuple(len(each) for each in (self.priorities, self.categories, self.organizer_ids, self.tags) if each)
+
+    @property
+    def is_for_all(self) -> bool:
+        return not self.sizes
+
 
 class PauseOn(Value):
     """The statuses in which each metric's clock is paused."""
@@ -69,10 +78,13 @@ class PauseOn(Value):
 
 
 class SlaPolicy(Value):
-    """One version of a policy. A ticket gets the first policy that matches, by ``position``."""
+    """One version of a policy. A ticket gets the first policy that matches: see :mod:`models.sla.order`.
+
+    ``position`` is None only until it is published: a new policy is then placed, and the next version stays where the last one stood.
+    """
 
     name: str
-    position: int = 0
+    position: int | None = None
     match: Match = Match()
     calendar_id: int
     ladder_id: int | None = None

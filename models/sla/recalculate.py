@@ -26,18 +26,18 @@ class Shift(NamedTuple):
     would_breach: bool
 
 
-def forecast_change(ticket: TicketAggregate, book: Rulebook, configuration: ConfigurationRef) -> Shift | None:
+async def forecast_change(ticket: TicketAggregate, book: Rulebook, configuration: ConfigurationRef) -> Shift | None:
     """What would change for the ticket if the newest version of ``configuration`` held for it from now on; None: nothing."""
     current = pin_of(ticket.row)
-    chosen = book.moved(current, traits_of(ticket.row), configuration.kind, configuration.id)
+    chosen = await book.moved(ticket.session, current, traits_of(ticket.row), configuration.kind, configuration.id)
     if chosen == current:
         return None
     now, tried = clocks.state_of(ticket), Clocks(ticket.clocks.by_key.values(), ticket.configuration)
-    tried.retimed(now, book.configuration(chosen), "forecast")
+    tried.retimed(now, await book.configuration(ticket.session, chosen), "forecast")
     return Shift(current, chosen, would_breach=bool(_overdue(tried, now.at) - _overdue(ticket.clocks, now.at)))
 
 
-def retime(ticket: TicketAggregate, book: Rulebook, configuration: ConfigurationRef, shift: Shift, job_id: int) -> None:
+async def retime(ticket: TicketAggregate, book: Rulebook, configuration: ConfigurationRef, shift: Shift, job_id: int) -> None:
     """Pin the ticket as ``shift`` says, and retime its clocks."""
     pin(ticket.row, shift.after)
     ticket.record(
@@ -47,7 +47,8 @@ def retime(ticket: TicketAggregate, book: Rulebook, configuration: Configuration
         jobId=str(job_id),
         **versions(shift.before, shift.after),
     )
-    clocks.retimed(ticket, book.configuration(shift.after), f"new version of a {configuration.kind.value}")
+    configuration_after = await book.configuration(ticket.session, shift.after)
+    clocks.retimed(ticket, configuration_after, f"new version of a {configuration.kind.value}")
 
 
 def _overdue(clocks_of_ticket: Clocks, at: datetime) -> set[tuple[Metric, int]]:

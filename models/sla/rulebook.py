@@ -1,43 +1,49 @@
-"""A merchant's SLA configuration, all of it: read once per ``rulebook_version``, then kept. A version never changes."""
+"""A merchant's SLA configuration as it is in force: read once per ``rulebook_version``, then kept. What is older is read when asked for."""
 
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from typing import Any, Generic, TypeVar
+from collections.abc import Mapping
 
 import sqlalchemy as sa
-from pydantic import BaseModel
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import col
 
+from models.cache import ByteCache
 from models.db.session import TenantSession
 from models.errors import Invalid, NotFound
 from models.people.tables import Category, Merchant
 from models.sla.calendar import Calendar
+from models.sla.definitions import NOTHING, Definition, Key, definition, definitions
 from models.sla.ladder import Ladder
+from models.sla.order import Placed, Standing, first_match, in_order, position_of_new, standing
 from models.sla.pinned import Pin, SlaConfiguration
 from models.sla.policy import SlaPolicy, Traits
 from models.sla.tables import ConfigurationKind, ConfigurationVersion
 from models.tickets.tables import Ticket
 
 PROPOSED = 2**63 - 1
-"""The id of a policy that is only proposed: it comes after all others of its position, as a new one does."""
-_KEPT_MERCHANTS = 500
-_T = TypeVar("_T", bound=BaseModel)
-_Key = tuple[int, int]
+"""The id of a policy that is only proposed: it is the newest of all."""
+_KEPT_BYTES = 16 * 1024 * 1024
+"""Of the current policies of all merchants, as stored."""
+_FRAME_BYTES = 4096
+"""What a rulebook takes besides."""
 
 
 class Rulebook:
-    """Every version of every calendar, policy and ladder of a merchant, as of ``merchant.rulebook_version``."""
+    """The current policies in their order, and the newest version of every configuration, as of ``merchant.rulebook_version``."""
 
-    def __init__(self, merchant: Merchant, categories: dict[str, int], versions: list[ConfigurationVersion]) -> None:
+    def __init__(
+        self,
+        merchant: Merchant,
+        categories: dict[str, int],
+        current: dict[int, int],
+        policies: Mapping[int, SlaPolicy],
+        proposed: Mapping[Key, Definition] = NOTHING,
+    ) -> None:
         self.merchant = merchant
         self.categories = categories
-        self._versions = versions
-        self._policies = _definitions(versions, ConfigurationKind.POLICY, SlaPolicy)
-        self._calendars = _definitions(versions, ConfigurationKind.CALENDAR, Calendar)
-        self._ladders = _definitions(versions, ConfigurationKind.LADDER, Ladder)
-        self._current = {each.id: each.version for each in sorted(versions, key=lambda each: each.version)}
-        current = [(key, self._policies[key]) for key in self._policies if self._current[key[0]] == key[1]]
-        self._in_order = sorted(current, key=lambda item: (item[1].position, item[0]))
+        self._current = current
+        self._policies = policies
+        self._proposed = proposed
+        self._ordered = in_order(Placed(id_, policy) for id_, policy in policies.items())
 
     def category(self, wanted: str | None, pointer: str) -> str | None:
         """The category that a ticket gets: the merchant's first, if none is wanted. ``pointer`` is where a request names it.
@@ -51,24 +57,38 @@ class Rulebook:
         return category
 
     def choose(self, traits: Traits) -> Pin | None:
-        """The current version of the first policy, by position, whose conditions all hold."""
-        return next((self._pin(*key, policy) for key, policy in self._in_order if policy.match.holds(traits)), None)
+        """The current version of the policy that wins such a ticket."""
+        chosen = first_match(self._ordered, traits)
+        return None if chosen is None else self._pin(chosen.id, chosen.policy)
 
-    def configuration(self, pin: Pin | None) -> SlaConfiguration:
-        if pin is None:
-            return SlaConfiguration()
-        policy = self._policies[pin.policy_id, pin.policy_version]
-        ladder = None if policy.ladder_id is None else self._ladders[policy.ladder_id, pin.ladder_version or 0]
-        return SlaConfiguration(policy, self._calendars[policy.calendar_id, pin.calendar_version], ladder)
+    def standing(self, traits: Traits, candidate_id: int | None = None) -> Standing:
+        """Which policy wins such a ticket, and why the candidate does not."""
+        return standing(self._ordered, traits, candidate_id)
 
-    def moved(self, pin: Pin | None, traits: Traits, kind: ConfigurationKind, configuration_id: int) -> Pin | None:
+    @property
+    def ordered(self) -> tuple[Placed, ...]:
+        """The current policies: a ticket gets the first that matches."""
+        return self._ordered
+
+    def position_for(self, policy_id: int) -> int:
+        """Where a policy stands whose definition names no position: where it stood, or where a new one is put."""
+        known = self._policies.get(policy_id)
+        return position_of_new(self._ordered) if known is None else known.position or 0
+
+    async def configuration(self, session: TenantSession, pin: Pin | None) -> SlaConfiguration:
+        return await _configuration_at(session, pin, self._proposed)
+
+    async def moved(
+        self, session: TenantSession, pin: Pin | None, traits: Traits, kind: ConfigurationKind, configuration_id: int
+    ) -> Pin | None:
         """Where a ticket is pinned once the newest version of one configuration holds for it; it keeps its versions of all others."""
         if kind is ConfigurationKind.POLICY:
             chosen = self.choose(traits)
-            return self._keeping(pin, chosen) if configuration_id in {each.policy_id for each in (pin, chosen) if each} else pin
+            concerned = configuration_id in {each.policy_id for each in (pin, chosen) if each}
+            return await self._keeping(session, pin, chosen) if concerned else pin
         if pin is None:
             return None
-        policy = self._policies[pin.policy_id, pin.policy_version]
+        policy = await self._policy(session, pin)
         if kind is ConfigurationKind.CALENDAR and policy.calendar_id == configuration_id:
             return pin._replace(calendar_version=self._current[configuration_id])
         if kind is ConfigurationKind.LADDER and policy.ladder_id == configuration_id:
@@ -79,60 +99,31 @@ class Rulebook:
         """The newest version of a configuration."""
         return self._current[configuration_id]
 
-    def _keeping(self, pin: Pin | None, chosen: Pin | None) -> Pin | None:
+    async def _keeping(self, session: TenantSession, pin: Pin | None, chosen: Pin | None) -> Pin | None:
         """The same calendar and the same ladder stay in the versions that they are pinned in."""
         if pin is None or chosen is None:
             return chosen
-        was, now = self._policies[pin.policy_id, pin.policy_version], self._policies[chosen.policy_id, chosen.policy_version]
+        was, now = await self._policy(session, pin), self._policies[chosen.policy_id]
         calendar = pin.calendar_version if was.calendar_id == now.calendar_id else chosen.calendar_version
         ladder = pin.ladder_version if was.ladder_id == now.ladder_id else chosen.ladder_version
         return chosen._replace(calendar_version=calendar, ladder_version=ladder)
 
-    def proposing(self, kind: ConfigurationKind, configuration_id: int, definition: dict[str, Any]) -> "Rulebook":
+    def proposing(self, configuration_id: int, proposed: Definition) -> "Rulebook":
         """This rulebook as it would be with one more version of a configuration, or with a new one."""
         version = self._current.get(configuration_id, 0) + 1
-        new = ConfigurationVersion(merchant_id=self.merchant.id, id=configuration_id, kind=kind, version=version, definition=definition)
-        return Rulebook(self.merchant, self.categories, [*self._versions, new])
+        policies = {**self._policies, configuration_id: proposed} if isinstance(proposed, SlaPolicy) else self._policies
+        current = self._current | {configuration_id: version}
+        return Rulebook(self.merchant, self.categories, current, policies, {Key(configuration_id, version): proposed})
 
-    def knows(self, pin: Pin) -> bool:
-        policy = self._policies.get((pin.policy_id, pin.policy_version))
-        if policy is None or (policy.calendar_id, pin.calendar_version) not in self._calendars:
-            return False
-        return policy.ladder_id is None or (policy.ladder_id, pin.ladder_version or 0) in self._ladders
+    async def _policy(self, session: TenantSession, pin: Pin) -> SlaPolicy:
+        return await definition(session, Key(pin.policy_id, pin.policy_version), SlaPolicy, self._proposed)
 
-    def _pin(self, policy_id: int, version: int, policy: SlaPolicy) -> Pin:
+    def _pin(self, policy_id: int, policy: SlaPolicy) -> Pin:
         ladder = None if policy.ladder_id is None else self._current[policy.ladder_id]
-        return Pin(policy_id, version, self._current[policy.calendar_id], ladder)
+        return Pin(policy_id, self._current[policy_id], self._current[policy.calendar_id], ladder)
 
 
-class Definitions(Mapping[_Key, _T], Generic[_T]):
-    """By id and version; each is parsed when it is first asked for: a merchant has many versions, and tickets use few."""
-
-    def __init__(self, value: type[_T], definitions: dict[_Key, dict[str, Any]]) -> None:
-        self._value = value
-        self._definitions = definitions
-        self._parsed: dict[_Key, _T] = {}
-
-    def __getitem__(self, key: _Key) -> _T:
-        if key not in self._parsed:
-            self._parsed[key] = self._value.model_validate(self._definitions[key])
-        return self._parsed[key]
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._definitions
-
-    def __iter__(self) -> Iterator[_Key]:
-        return iter(self._definitions)
-
-    def __len__(self) -> int:
-        return len(self._definitions)
-
-
-def _definitions(versions: list[ConfigurationVersion], kind: ConfigurationKind, value: type[_T]) -> Definitions[_T]:
-    return Definitions(value, {(each.id, each.version): each.definition for each in versions if each.kind is kind})
-
-
-_kept: OrderedDict[int, Rulebook] = OrderedDict()
+_kept: ByteCache[int, Rulebook] = ByteCache(_KEPT_BYTES)
 
 
 # As it stands now, also when it was read before a wait: a ticket may follow a version that was published meanwhile.
@@ -163,14 +154,22 @@ async def _of(merchant: Merchant | None, session: TenantSession) -> Rulebook:
 
 
 async def configuration_of(session: TenantSession, ticket: Ticket) -> SlaConfiguration:
-    """The configuration that ``ticket`` is pinned to."""
-    pin = pin_of(ticket)
+    """The configuration that ``ticket`` is pinned to.
+
+    Raises:
+        LookupError: a version that it is pinned to does not exist.
+    """
+    return await _configuration_at(session, pin_of(ticket))
+
+
+async def _configuration_at(session: TenantSession, pin: Pin | None, proposed: Mapping[Key, Definition] = NOTHING) -> SlaConfiguration:
     if pin is None:
         return SlaConfiguration()
-    kept = _kept.get(ticket.merchant_id)
-    if kept is None or not kept.knows(pin):
-        kept = await rulebook(session)
-    return kept.configuration(pin)
+    policy = await definition(session, Key(pin.policy_id, pin.policy_version), SlaPolicy, proposed)
+    calendar = await definition(session, Key(policy.calendar_id, pin.calendar_version), Calendar, proposed)
+    if policy.ladder_id is None:
+        return SlaConfiguration(policy, calendar)
+    return SlaConfiguration(policy, calendar, await definition(session, Key(policy.ladder_id, pin.ladder_version or 0), Ladder, proposed))
 
 
 def pin_of(ticket: Ticket) -> Pin | None:
@@ -193,13 +192,14 @@ def traits_of(ticket: Ticket) -> Traits:
 
 
 async def _read(session: TenantSession, merchant: Merchant) -> Rulebook:
+    version = ConfigurationVersion
     categories = (await session.execute(sa.select(Category).order_by(col(Category.position), col(Category.id)))).scalars()
-    versions = (await session.execute(sa.select(ConfigurationVersion))).scalars().all()
-    for version in versions:
-        session.expunge(version)  # as the merchant: a proposal is made of them long after this transaction
-    book = Rulebook(merchant, {category.name: category.team_id for category in categories}, list(versions))
-    _kept[merchant.id] = book
-    _kept.move_to_end(merchant.id)
-    while len(_kept) > _KEPT_MERCHANTS:
-        _kept.popitem(last=False)
+    newest = sa.select(col(version.id), col(version.version), col(version.kind), col(version.size))
+    newest = newest.ext(distinct_on(col(version.id))).order_by(col(version.id), col(version.version).desc())
+    rows = (await session.execute(newest)).all()
+    found = await definitions(session, [Key(row.id, row.version) for row in rows if row.kind is ConfigurationKind.POLICY])
+    policies = {key.id: value for key, value in found.items() if isinstance(value, SlaPolicy)}
+    current = {row.id: row.version for row in rows}
+    book = Rulebook(merchant, {category.name: category.team_id for category in categories}, current, policies)
+    _kept.keep(merchant.id, book, _FRAME_BYTES + sum(row.size for row in rows if row.id in policies))
     return book

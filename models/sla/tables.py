@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, UniqueConstraint
+from sqlalchemy import BigInteger, Computed, Index, Integer, UniqueConstraint
 from sqlalchemy import text as sql
 from sqlmodel import Field, SQLModel
 
@@ -29,6 +29,10 @@ class ConfigurationVersion(Row, table=True):
     created_at: datetime = instant()
     created_by: str = text("system//helpdesk")
     """Who published it, as kind/id/name."""
+    size: int | None = Field(
+        default=None, sa_type=Integer, sa_column_args=(Computed("octet_length(definition::text)", persisted=True),), nullable=False
+    )
+    """Bytes of the definition."""
 
 
 _REPORTED = ["attributed_team_id", "attributed_agent_id", "attributed_organizer_id", "metric", "attributed_priority"]

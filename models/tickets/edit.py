@@ -59,7 +59,7 @@ async def _choose_configuration(ticket: TicketAggregate) -> SlaConfiguration:
     if _policy(chosen) == _policy(current):
         return ticket.configuration
     pin(ticket.row, chosen)
-    return book.configuration(chosen)
+    return await book.configuration(ticket.session, chosen)
 
 
 def _policy(chosen: Pin | None) -> int | None:

@@ -43,7 +43,7 @@ async def open_ticket(
     row = _new_row(session, new, book, change, number=number, reporter_id=opened_for.id, follow_up_of_id=follow_up_of)
     chosen = book.choose(traits_of(row))
     pin(row, chosen)
-    ticket = TicketAggregate(session, row, book.configuration(chosen), change)
+    ticket = TicketAggregate(session, row, await book.configuration(session, chosen), change)
     cause = ticket.record("ticket.opened", status=[None, row.status], priority=row.priority, category=row.category)
     clocks.open_clocks(ticket)
     if change.by.is_reporter:

@@ -75,6 +75,8 @@ POST   /calendars/{calendar_id}/versions                  201
 GET    /calendars/{calendar_id}/versions/{version}        200
 GET    /sla-policies                                      200
 POST   /sla-policies                                      422
+GET    /sla-policies/order                                200
+PUT    /sla-policies/order                                422
 GET    /sla-policies/{policy_id}                          200
 GET    /sla-policies/{policy_id}/versions                 200
 POST   /sla-policies/{policy_id}/versions                 422
@@ -124,6 +126,7 @@ BODIES: dict[str, Any] = {
     "POST /calendars/preview": {"calendar": CALENDAR, "start": "2026-03-02T08:00:00Z", "seconds": 60},
     "POST /calendars/{calendar_id}/versions": CALENDAR,
     "POST /sla-policies": POLICY,
+    "PUT /sla-policies/order": {"ids": []},
     "POST /sla-policies/preview": {"definition": POLICY, "ticketSample": {}},
     "POST /sla-policies/{policy_id}/versions": POLICY,
     "POST /escalation-ladders": LADDER,

@@ -132,6 +132,47 @@ async def test_a_job_whose_word_was_lost_is_told_again(quiet: tuple[Isolated, De
     assert f"job-{job_id}" in [row.key for row in await rows(desk, acme, Outbox)]
 
 
+@pytest.mark.parametrize("others", ["running", "paused"])
+async def test_a_merchant_has_three_live_jobs_at_once(others: str, quiet: tuple[Isolated, Desk]) -> None:
+    _, desk = quiet
+    acme, globex = await desk.merchant(), await desk.merchant()
+    path = f"/calendars/{await id_of(acme, '/calendars')}/preview"
+    answers = await asyncio.gather(*(acme.adam.post(path) for _ in range(5)))
+    assert sorted(response.status_code for response in answers) == [202] * 3 + [409] * 2
+    begun_ids = [response.json()["id"] for response in answers if response.status_code == 202]
+    if others == "paused":
+        for job_id in begun_ids:
+            await acme.adam.post(f"/jobs/{job_id}/pause")
+    refusal = (await acme.adam.post(path)).json()
+    assert refusal["code"] == "too_many_jobs"
+    assert refusal["liveJobs"] == [{"id": job_id, "kind": "preview", "status": others} for job_id in sorted(begun_ids)]
+    assert "POST /jobs/{id}/cancel" in refusal["detail"]
+    assert (await globex.adam.post(f"/calendars/{await id_of(globex, '/calendars')}/preview")).status_code == 202
+    await acme.adam.post(f"/jobs/{begun_ids[0]}/cancel")
+    assert (await acme.adam.post(path)).status_code == 202
+
+
+async def test_dry_runs_keep_no_check_from_beginning_and_checks_are_bounded_too(quiet: tuple[Isolated, Desk]) -> None:
+    _, desk = quiet
+    acme = await desk.merchant()
+    path = f"/calendars/{await id_of(acme, '/calendars')}/preview"
+    for _ in range(3):
+        await begun(acme, path)
+    tickets = [await acme.open(category="general") for _ in range(4)]
+    answers = [await acme.lars.post("/sla/checks", json={"ticketId": ticket["id"]}) for ticket in tickets]
+    assert [response.status_code for response in answers] == [202, 202, 202, 409]
+    assert {job["kind"] for job in answers[-1].json()["liveJobs"]} == {"sla_check"}
+
+
+async def test_a_job_that_is_overtaken_makes_room_for_the_newer_one(quiet: tuple[Isolated, Desk]) -> None:
+    _, desk = quiet
+    acme, policy, _job_id = await recalculating(desk, 1)
+    for _ in range(2):
+        await begun(acme, f"/calendars/{policy['calendarId']}/preview")
+    await begun(acme, await publish(acme, policy, 3 * HOUR))
+    assert (await acme.adam.post(f"/calendars/{policy['calendarId']}/preview")).json()["code"] == "too_many_jobs"
+
+
 async def recalculating(desk: Desk, number: int) -> tuple[Merchant, dict[str, Any], int]:
     """A merchant with so many tickets under version 1 of a policy, and the job that is to bring version 2 to them."""
     acme = await desk.merchant()

@@ -4,9 +4,12 @@ import csv
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from models.cache import ByteCache
+from models.sla import business_time
 from models.sla.calendar import Calendar, advance, elapsed
 from tests.sla import golden_calendar
 from tests.sla.calendar_shapes import SHAPES, shape
@@ -57,3 +60,12 @@ def test_the_table_of_changes_is_what_the_oracle_says() -> None:
 
 def test_the_clocks_change_in_at_least_thirty_zones_of_the_table() -> None:
     assert len({row["zone"] for row in rows(golden_calendar.TABLE) if row["clocks"]}) >= 30
+
+
+def test_what_is_kept_of_large_calendars_is_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    blocks: ByteCache[Any, Any] = ByteCache(200_000)
+    monkeypatch.setattr(business_time, "_blocks", blocks)
+    week, dated = (((540, 600), (660, 720)),) * 7, {business_time.EPOCH_DAY + day: ((540, 600),) * 4 for day in range(300)}
+    timetables = [business_time.Timetable("Europe/Berlin", week, dated, None) for _ in range(20)]
+    assert {timetable.elapsed(0, business_time.BLOCK) for timetable in timetables} == {timetables[0].elapsed(0, business_time.BLOCK)}
+    assert 0 < blocks.size <= 200_000

@@ -1,6 +1,7 @@
 """SLA configuration is published in versions that never change, and a ticket keeps the versions it was opened under."""
 
 import asyncio
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ from sqlmodel import col
 
 from models.people.tables import Merchant as MerchantRow
 from models.sla import configuration as publish
+from models.sla.tables import ConfigurationVersion
 from tests.http.snapshot import document
-from tests.sla.configuration_cast import PATHS, calendar, definition, id_of, ladder, policy, published
+from tests.sla.configuration_cast import PATHS, calendar, definition, id_of, ladder, policy, published, refused
 from tests.support.desk import BASE, Desk, Merchant
 
 each_kind = pytest.mark.parametrize("path", PATHS)
@@ -209,10 +211,10 @@ async def test_tickets_are_opened_while_versions_are_published(acme: Merchant) -
     assert await _target_of(acme, await _opened(acme)) == (11, 3600)
 
 
-async def test_a_policy_of_the_same_position_as_an_older_one_comes_after_it(acme: Merchant) -> None:
+async def test_a_policy_wins_over_an_equal_one_that_is_older(acme: Merchant) -> None:
     for seconds in (3600, 7200):
         await published(acme, "/sla-policies", await policy(acme, targets={"normal": {"resolutionSeconds": seconds}}))
-    assert await _target_of(acme, await _opened(acme)) == (1, 3600)
+    assert await _target_of(acme, await _opened(acme)) == (1, 7200)
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -249,6 +251,34 @@ async def test_the_number_of_versions_is_limited(path: str, acme: Merchant, monk
     responses = await asyncio.gather(*(acme.adam.post(f"{path}/{made['id']}/versions", json=body) for _ in range(4)))
     assert sorted(response.status_code for response in responses) == [201, 409, 409, 409]
     assert {response.json().get("code") for response in responses} == {None, "too_many_versions"}
+
+
+async def test_a_calendar_that_is_large_when_stored_is_refused_as_a_whole(acme: Merchant) -> None:
+    first = date(2026, 1, 1)
+    holidays = [{"date": str(first + timedelta(days=day)), "name": "\N{GRINNING FACE}" * 100} for day in range(500)]
+    body = calendar(holidays=holidays)
+    assert refused(await acme.adam.post("/calendars", json=body), "", "definition_too_large")
+    proposed = {"definition": body, "ticketSample": {}}
+    assert refused(
+        await acme.adam.post(f"/calendars/{await id_of(acme, '/calendars')}/preview", json=proposed), "/definition", "definition_too_large"
+    )
+    assert (await published(acme, "/calendars", calendar(holidays=holidays[:200])))["version"] == 1
+
+
+async def test_all_versions_together_have_a_bound_in_bytes(desk: Desk, acme: Merchant, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = calendar()
+    made = await published(acme, "/calendars", body)
+    async with desk.database.reading(acme.id) as session:
+        stored = sa.select(sa.func.sum(sa.func.octet_length(sa.cast(col(ConfigurationVersion.definition), sa.Text))))
+        taken = int((await session.execute(stored)).scalar_one())
+        size = (await session.get_one(ConfigurationVersion, (acme.id, int(made["id"]), 1))).size or 0
+    monkeypatch.setattr(publish, "MAX_BYTES_OF_ALL", taken + 2 * size - 1)
+    path = f"/calendars/{made['id']}/versions"
+    responses = await asyncio.gather(*(acme.adam.post(path, json=body) for _ in range(3)))
+    assert sorted(response.status_code for response in responses) == [201, 409, 409]
+    refusal = next(response.json() for response in responses if response.status_code == 409)
+    assert refusal["code"] == "versions_too_large"
+    assert f"{size - 1} are left" in refusal["detail"]
 
 
 async def _opened(merchant: Merchant) -> dict[str, Any]:

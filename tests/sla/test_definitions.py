@@ -56,6 +56,7 @@ CALENDARS: list[tuple[dict[str, Any], str]] = [
     (calendar(holidays=[HOLIDAY | {"name": "a\nb"}]), "/holidays/0/name"),
     (calendar(holidays=[HOLIDAY | {"intervals": [["09:00", "12:00"], ["10:00", "13:00"]]}]), "/holidays/0/intervals/1"),
     (calendar(holidays=[{"date": f"{year}-01-01", "name": "New Year"} for year in range(2000, 2501)]), "/holidays"),
+    (calendar(holidays=[HOLIDAY | {"intervals": [[f"{hour:02}:00", f"{hour:02}:30"] for hour in range(5)]}]), "/holidays/0/intervals"),
     (calendar(name=""), "/name"),
     (calendar(name=" \t"), "/name"),
     (calendar(name=LONG), "/name"),

@@ -69,8 +69,9 @@ async def test_a_proposed_ladder_changes_the_rungs(acme: Merchant) -> None:
 
 async def test_a_policy_that_does_not_exist_yet_applies_by_its_position(acme: Merchant) -> None:
     made = await published(acme, "/sla-policies", await policy(acme, position=1))
-    seen = [await forecast(acme, "/sla-policies", SAMPLE, await policy(acme, position=position)) for position in (0, 1)]
+    seen = [await forecast(acme, "/sla-policies", SAMPLE, await policy(acme, position=position)) for position in (1, 2)]
     assert [told["policy"]["id"] for told in seen] == [None, made["id"]]
+    assert [told["reason"] for told in seen] == [None, "lower_position"]
 
 
 async def test_a_clock_that_is_paused_in_a_new_ticket_has_no_due_instant(acme: Merchant) -> None:
@@ -173,7 +174,7 @@ async def test_a_filter_by_team_finds_its_tickets(desk: Desk, resting: Merchant)
     assert job["changed"] == 0
 
 
-@pytest.mark.parametrize(("position", "taken"), [(0, 1), (1, 0)])
+@pytest.mark.parametrize(("position", "taken"), [(1, 1), (2, 0)])
 async def test_a_dry_run_of_a_new_policy_counts_what_it_would_take(position: int, taken: int, desk: Desk, resting: Merchant) -> None:
     older = await policy_of_billing(resting, 10 * HOUR, position=1)
     late = await resting.open(category="billing")

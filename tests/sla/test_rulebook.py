@@ -1,16 +1,84 @@
+"""The rulebook of a process holds what is in force; older versions are read when asked for, and what is kept is bounded in bytes."""
+
+import threading
+from typing import Any
+
 import pytest
-from pydantic import ValidationError
 
-from models.sla.ladder import Ladder
-from models.sla.rulebook import Definitions
+from models.cache import ByteCache
+from models.sla import definitions as read
+from models.sla import rulebook as book
+from models.sla.calendar import Calendar
+from models.sla.definitions import Key, definition, definitions
+from tests.sla.configuration_cast import calendar, policy, published
+from tests.support.desk import Desk, Merchant
 
 
-def test_a_definition_is_parsed_once_and_on_demand() -> None:
-    definitions = Definitions(Ladder, {(1, 1): {"name": "Steps"}, (1, 2): {"name": 7}})
-    assert [*definitions] == [(1, 1), (1, 2)]
-    assert len(definitions) == 2
-    assert (1, 2) in definitions
-    assert (1, 3) not in definitions
-    assert definitions[1, 1] is definitions[1, 1]
-    with pytest.raises(ValidationError):
-        definitions[1, 2]
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> ByteCache[Any, Any]:
+    """A process that has just begun, with room for a few definitions only."""
+    cache: ByteCache[Any, Any] = ByteCache(4000)
+    monkeypatch.setattr(read, "kept", cache)
+    monkeypatch.setattr(book, "_kept", ByteCache(100_000))
+    return cache
+
+
+async def test_a_rulebook_is_read_without_calendars_and_older_versions(kept: ByteCache[Any, Any], desk: Desk, acme: Merchant) -> None:
+    made = await published(acme, "/calendars", calendar())
+    for _ in range(3):
+        await published(acme, f"/calendars/{made['id']}/versions", calendar())
+    async with desk.database.reading(acme.id) as session:
+        await book.rulebook(session)
+    assert [kept.get((acme.id, Key(int(made["id"]), version))) for version in (1, 4)] == [None, None]
+    async with desk.database.reading(acme.id) as session:
+        found = await definition(session, Key(int(made["id"]), 2), Calendar)
+    assert found.name == "Office"
+    assert kept.get((acme.id, Key(int(made["id"]), 2))) is found
+
+
+async def test_what_is_kept_stays_within_its_bound(kept: ByteCache[Any, Any], desk: Desk, acme: Merchant) -> None:
+    made = await published(acme, "/calendars", calendar())
+    for _ in range(19):
+        await published(acme, f"/calendars/{made['id']}/versions", calendar())
+    keys = [Key(int(made["id"]), version) for version in range(1, 21)]
+    async with desk.database.reading(acme.id) as session:
+        assert (await definitions(session, keys)).keys() == set(keys)
+    assert 0 < kept.size <= 4000
+    assert kept.get((acme.id, keys[0])) is None
+    assert kept.get((acme.id, keys[-1]))
+
+
+async def test_tickets_are_opened_although_nothing_fits_into_the_cache(
+    kept: ByteCache[Any, Any], acme: Merchant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(read, "kept", ByteCache(0))
+    monkeypatch.setattr(book, "_kept", ByteCache(0))
+    made = await published(acme, "/sla-policies", await policy(acme))
+    ticket = await acme.open(category="general")
+    assert (await acme.get(ticket["id"], "/sla"))["data"][0]["policyId"] == made["id"]
+
+
+async def test_definitions_are_parsed_beside_the_event_loop(
+    kept: ByteCache[Any, Any], desk: Desk, acme: Merchant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, parse, threads = await published(acme, "/calendars", calendar()), read._parse, []
+
+    def watched(*args: Any) -> Any:
+        threads.append(threading.get_ident())
+        return parse(*args)
+
+    monkeypatch.setattr(read, "_parse", watched)
+    async with desk.database.reading(acme.id) as session:
+        await definition(session, Key(int(made["id"]), 1), Calendar)
+    assert threads
+    assert threading.get_ident() not in threads
+
+
+async def test_a_version_that_does_not_exist_is_an_error(desk: Desk, acme: Merchant, globex: Merchant) -> None:
+    theirs = await published(globex, "/calendars", calendar())
+    async with desk.database.reading(globex.id) as session:
+        await definition(session, Key(int(theirs["id"]), 1), Calendar)
+    async with desk.database.reading(acme.id) as session:
+        for key in (Key(9, 1), Key(int(theirs["id"]), 1)):
+            with pytest.raises(LookupError):
+                await definition(session, key, Calendar)

@@ -85,7 +85,9 @@ async def redefine(desk: Desk, merchant: Merchant, kind: ConfigurationKind, **ch
         ):
             definition = configuration.definition | changed
             session.add(
-                ConfigurationVersion(**configuration.model_dump(exclude={"version", "definition"}), version=2, definition=definition)
+                ConfigurationVersion(
+                    **configuration.model_dump(exclude={"version", "definition", "size"}), version=2, definition=definition
+                )
             )
         await session.execute(sa.update(MerchantRow).values(rulebook_version=MerchantRow.rulebook_version + 1))
 

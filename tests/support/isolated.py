@@ -15,6 +15,7 @@ from temporalio.testing import WorkflowEnvironment
 from api.auth.jwks import KeySet
 from deploy.local.identity import DevelopmentIdentity
 from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.stack import FAIR
 from deploy.local.temporal import TemporalServer, free_port
 from models.db.migrate import upgrade
 from models.db.session import Database
@@ -84,7 +85,7 @@ def workflow_server(folder: Path, **dynamic_config: str) -> Iterator[TemporalSer
         folder,
         free_port(),
         search_attributes=search_attributes.TYPES,
-        dynamic_config={name.replace("__", "."): value for name, value in dynamic_config.items()},
+        dynamic_config=FAIR | {name.replace("__", "."): value for name, value in dynamic_config.items()},
         log=folder.with_suffix(".log"),
     )
     server.start()
