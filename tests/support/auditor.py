@@ -9,6 +9,7 @@ from sqlmodel import col
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
+from models.notifications.kinds import NotificationKind
 from models.notifications.messages import NotificationStatus
 from models.notifications.tables import Notification
 from models.outbox.tables import Outbox
@@ -113,8 +114,11 @@ def _each_rung_once(escalations: Sequence[Escalation]) -> None:
 
 
 def _one_notification_each(notifications: Sequence[Notification], causes: set[int]) -> None:
-    written = [(each.cause_id, each.recipient_id) for each in notifications]
+    """A digest has the cause of the first that it lists; each that was held back has a digest."""
+    digests = {each.id for each in notifications if each.kind is NotificationKind.DIGEST}
+    written = [(each.cause_id, each.recipient_id) for each in notifications if each.id not in digests]
     assert len(written) == len(set(written))
+    assert {each.digest_id for each in notifications if each.status is NotificationStatus.IN_DIGEST} <= digests
     assert {each.cause_id for each in notifications} <= causes
 
 
