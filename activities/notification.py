@@ -30,7 +30,8 @@ log = structlog.get_logger()
 
 
 class DeliveryActivities:
-    """``public_url`` is where links lead; ``signing_key`` signs those to the portal and to surveys; ``hourly_limit`` is notifications an hour to one address.
+    """``public_url`` is where links lead; ``signing_key`` signs those to the portal and to surveys; ``hourly_limit`` is notifications an
+    hour to one address.
 
     Raises ``PermanentFailure`` for a sender that no e-mail could have.
     """

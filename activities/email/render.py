@@ -1,8 +1,8 @@
 """Render what a notification says.
 
-A template (templates/<kind>.j2) holds blocks of plain text: subject, text, quote, action, url (a digest has a list of links instead). They are rendered without any markup. One
-layout makes the text part of them, and another makes the HTML part, in which everything is escaped. So nothing that a person typed is
-ever HTML, whatever a template does, and nothing that a person typed is ever a template.
+A template (templates/<kind>.j2) holds blocks of plain text: subject, text, quote, action, url (a digest has a list of links instead). They
+are rendered without any markup. One layout makes the text part of them, and another makes the HTML part, in which everything is escaped. So
+nothing that a person typed is ever HTML, whatever a template does, and nothing that a person typed is ever a template.
 """
 
 import re
