@@ -238,7 +238,8 @@ async def test_refusals_are_a_page_for_a_browser_and_a_problem_for_a_program(ask
 async def test_a_browser_is_told_on_a_page_that_a_survey_is_over(desk: Desk, asked: Asked) -> None:
     desk.clock.ahead += timedelta(days=31)
     response = await asked.client.post(asked.path, data={"score": "5"}, headers=HTML)
-    assert (response.status_code, "has expired" in response.text, "<form" in response.text) == (410, True, False)
+    assert (response.status_code, response.headers["Content-Type"]) == (410, "text/html; charset=utf-8")
+    assert ("has expired" in response.text, "<form" in response.text) == (True, False)
 
 
 async def test_five_buttons_are_one_click_each(asked: Asked) -> None:
