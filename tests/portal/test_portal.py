@@ -294,7 +294,8 @@ async def test_a_new_link_goes_to_the_known_address_and_ends_the_earlier_ones(pa
     await page._replace(path=path_of(page.merchant.id, page.ticket["id"], generation=1)).get()
 
 
-async def test_an_expired_link_asks_for_a_new_one(page: Page) -> None:
+async def test_an_expired_link_asks_for_a_new_one_also_of_a_closed_ticket(page: Page) -> None:
+    await page.do("close")
     old = path_of(page.merchant.id, page.ticket["id"], good_for=-timedelta(days=300))
     (form,) = _Markup((await page.client.get(old)).text).all("form")
     assert (form["method"], form["action"]) == ("post", f"{old}/link")
