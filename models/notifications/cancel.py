@@ -19,8 +19,8 @@ _digest = aliased(Notification)
 
 
 async def cancel_pointless(ticket: TicketAggregate) -> None:
-    """Of a deleted ticket all; of one that ended what urged somebody to act; of one that is reopened the survey; of an acknowledged rung
-    what its agents were to be told. What was held back and waits for its digest is left out of that.
+    """Of a deleted ticket all; of one that ended what urged somebody to act; of an acknowledged rung what its agents were to be told. What
+    was held back and waits for its digest is left out of that.
 
     It comes after the ticket's write, so that it finds what the same change has written. An attempt that is under way goes on.
     """
@@ -46,8 +46,6 @@ def _pointless(ticket: TicketAggregate, event: Recorded) -> Iterable[sa.ColumnEl
             yield sa.true()
         case "ticket.closed":
             yield _earlier(ticket, _URGES)
-        case "ticket.reopened":
-            yield _earlier(ticket, (NotificationKind.SURVEY,))
         case "ticket.merged":
             yield _earlier(ticket, (*_URGES, NotificationKind.SURVEY))
         case "escalation.acknowledged":

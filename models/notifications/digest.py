@@ -16,6 +16,7 @@ from models.notifications.kinds import NotificationKind
 from models.notifications.messages import DeliveryRef, NotificationStatus
 from models.notifications.tables import Notification, RecipientKind
 from models.outbox import post as outbox
+from models.surveys.tables import Survey
 from models.tickets.tables import Ticket
 
 DIGEST_AFTER = timedelta(minutes=10)
@@ -79,20 +80,28 @@ def _open(session: TenantSession, first: Notification, now: datetime, due_at: da
 async def close_digest(session: TenantSession, digest: Notification) -> list[Held]:
     """Read what the digest lists: no clock says what joins it, only the lock. From here on nothing does, whatever becomes of this try.
 
-    What has become pointless while it waited is cancelled, and so it is not listed; nor is a ticket that was deleted.
+    What has become pointless while it waited is cancelled, and so it is not listed; nor is a ticket that was deleted,
+    or a survey that was withdrawn or answered.
     """
     await lock_address(session, digest.address)
     await session.execute(_CLOSE, {"digest": digest.id})
     return [Held(*row) for row in await session.execute(_LISTED, {"digest": digest.id})]
 
 
+_SURVEY = sa.cast(col(Notification.context)["surveyId"].astext, sa.BigInteger)
+_IS_ASKED = (col(Notification.kind) != NotificationKind.SURVEY) | (
+    sa.select(Survey)
+    .where(col(Survey.merchant_id) == col(Notification.merchant_id), col(Survey.id) == _SURVEY)
+    .where(col(Survey.cancelled_at).is_(None), col(Survey.answered_at).is_(None))
+    .exists()
+)
 _LISTED = (
     sa.select(col(Ticket.number), col(Ticket.subject), col(Ticket.id), col(Ticket.link_generation))
     .add_columns(col(Notification.kind), col(Notification.recipient_kind))
-    .add_columns(sa.cast(col(Notification.context)["surveyId"].astext, sa.BigInteger), sa.func.count().over())
+    .add_columns(_SURVEY, sa.func.count().over())
     .join(Ticket, (col(Ticket.merchant_id) == col(Notification.merchant_id)) & (col(Ticket.id) == col(Notification.ticket_id)))
     .where(col(Notification.digest_id) == sa.bindparam("digest"), col(Notification.status) == NotificationStatus.IN_DIGEST)
-    .where(col(Ticket.deleted_at).is_(None))
+    .where(col(Ticket.deleted_at).is_(None), _IS_ASKED)
     .order_by(col(Notification.id))
     .limit(MAX_LISTED)
 )

@@ -16,7 +16,6 @@ from models.notifications.messages import DeliveryRef, NotificationStatus
 from models.notifications.tables import Notification, RecipientKind
 from models.platform.settings import MailSecurity
 from models.sla.escalate import acknowledge, escalate_by_hand
-from models.surveys.survey import send_survey
 from models.tickets.assign import assign_by_hand
 from models.tickets.deletion import delete
 from models.tickets.lifecycle import Transition
@@ -87,16 +86,6 @@ async def hold_all_back(ticket: FrozenTicket, digest: NotificationStatus) -> Non
         await session.execute(sa.update(Notification).where(col(Notification.ticket_id) == ticket.ticket_id).values(**held))
         session.append(Notification, **first | {"id": digest_id, "kind": NotificationKind.DIGEST, "status": digest})
         await session.write()
-
-
-async def test_a_survey_that_was_withdrawn_is_not_asked(frozen: FrozenTicket) -> None:
-    async with frozen.at(NOON, frozen.ana) as ticket:
-        await transition(ticket, Transition.RESOLVE)
-    async with frozen.at(NOON + SECOND) as ticket:
-        await send_survey(ticket)
-    async with frozen.at(NOON + 2 * SECOND, frozen.ana) as ticket:
-        await transition(ticket, Transition.REOPEN)
-    assert await having(frozen, NotificationStatus.CANCELLED) == {"survey"}
 
 
 async def test_what_was_sent_stays_sent(escalated: FrozenTicket) -> None:

@@ -21,6 +21,7 @@ from models.notifications.messages import DeliveryRef, NotificationStatus
 from models.notifications.tables import Notification
 from models.outbox.tables import Outbox
 from models.portal.link import link_of
+from models.surveys.tables import Survey
 from models.tickets.tables import Ticket
 from tests.support.auditor import rows
 from tests.support.desk import Desk, Merchant
@@ -214,12 +215,18 @@ async def test_nothing_joins_a_digest_that_was_read_also_if_it_was_not_sent(acme
     assert await delivered(acme, post, refer(first), refer(second)) == ["sent", "sent"]
 
 
-async def test_each_thing_that_a_digest_lists_has_its_link(acme: Merchant, post: Mailbox) -> None:
+async def test_each_thing_that_a_digest_lists_has_its_link_and_no_survey_that_is_over(acme: Merchant, post: Mailbox) -> None:
     await delivered(acme, post, *await opened(acme, LIMIT + 1))
     held = await rows(acme.desk, acme, Notification, col(Notification.digest_id).is_not(None))
     async with acme.desk.database.writing(acme.id) as session:
         more = held[0].model_dump() | {"admitted_at": None}
-        kinds = {NotificationKind.SURVEY: {"surveyId": 9}, NotificationKind.SLA_BREACHED: {}}
+        asked, withdrawn = [survey_of(held[0], session.new_id(), at) for at in (None, held[0].created_at)]
+        for survey in (asked, withdrawn):
+            session.append(Survey, **survey)
+        session.append(
+            Notification, **more | {"id": session.new_id(), "kind": "survey", "cause_id": 9, "context": {"surveyId": withdrawn["id"]}}
+        )
+        kinds = {NotificationKind.SURVEY: {"surveyId": asked["id"]}, NotificationKind.SLA_BREACHED: {}}
         for kind, context in kinds.items():
             of_agent = {"recipient_kind": "agent"} if kind is NotificationKind.SLA_BREACHED else {}
             session.append(Notification, **more | {"id": session.new_id(), "kind": kind, "context": context} | of_agent)
@@ -232,3 +239,8 @@ async def test_each_thing_that_a_digest_lists_has_its_link(acme: Merchant, post:
     assert link[:3] == (acme.id, held[0].ticket_id, 0)
     assert to_survey.startswith("/v1/api/helpdesk/surveys/")
     assert to_console == f"/console/tickets/{held[0].ticket_id}"
+
+
+def survey_of(held: Notification, survey_id: int, cancelled_at: datetime | None) -> dict[str, Any]:
+    key = {"merchant_id": held.merchant_id, "id": survey_id, "ticket_id": held.ticket_id, "cycle": 2 if cancelled_at else 1}
+    return key | {"sent_at": held.created_at, "expires_at": held.created_at + HOUR, "cancelled_at": cancelled_at}
