@@ -16,11 +16,13 @@ from activities.email.smtp import AmbiguousFailure, DeliveryFailed, PermanentFai
 from models.db.session import Database, TenantSession
 from models.errors import NotFound
 from models.notifications.delivery_log import Delivery, Ending, begin_attempt, end_attempt, read_delivery, settle, status_after
+from models.notifications.digest import Held, close_digest
 from models.notifications.kinds import NotificationKind
-from models.notifications.limit import admit, hold_back, listed
+from models.notifications.limit import admit, hold_back
 from models.notifications.messages import DELIVER, RECORD_SECONDS, DeliveryRef, NotificationStatus
-from models.notifications.tables import AttemptOutcome
+from models.notifications.tables import AttemptOutcome, RecipientKind
 from models.platform.signed_links import sign
+from models.portal.link import GOOD_FOR, PortalLink, token_of
 
 MARGIN_SECONDS = 4.0
 """For QUIT, and a process that lags: an attempt that is still made is never taken for a lost one."""
@@ -28,7 +30,8 @@ log = structlog.get_logger()
 
 
 class DeliveryActivities:
-    """``public_url`` is where links lead; ``signing_key`` signs the survey's; ``hourly_limit`` is notifications an hour to one address.
+    """``public_url`` is where links lead; ``signing_key`` signs those to the portal and to surveys; ``hourly_limit`` is notifications an
+    hour to one address.
 
     Raises ``PermanentFailure`` for a sender that no e-mail could have.
     """
@@ -40,7 +43,7 @@ class DeliveryActivities:
         self._server = server
         self._lost_after = lost_after(server)
         self._sender = on_the_wire(sender)
-        self._base = f"{public_url.rstrip('/')}/v1/api/helpdesk"
+        self._public_url = public_url.rstrip("/")
         self._signing_key = signing_key
         self._hourly_limit = hourly_limit
 
@@ -59,7 +62,7 @@ class DeliveryActivities:
             if notification.round != ref.round or notification.status is not NotificationStatus.PENDING:
                 return notification.status
             if notification.kind is NotificationKind.DIGEST:
-                delivery = delivery._replace(listed=await listed(session, notification.id))
+                delivery = delivery._replace(listed=await close_digest(session, notification))
             if (settled := await self._settled(session, ref, delivery)) is not None:
                 return settled
         if delivery.is_under_way:
@@ -78,7 +81,7 @@ class DeliveryActivities:
         if delivery.may_have_been_sent:
             await settle(session, ref, NotificationStatus.UNKNOWN)
             return NotificationStatus.UNKNOWN
-        if is_digest and not delivery.listed:  # their tickets were deleted
+        if is_digest and not delivery.listed:  # all of it has become pointless
             await settle(session, ref, NotificationStatus.CANCELLED)
             return NotificationStatus.CANCELLED
         if not is_digest and not await admit(session, notification, self._hourly_limit):
@@ -146,15 +149,12 @@ class DeliveryActivities:
     def _context(self, delivery: Delivery) -> dict[str, object]:
         """What the templates may say."""
         notification, ticket, context = delivery.notification, delivery.ticket, delivery.notification.context
-        survey = context.get("surveyId")
-        token = sign(self._signing_key, "survey", [notification.merchant_id, survey]) if survey else ""
         return {
             "ticket": ticket.model_dump(include={"number", "subject", "status", "priority", "category"}),
             "recipient": {"name": notification.recipient_name},
             "actor_name": context.get("actorName"),
-            "link": f"{self._base}/tickets/{ticket.id}",
-            "tickets_link": f"{self._base}/tickets",
-            "listed": delivery.listed,
+            "link": self._link(delivery, notification.recipient_kind, ticket.id, ticket.link_generation),
+            "listed": self._listed(delivery),
             "message": delivery.comment,
             "level": context.get("level"),
             "metric": context.get("metric"),
@@ -162,14 +162,39 @@ class DeliveryActivities:
             "from_agent_name": delivery.from_agent,
             "to_agent_name": delivery.to_agent,
             "reason": context.get("reason"),
-            "survey_url": f"{self._base}/surveys/{token}",
+            "survey_url": self._survey_link(notification.merchant_id, context.get("surveyId")),
             "merchant_name": delivery.merchant_name,
         }
+
+    def _link(self, delivery: Delivery, recipient: RecipientKind, ticket_id: int, generation: int) -> str:
+        """The page of a ticket: a reporter's needs no token besides the one in the link."""
+        if recipient is RecipientKind.AGENT:
+            return f"{self._public_url}/console/tickets/{ticket_id}"
+        link = PortalLink(delivery.notification.merchant_id, ticket_id, generation, delivery.now + GOOD_FOR)
+        return f"{self._public_url}/portal/tickets/{token_of(self._signing_key, link)}"
+
+    def _survey_link(self, merchant_id: int, survey_id: int | None) -> str:
+        return f"{self._public_url}/v1/api/helpdesk/surveys/{sign(self._signing_key, 'survey', [merchant_id, survey_id])}"
+
+    def _listed(self, delivery: Delivery) -> list[dict[str, str]]:
+        """What a digest lists, each with the link that its own e-mail would have had."""
+        listed = [{"text": _entry(each), "url": self._link_of(delivery, each)} for each in delivery.listed]
+        rest = delivery.listed[0].total - len(listed) if delivery.listed else 0
+        return [*listed, {"text": f"and {rest} more", "url": ""}] if rest else listed
+
+    def _link_of(self, delivery: Delivery, held: Held) -> str:
+        if held.kind is NotificationKind.SURVEY:
+            return self._survey_link(delivery.notification.merchant_id, held.survey_id)
+        return self._link(delivery, held.recipient_kind, held.ticket_id, held.link_generation)
 
 
 def lost_after(server: SmtpServer) -> timedelta:
     """When it is certain that nobody makes an open attempt any more."""
     return timedelta(seconds=server.answer_seconds + RECORD_SECONDS + MARGIN_SECONDS)
+
+
+def _entry(held: Held) -> str:
+    return f"#{held.number} {held.subject} ({held.kind.replace('_', ' ')})"
 
 
 def _outcome(failure: DeliveryFailed) -> AttemptOutcome:

@@ -10,6 +10,8 @@ from api.http import problems
 from api.http.middleware import Edge
 from api.http.openapi import Described
 from api.http.responses import BASE
+from api.portal import console
+from api.portal import routes as portal
 from api.sla import calendars, ladders, policies
 from api.tickets import comments, history, routes, transitions
 
@@ -46,7 +48,8 @@ def create_app(context: Context) -> FastAPI:
     app.state.readiness = Readiness(context)
     for router in ROUTERS:
         app.include_router(router, prefix=BASE)
-    app.include_router(health)
+    for pages in (health, portal.router, console.router):
+        app.include_router(pages)
     problems.install(app)
     app.add_middleware(Edge)
     return app

@@ -9,7 +9,6 @@ from urllib.parse import parse_qs
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Path, Request, Response
-from jinja2 import Environment
 from pydantic import Field, StringConstraints, ValidationError
 from sqlmodel import col
 
@@ -19,6 +18,7 @@ from api.http.headers import takes_idempotency_key, takes_request_id
 from api.http.idempotency import key_of
 from api.http.problems import MAX_BODY, explain
 from api.http.responses import ResponseBody, respond
+from api.portal.pages import PageRoute, page, wants_page
 from models.audit import Actor, ActorKind, Change
 from models.db.session import TenantSession
 from models.errors import Invalid, NotFound
@@ -30,7 +30,7 @@ from models.tickets.repository import lock, save, with_id
 from models.tickets.tables import Ticket
 from models.value import Value
 
-router = APIRouter(prefix="/surveys", tags=["surveys"], dependencies=[Depends(takes_request_id)])
+router = APIRouter(prefix="/surveys", tags=["surveys"], route_class=PageRoute, dependencies=[Depends(takes_request_id)])
 Token = Annotated[str, Path(max_length=500, description="the signed token of the link")]
 
 
@@ -91,15 +91,20 @@ def _named(context: Context, token: str) -> tuple[int, int]:
 
 
 def _given(request: BodyRequest) -> AnswerSurvey:
-    content = request.content
-    if isinstance(content, bytes) and request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-        content = {name: values[-1] for name, values in parse_qs(content.decode(errors="replace")).items()}
-    elif isinstance(content, bytes):
-        content = parse(content)  # JSON, whatever the client calls it
+    content, is_form = request.content, request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
+    if isinstance(content, bytes):
+        content = _fields(content) if is_form else parse(content)  # JSON, whatever the client calls it
     try:
-        return AnswerSurvey.model_validate(content)
+        return AnswerSurvey.model_validate(content, strict=not is_form)  # a form has texts only; in JSON true is not 1
     except ValidationError as invalid:
         raise Invalid.of(explain([{**each, "loc": ("body", *each["loc"])} for each in invalid.errors()])) from None
+
+
+def _fields(form: bytes) -> dict[str, str]:
+    try:
+        return {name: values[-1] for name, values in parse_qs(form.decode(errors="replace"), max_num_fields=10).items()}
+    except ValueError:
+        raise Invalid("too_many_fields", "The form has more than ten fields.", "") from None
 
 
 async def _find(session: TenantSession, survey_id: int) -> _Asked:
@@ -142,26 +147,6 @@ def _respond_again(request: Request, stored: Response) -> Response:
 
 
 def _respond(request: Request, shown: SurveyResponse) -> Response:
-    if "text/html" in request.headers.get("accept", ""):
-        return Response(_PAGE.render(survey=shown), media_type="text/html", headers=_OF_PAGE)
+    if wants_page(request):
+        return page("survey.html", survey=shown)
     return respond(shown, headers={"Cache-Control": "no-store"})
-
-
-# The one page that the API shows to a person. No script, nothing from elsewhere; what people wrote is escaped.
-_PAGE = Environment(autoescape=True).from_string("""<!doctype html>
-<html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>How did we do?</title>
-<style>body{font:18px/1.5 system-ui;max-width:32rem;margin:3rem auto;padding:0 1rem}button{font:inherit;padding:.6rem 1rem;margin:.2rem}
-textarea{font:inherit;width:100%;margin:1rem 0}</style>
-<h1>How did we do?</h1><p>{{ survey.merchant_name }}, your ticket #{{ survey.ticket_number }}.</p>
-{% if survey.state == "open" %}<form method="post">
-<label>Anything to add?<textarea name="comment" rows="3" maxlength="4000"></textarea></label>
-{% for score in range(1, 6) %}<button name="score" value="{{ score }}">{{ score }}</button>{% endfor %}
-<p>1 is poor, 5 is excellent.</p></form>
-{% elif survey.state == "answered" %}<p>Thank you, your answer is noted.</p>
-{% else %}<p>This survey is over.</p>{% endif %}</html>""")
-_OF_PAGE = {
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}

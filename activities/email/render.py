@@ -1,8 +1,8 @@
 """Render what a notification says.
 
-A template (templates/<kind>.j2) holds blocks of plain text: subject, text, quote, action, url. They are rendered without any markup. One
-layout makes the text part of them, and another makes the HTML part, in which everything is escaped. So nothing that a person typed is
-ever HTML, whatever a template does, and nothing that a person typed is ever a template.
+A template (templates/<kind>.j2) holds blocks of plain text: subject, text, quote, action, url (a digest has a list of links instead). They
+are rendered without any markup. One layout makes the text part of them, and another makes the HTML part, in which everything is escaped. So
+nothing that a person typed is ever HTML, whatever a template does, and nothing that a person typed is ever a template.
 """
 
 import re
@@ -54,8 +54,9 @@ def render(kind: str, context: Mapping[str, Any]) -> Rendered:
         "greeting": f"Hello {line(name, MAX_NAME)}," if name else "Hello,",
         "paragraphs": [" ".join(paragraph.split()) for paragraph in re.split(r"\n\s*\n", blocks["text"]) if paragraph.strip()],
         "quote": _quoted(blocks.get("quote", "")),
-        "action": blocks["action"],
-        "url": _web_address(blocks["url"]),
+        "listed": [each | {"url": each["url"] and _web_address(each["url"])} for each in tidy["listed"]],
+        "action": blocks.get("action", ""),
+        "url": "" if tidy["listed"] else _web_address(blocks["url"]),
         "footer": f"{tidy['merchant_name']} · {number}" if is_about_one else tidy["merchant_name"],
     }
     text = _plain().get_template("layout.txt").render(parts)

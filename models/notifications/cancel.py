@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from models.db.session import locked
@@ -14,17 +15,19 @@ from models.tickets.aggregate import Recorded, TicketAggregate
 _RUNGS = (NotificationKind.ESCALATED, NotificationKind.ESCALATION_NO_TARGET)
 _URGES = (NotificationKind.SLA_WARNING, NotificationKind.SLA_BREACHED, *_RUNGS)
 """They ask somebody to act."""
+_digest = aliased(Notification)
 
 
 async def cancel_pointless(ticket: TicketAggregate) -> None:
-    """Of a deleted ticket all; of one that ended what urged somebody to act; of an acknowledged rung what its agents were to be told.
+    """Of a deleted ticket all; of one that ended what urged somebody to act; of an acknowledged rung what its agents were to be told. What
+    was held back and waits for its digest is left out of that.
 
     It comes after the ticket's write, so that it finds what the same change has written. An attempt that is under way goes on.
     """
     pointless = [condition for event in ticket.events for condition in _pointless(ticket, event)]
     if not pointless:
         return
-    waits = (col(Notification.ticket_id) == ticket.row.id) & (col(Notification.status) == NotificationStatus.PENDING)
+    waits = (col(Notification.ticket_id) == ticket.row.id) & (_is_pending(Notification) | _is_to_be_listed())
     is_digest = col(Notification.kind) == NotificationKind.DIGEST  # about other tickets, too
     waiting = sa.select(col(Notification.id)).where(waits, ~is_digest, sa.or_(*pointless))
     # First the locks, then a look at the attempts: one that began meanwhile had to hold the row.
@@ -61,6 +64,16 @@ def _up_to(acknowledged: Recorded) -> sa.ColumnElement[bool]:
     up_to_level = sa.cast(col(Notification.context)["level"].astext, sa.Integer) <= level
     of_agents = col(Notification.kind).in_(_RUNGS) & (col(Notification.recipient_kind) == RecipientKind.AGENT)
     return sa.and_(of_agents, of_metric, up_to_level)
+
+
+def _is_pending(table: type[Notification]) -> sa.ColumnElement[bool]:
+    return col(table.status) == NotificationStatus.PENDING
+
+
+def _is_to_be_listed() -> sa.ColumnElement[bool]:
+    its_digest = (col(_digest.merchant_id) == col(Notification.merchant_id)) & (col(_digest.id) == col(Notification.digest_id))
+    waiting = sa.select(_digest).where(its_digest, _is_pending(_digest)).exists()
+    return (col(Notification.status) == NotificationStatus.IN_DIGEST) & waiting
 
 
 def _is_under_way() -> sa.ColumnElement[bool]:

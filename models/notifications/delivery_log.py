@@ -16,6 +16,7 @@ from models.audit import Change
 from models.db.base import Row
 from models.db.session import TenantSession, locked
 from models.errors import Conflict, NotFound
+from models.notifications.digest import Held
 from models.notifications.messages import MAXIMUM_TRIES, DeliveryRef, NotificationStatus
 from models.notifications.tables import AttemptOutcome, DeliveryAttempt, Notification
 from models.outbox import post as outbox
@@ -71,8 +72,8 @@ class Delivery(NamedTuple):
     began: datetime | None
     now: datetime
     lost_after: timedelta
-    listed: Sequence[str] = ()
-    """The lines of a digest."""
+    listed: Sequence[Held] = ()
+    """What a digest lists."""
 
     @property
     def is_under_way(self) -> bool:
@@ -199,6 +200,6 @@ _DELIVERY: sa.Select[Any] = (
     .outerjoin(_old, _same_merchant(_old) & (col(_old.id) == _named("fromAgentId")))
     .outerjoin(_new, _same_merchant(_new) & (col(_new.id) == _named("toAgentId")))
     .where(col(Notification.id) == sa.bindparam("notification"))
-    .options(load_only(*map(col, (Ticket.number, Ticket.subject, Ticket.status, Ticket.priority, Ticket.category))))  # type: ignore[arg-type]
+    .options(load_only(*map(col, (Ticket.number, Ticket.subject, Ticket.status, Ticket.priority, Ticket.category, Ticket.link_generation))))  # type: ignore[arg-type]
 )
 """The notification and all that it speaks of, in one round trip."""

@@ -18,4 +18,5 @@ class NotificationKind(StrEnum):
     ESCALATED = "escalated"
     ESCALATION_NO_TARGET = "escalation_no_target"
     SURVEY = "survey"
+    PORTAL_LINK = "portal_link"
     DIGEST = "digest"  # lists what was held back by the hourly limit; about no ticket alone

@@ -46,7 +46,9 @@ class Notification(Row, table=True):
     created_at: datetime = instant()
     posted_at: datetime = instant()  # for delivery, the last time
     settled_at: datetime | None = instant(nullable=True)
-    admitted_at: datetime | None = instant(nullable=True)  # under the hourly limit of its address, the last time
+    admitted_at: datetime | None = instant(
+        nullable=True
+    )  # under the hourly limit of its address, the last time; of a digest: when its list closed
     digest_id: int | None = big(nullable=True)  # which lists it instead
 
 

@@ -56,6 +56,13 @@ async def open_survey(session: TenantSession, survey_id: int, at: datetime) -> S
     return survey
 
 
+async def unanswered_survey(session: TenantSession, ticket_id: int, at: datetime) -> int | None:
+    """The id of the ticket's survey that still waits for an answer, if there is one."""
+    is_open = col(Survey.answered_at).is_(None) & col(Survey.cancelled_at).is_(None) & (col(Survey.expires_at) > at)
+    of_ticket = sa.select(col(Survey.id)).where(col(Survey.merchant_id) == session.merchant_id, col(Survey.ticket_id) == ticket_id, is_open)
+    return (await session.execute(of_ticket.order_by(col(Survey.cycle).desc()).limit(1))).scalar_one_or_none()
+
+
 async def answer_survey(ticket: TicketAggregate, survey_id: int, score: int, comment: str | None) -> Survey:
     survey = await open_survey(ticket.session, survey_id, ticket.at)
     survey.answered_at, survey.score, survey.comment = ticket.at, score, comment

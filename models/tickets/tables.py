@@ -21,7 +21,8 @@ SEARCH = Column("search", TSVECTOR, Computed("to_tsvector('simple', subject || '
 
 class Ticket(Row, table=True):
     """``version`` is the ETag; ``facts_version`` is the last version that the workflow has to know of; ``is_queued`` says that
-    the ticket waits for an agent of its team to have room; ``waiting_since`` is when the reporter wrote what has no reply yet."""
+    the ticket waits for an agent of its team to have room; ``waiting_since`` is when the reporter wrote what has no reply yet;
+    ``link_generation`` is how often a new link to the portal took the place of the earlier ones."""
 
     __table_args__ = (
         UniqueConstraint("merchant_id", "number"),
@@ -89,6 +90,7 @@ class Ticket(Row, table=True):
     version: int = 0
     facts_version: int = 0
     event_sequence: int = 0
+    link_generation: int = 0
     context: dict[str, Any] | None = document(nullable=True)
     urgency: int | None = Field(
         default=None,

@@ -28,8 +28,7 @@ def context(**changes: Any) -> dict[str, Any]:
         "reason": "Deadline",
         "survey_url": "https://desk.test/surveys/abc",
         "merchant_name": "Acme",
-        "tickets_link": "https://desk.test/tickets",
-        "listed": ["#7 The printer is on fire (escalated)", "#8 Paper jam (sla warning)"],
+        "listed": [],
     }
     return whole | changes
 

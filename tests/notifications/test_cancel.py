@@ -11,6 +11,7 @@ from temporalio.testing import ActivityEnvironment
 from activities.email.smtp import SmtpServer
 from activities.notification import DeliveryActivities
 from models.notifications.delivery_log import begin_attempt
+from models.notifications.kinds import NotificationKind
 from models.notifications.messages import DeliveryRef, NotificationStatus
 from models.notifications.tables import Notification, RecipientKind
 from models.platform.settings import MailSecurity
@@ -63,6 +64,28 @@ async def test_of_an_acknowledged_rung_no_agent_is_told_any_more(escalated: Froz
     told = [each for each in await rows(escalated.desk, escalated.merchant, Notification) if each.kind == "escalated"]
     assert {each.status for each in told if each.recipient_kind is RecipientKind.AGENT} == {NotificationStatus.CANCELLED}
     assert await having(escalated, NotificationStatus.CANCELLED) == {"escalated"}
+
+
+@pytest.mark.parametrize(("digest", "cancelled"), [("pending", {"escalated"}), ("sent", set())])
+async def test_what_waits_for_its_digest_is_cancelled_and_what_one_has_told_is_not(
+    escalated: FrozenTicket, digest: str, cancelled: set[str]
+) -> None:
+    await hold_all_back(escalated, NotificationStatus(digest))
+    async with escalated.at(NOON + 2 * SECOND, escalated.ana) as ticket:
+        await transition(ticket, Transition.CLOSE)
+    assert await having(escalated, NotificationStatus.CANCELLED) == cancelled
+    assert {"ticket_received", "ticket_assigned"} <= await having(escalated, NotificationStatus.IN_DIGEST)
+
+
+async def hold_all_back(ticket: FrozenTicket, digest: NotificationStatus) -> None:
+    """All that waits is left to a digest, which is as far as ``digest`` says."""
+    first = (await rows(ticket.desk, ticket.merchant, Notification))[0].model_dump()
+    async with ticket.desk.database.writing(ticket.merchant.id) as session:
+        digest_id = session.new_id()
+        held = {"digest_id": digest_id, "status": NotificationStatus.IN_DIGEST}
+        await session.execute(sa.update(Notification).where(col(Notification.ticket_id) == ticket.ticket_id).values(**held))
+        session.append(Notification, **first | {"id": digest_id, "kind": NotificationKind.DIGEST, "status": digest})
+        await session.write()
 
 
 async def test_what_was_sent_stays_sent(escalated: FrozenTicket) -> None:

@@ -1,8 +1,9 @@
 """One address gets so many notifications an hour, and one digest of the rest."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
@@ -13,11 +14,14 @@ from sqlmodel import col
 from temporalio.testing import ActivityEnvironment
 
 from activities.notification import DeliveryActivities
+from models.notifications.digest import DIGEST_AFTER, DIGEST_EVERY
 from models.notifications.kinds import NotificationKind
-from models.notifications.limit import DIGEST_AFTER, DIGEST_EVERY, RACE
-from models.notifications.messages import DeliveryRef
+from models.notifications.limit import admit, hold_back
+from models.notifications.messages import DeliveryRef, NotificationStatus
 from models.notifications.tables import Notification
 from models.outbox.tables import Outbox
+from models.portal.link import link_of
+from models.surveys.tables import Survey
 from models.tickets.tables import Ticket
 from tests.support.auditor import rows
 from tests.support.desk import Desk, Merchant
@@ -106,7 +110,7 @@ async def test_a_digest_leaves_when_it_is_due_and_not_before(acme: Merchant, pos
     (digest,) = await digests(acme)
     assert digest.posted_at == digest.created_at + DIGEST_AFTER
     (waiting,) = await rows(acme.desk, acme, Outbox, col(Outbox.key) == f"notification-{digest.id}")
-    assert waiting.leased_until == digest.posted_at + RACE
+    assert waiting.leased_until == digest.posted_at
 
 
 async def test_there_is_one_digest_an_hour(acme: Merchant, post: Mailbox) -> None:
@@ -169,3 +173,74 @@ async def test_a_digest_about_deleted_tickets_alone_is_cancelled(acme: Merchant,
     (digest,) = await digests(acme)
     assert await delivered(acme, post, refer(digest)) == ["cancelled"]
     assert len(post.emails) == LIMIT
+
+
+async def test_what_joins_a_digest_in_the_instant_in_which_it_is_read_is_listed(acme: Merchant, post: Mailbox) -> None:
+    refs = await opened(acme, 4)
+    await delivered(acme, post, *refs[:-1])
+    (digest,) = await digests(acme)
+    (late,) = await rows(acme.desk, acme, Notification, col(Notification.id) == refs[-1].notification_id)
+    async with acme.desk.database.writing(acme.id) as session:
+        assert not await admit(session, late, LIMIT)
+        assert await hold_back(session, late.id, datetime.now(UTC)) is NotificationStatus.IN_DIGEST
+        sending = asyncio.create_task(delivered(acme, post, refer(digest)))
+        await acme.desk.until(lambda: waits_for_an_address(acme), lambda waits: waits or sending.done())
+    assert await sending == ["sent"]
+    subjects = {each["subject"] for each in await held_tickets(acme, digest.id)}
+    assert len(subjects) == 2
+    assert all(subject in texts(post)[-1] for subject in subjects)
+
+
+async def waits_for_an_address(acme: Merchant) -> bool:
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    async with acme.desk.database.reading(acme.id) as session:
+        return bool((await session.execute(sa.text(waiting))).scalar_one())
+
+
+async def held_tickets(acme: Merchant, digest_id: int) -> list[Any]:
+    held = [each.ticket_id for each in await rows(acme.desk, acme, Notification, col(Notification.digest_id) == digest_id)]
+    return [await acme.get(str(ticket_id)) for ticket_id in held]
+
+
+async def test_nothing_joins_a_digest_that_was_read_also_if_it_was_not_sent(acme: Merchant, post: Mailbox) -> None:
+    refs = await opened(acme, 4)
+    await delivered(acme, post, *refs[:3])
+    (first,) = await digests(acme)
+    post.tricks["RCPT"] = say("451 later")
+    with pytest.raises(Exception, match="451 later"):
+        await delivered(acme, post, refer(first))
+    post.tricks.clear()
+    assert await delivered(acme, post, refs[3]) == ["in_digest"]
+    _, second = await digests(acme)
+    assert await delivered(acme, post, refer(first), refer(second)) == ["sent", "sent"]
+
+
+async def test_each_thing_that_a_digest_lists_has_its_link_and_no_survey_that_is_over(acme: Merchant, post: Mailbox) -> None:
+    await delivered(acme, post, *await opened(acme, LIMIT + 1))
+    held = await rows(acme.desk, acme, Notification, col(Notification.digest_id).is_not(None))
+    async with acme.desk.database.writing(acme.id) as session:
+        more = held[0].model_dump() | {"admitted_at": None}
+        asked, withdrawn = [survey_of(held[0], session.new_id(), at) for at in (None, held[0].created_at)]
+        for survey in (asked, withdrawn):
+            session.append(Survey, **survey)
+        session.append(
+            Notification, **more | {"id": session.new_id(), "kind": "survey", "cause_id": 9, "context": {"surveyId": withdrawn["id"]}}
+        )
+        kinds = {NotificationKind.SURVEY: {"surveyId": asked["id"]}, NotificationKind.SLA_BREACHED: {}}
+        for kind, context in kinds.items():
+            of_agent = {"recipient_kind": "agent"} if kind is NotificationKind.SLA_BREACHED else {}
+            session.append(Notification, **more | {"id": session.new_id(), "kind": kind, "context": context} | of_agent)
+        await session.write()
+    (digest,) = await digests(acme)
+    assert await delivered(acme, post, refer(digest)) == ["sent"]
+    to_portal, to_survey, to_console = re.findall(r"\*.*\n  http://desk.test(/\S+)", texts(post)[-1])
+    link = link_of("k" * 32, to_portal.removeprefix("/portal/tickets/"))
+    assert link is not None
+    assert link[:3] == (acme.id, held[0].ticket_id, 0)
+    assert to_survey.startswith("/v1/api/helpdesk/surveys/")
+    assert to_console == f"/console/tickets/{held[0].ticket_id}"
+
+
+def survey_of(held: Notification, survey_id: int, cancelled_at: datetime | None) -> dict[str, Any]:
+    key = {"merchant_id": held.merchant_id, "id": survey_id, "ticket_id": held.ticket_id, "cycle": 2 if cancelled_at else 1}
+    return key | {"sent_at": held.created_at, "expires_at": held.created_at + HOUR, "cancelled_at": cancelled_at}

@@ -33,17 +33,24 @@ def test_an_email_does_without_what_may_be_missing(kind: NotificationKind) -> No
 def test_a_reply_reads_like_an_email() -> None:
     assert render("reply_to_reporter", context()).text == (
         "Hello Ana,\n\nLeo has answered your request:\n\n> First line\n> second line\n> \n> last line\n\n"
-        "See the whole conversation: https://desk.test/tickets/7?from=mail&x=1\n\n-- \nAcme · #7"
+        "See the whole conversation, or reply: https://desk.test/tickets/7?from=mail&x=1\n\n-- \nAcme · #7"
     )
 
 
-def test_a_digest_lists_what_was_held_back_a_line_each() -> None:
-    evil = ["#7 <script>\r\n> #8 Not ours", "#9 {{7*7}} =?utf-8?q?=0d=0a?="]
-    rendered = render("digest", context(listed=evil))
+def test_a_digest_lists_what_was_held_back_each_with_its_link() -> None:
+    evil = ["#7 <script>\r\n* #8 Not ours", "#9 {{7*7}} =?utf-8?q?=0d=0a?="]
+    listed = [{"text": text, "url": f"https://desk.test/{place}?x=1&y"} for place, text in enumerate(evil)]
+    rendered = render("digest", context(listed=[*listed, {"text": "and 5 more", "url": ""}]))
     assert rendered.subject == "Notifications that were held back"
-    assert "> #7 <script> > #8 Not ours\n> #9 {{7*7}} =?utf-8?q?=0d=0a?=\n" in rendered.text
-    assert "#7 &lt;script&gt;" in rendered.html
-    assert rendered.text.endswith("Open your tickets: https://desk.test/tickets\n\n-- \nAcme")
+    assert "* #7 <script> * #8 Not ours\n  https://desk.test/0?x=1&y\n* #9 {{7*7}} =?utf-8?q?=0d=0a?=\n  https://" in rendered.text
+    assert '<a href="https://desk.test/0?x=1&amp;y" style="color:#1d5fd1">#7 &lt;script&gt;' in rendered.html
+    assert "<li>and 5 more</li>" in rendered.html
+    assert rendered.text.endswith("* and 5 more\n\n-- \nAcme")
+
+
+def test_a_digest_has_no_link_that_is_no_web_address() -> None:
+    with pytest.raises(ValueError, match="http"):
+        render("digest", context(listed=[{"text": "#7", "url": "javascript:alert(1)"}]))
 
 
 def test_an_escalation_names_both_agents_and_the_reason() -> None:

@@ -9,7 +9,6 @@ from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
 from models.notifications.kinds import NotificationKind
-from models.notifications.limit import RACE
 from models.notifications.messages import NotificationStatus
 from models.notifications.tables import Notification
 from models.outbox.tables import Outbox
@@ -61,8 +60,7 @@ async def _pending(desk: Desk, merchant: Merchant) -> Sequence[Any]:
 
 def _is_early(desk: Desk) -> Any:
     """A digest that is not due: it goes on gathering what it lists."""
-    leaves_at = desk.clock.now() - RACE
-    return (col(Notification.kind) == NotificationKind.DIGEST) & (col(Notification.posted_at) > leaves_at)
+    return (col(Notification.kind) == NotificationKind.DIGEST) & (col(Notification.posted_at) > desk.clock.now())
 
 
 async def _workflow_matches_row(desk: Desk, ticket: Ticket) -> None:

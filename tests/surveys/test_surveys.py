@@ -1,6 +1,7 @@
 """The survey's link: works once, for its survey, for a browser as for a program."""
 
 import asyncio
+import re
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from models.platform.signed_links import sign
+from models.portal.link import PortalLink, token_of
 from models.surveys.tables import Survey
 from tests.http.cut import cut
 from tests.support.desk import BASE, SIGNING_KEY, Desk, Merchant
@@ -202,3 +204,55 @@ async def test_at_once_with_the_same_key_it_is_answered_once(asked: Asked, acme:
     assert {response.json().get("code", response.json().get("score")) for response in answers} <= {4, "idempotency_in_progress"}
     kinds = [event["kind"] for event in (await acme.get(asked.ticket_id, "/events"))["data"]]
     assert kinds.count("survey.answered") == 1
+
+
+async def test_in_json_a_score_is_a_number_and_nothing_that_passes_for_one(asked: Asked) -> None:
+    for score in (True, "4", 4.0, [4], None):
+        response = await asked.client.post(asked.path, json={"score": score})
+        assert (response.status_code, response.json()["code"]) == (422, "invalid_request"), score
+    assert (await asked.client.get(asked.path)).json()["state"] == "open"
+
+
+async def test_a_token_is_good_in_one_spelling(asked: Asked) -> None:
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    spellings = {asked.path[:-1] + letter for letter in alphabet} | {
+        f"{asked.path}{end}" for end in ("=", "==", "%0A", "%20", ".", "A", "é")
+    }
+    assert [each for each in spellings if (await asked.client.get(each)).status_code == 200] == [asked.path]
+
+
+async def test_refusals_are_a_page_for_a_browser_and_a_problem_for_a_program(asked: Asked) -> None:
+    await asked.client.post(asked.path, json={"score": 4})
+    for path, status, words in (
+        (asked.path, 409, "has been answered"),
+        ("/surveys/x", 404, "The newest e-mail"),
+        (f"/surveys/{'x' * 501}", 404, ""),
+    ):
+        page = await asked.client.post(path, data={"score": "5"}, headers=HTML)
+        assert (page.status_code, page.headers["Content-Type"], words in page.text) == (status, "text/html; charset=utf-8", True)
+        assert (page.headers["Cache-Control"], page.headers["X-Content-Type-Options"]) == ("no-store", "nosniff")
+        program = await asked.client.post(path, json={"score": 5})
+        assert program.headers["Content-Type"] == "application/problem+json"
+
+
+async def test_a_browser_is_told_on_a_page_that_a_survey_is_over(desk: Desk, asked: Asked) -> None:
+    desk.clock.ahead += timedelta(days=31)
+    response = await asked.client.post(asked.path, data={"score": "5"}, headers=HTML)
+    assert (response.status_code, response.headers["Content-Type"]) == (410, "text/html; charset=utf-8")
+    assert ("has expired" in response.text, "<form" in response.text) == (True, False)
+
+
+async def test_five_buttons_are_one_click_each(asked: Asked) -> None:
+    page = (await asked.client.get(asked.path, headers=HTML)).text
+    assert [f'name="score" value="{score}"' in page for score in range(1, 6)] == [True] * 5
+    assert (await asked.client.get(asked.path)).json()["state"] == "open"  # to look at it is no answer
+
+
+async def test_a_resolved_ticket_is_rated_on_its_page_as_well(desk: Desk, asked: Asked, acme: Merchant) -> None:
+    link = PortalLink(acme.id, int(asked.ticket_id), 0, desk.clock.now() + timedelta(days=30))
+    client = desk.client_with(None, base="")
+    page = await client.get(f"/portal/tickets/{token_of(SIGNING_KEY, link)}")
+    (action,) = re.findall(r'action="(\S+/surveys/\S+)"', page.text)
+    response = await client.post(action, data={"score": "5"}, headers=HTML)
+    assert (action, "Thank you" in response.text) == (f"{BASE}{asked.path}", True)
+    assert "/surveys/" not in (await client.get(page.url.path)).text
