@@ -28,20 +28,21 @@ log = structlog.get_logger()
 
 
 class DeliveryActivities:
-    """``public_url`` is where links lead; ``signing_key`` signs the survey's; ``hourly_limit`` is notifications an hour to one address.
+    """``public_url`` is where links lead; ``signing_keys`` sign the survey's, the newest first; ``hourly_limit`` is notifications an hour
+    to one address.
 
     Raises ``PermanentFailure`` for a sender that no e-mail could have.
     """
 
     def __init__(  # noqa: PLR0913 - all named
-        self, database: Database, server: SmtpServer, *, sender: str, public_url: str, signing_key: str, hourly_limit: int
+        self, database: Database, server: SmtpServer, *, sender: str, public_url: str, signing_keys: tuple[str, ...], hourly_limit: int
     ) -> None:
         self._database = database
         self._server = server
         self._lost_after = lost_after(server)
         self._sender = on_the_wire(sender)
         self._base = f"{public_url.rstrip('/')}/v1/api/helpdesk"
-        self._signing_key = signing_key
+        self._signing_keys = signing_keys
         self._hourly_limit = hourly_limit
 
     @activity.defn(name=DELIVER)
@@ -147,7 +148,7 @@ class DeliveryActivities:
         """What the templates may say."""
         notification, ticket, context = delivery.notification, delivery.ticket, delivery.notification.context
         survey = context.get("surveyId")
-        token = sign(self._signing_key, "survey", [notification.merchant_id, survey]) if survey else ""
+        token = sign(self._signing_keys, "survey", [notification.merchant_id, survey]) if survey else ""
         return {
             "ticket": ticket.model_dump(include={"number", "subject", "status", "priority", "category"}),
             "recipient": {"name": notification.recipient_name},

@@ -11,7 +11,7 @@ WHOLE = {
     "APP_ENV_IDENTITY_JWKS_URL": "https://identity.example/jwks",
     "APP_ENV_IDENTITY_ISSUER": "https://identity.example",
     "APP_ENV_IDENTITY_AUDIENCE": "helpdesk",
-    "APP_ENV_SIGNING_KEY": "s" * 32,
+    "APP_ENV_SIGNING_KEYS": "s" * 32,
     "APP_ENV_PUBLIC_URL": "https://helpdesk.example",
     "APP_ENV_SMTP_HOST": "smtp.example",
     "APP_ENV_MAIL_FROM": "desk@helpdesk.example",
@@ -33,21 +33,21 @@ def test_a_whole_set_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_secret_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("f" * 40 + "\n")
-    settings = read(monkeypatch, SIGNING_KEY=None, SIGNING_KEY_FILE=str(tmp_path / "key"))
-    assert settings.signing_key.get_secret_value() == "f" * 40
+    settings = read(monkeypatch, SIGNING_KEYS=None, SIGNING_KEYS_FILE=str(tmp_path / "key"))
+    assert settings.plain_signing_keys == ("f" * 40,)
 
 
 def test_a_secret_file_that_is_not_there_is_explained_like_any_other_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(ValidationError) as error:
-        read(monkeypatch, SIGNING_KEY=None, SIGNING_KEY_FILE=str(tmp_path / "nowhere"), SMTP_HOST=None)
-    assert "SIGNING_KEY_FILE" in explain(error.value)
+        read(monkeypatch, SIGNING_KEYS=None, SIGNING_KEYS_FILE=str(tmp_path / "nowhere"), SMTP_HOST=None)
+    assert "SIGNING_KEYS_FILE" in explain(error.value)
 
 
 def test_what_is_wrong_is_listed_by_variable_and_without_values(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ValidationError) as error:
-        read(monkeypatch, SIGNING_KEY="hunter2", TEMPORAL_ADDRESS="nowhere", SMTP_SECURITY="maybe", MAIL_FROM=None)
+        read(monkeypatch, SIGNING_KEYS="hunter2", TEMPORAL_ADDRESS="nowhere", SMTP_SECURITY="maybe", MAIL_FROM=None)
     said = explain(error.value)
-    assert all(f"APP_ENV_{name}: " in said for name in ("SIGNING_KEY", "TEMPORAL_ADDRESS", "SMTP_SECURITY", "MAIL_FROM"))
+    assert all(f"APP_ENV_{name}: " in said for name in ("SIGNING_KEYS", "TEMPORAL_ADDRESS", "SMTP_SECURITY", "MAIL_FROM"))
     assert "hunter2" not in said
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from models.platform.signed_links import sign
 from models.surveys.tables import Survey
 from tests.http.cut import cut
-from tests.support.desk import BASE, SIGNING_KEY, Desk, Merchant
+from tests.support.desk import BASE, SIGNING_KEYS, Desk, Merchant
 
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 
@@ -106,9 +106,9 @@ async def test_a_guessed_link_leads_nowhere(token: str, desk: Desk) -> None:
 
 
 async def test_a_link_is_of_one_merchant_and_one_purpose(desk: Desk, asked: Asked, acme: Merchant, globex: Merchant) -> None:
-    of_another = sign(SIGNING_KEY, "survey", [globex.id, int(asked.survey_id)])
-    of_another_purpose = sign(SIGNING_KEY, "cursor/x", [acme.id, int(asked.survey_id)])
-    with_another_key = sign("another key, longer than 32 characters", "survey", [acme.id, int(asked.survey_id)])
+    of_another = sign(SIGNING_KEYS, "survey", [globex.id, int(asked.survey_id)])
+    of_another_purpose = sign(SIGNING_KEYS, "cursor/x", [acme.id, int(asked.survey_id)])
+    with_another_key = sign(("another key, longer than 32 characters",), "survey", [acme.id, int(asked.survey_id)])
     for token in (of_another, of_another_purpose, with_another_key):
         assert (await asked.client.get(f"/surveys/{token}")).status_code == 404
         assert (await asked.client.post(f"/surveys/{token}", json={"score": 1})).status_code == 404
