@@ -18,6 +18,9 @@ from models.errors import RateLimited
 STORAGE_SECONDS: Final = 0.2
 AWAY_SECONDS: Final = 5
 """A storage that is away limits nothing: it holds up a request for so long, and is then left alone for a while."""
+HOLD_SECONDS: Final = 1.0
+MAX_HELD: Final = 1_000
+"""Refusals held back at once; what is beyond is told at once."""
 MAX_KEYS: Final = 50_000
 """Counters in memory, at most 20 MB; beyond them the oldest are forgotten first."""
 log = structlog.get_logger()
@@ -65,10 +68,16 @@ class _Quota(NamedTuple):
 
 
 class RateLimits:
-    """``subject`` is the rate of one subject and of one address; a merchant has it ``merchant_subjects`` times."""
+    """``subject`` is the rate of one subject and of one address; a merchant has it ``merchant_subjects`` times.
 
-    def __init__(self, storage: Storage, subject: Rate, merchant_subjects: int) -> None:
+    A refusal is held back for ``hold_seconds``, no longer than a client was told to wait: loops that do not listen would fill the event
+    loop with refusals, and everybody else would stand in line behind them.
+    """
+
+    def __init__(self, storage: Storage, subject: Rate, merchant_subjects: int, hold_seconds: float = HOLD_SECONDS) -> None:
         self._storage = storage
+        self._hold_seconds = hold_seconds
+        self._held = 0
         self._away_until = 0.0
         self._limiter = SlidingWindowCounterRateLimiter(storage)
         self._subject = _quota("subject", subject, 1)
@@ -84,8 +93,10 @@ class RateLimits:
         await self._take(((self._subject, subject), (self._merchant, str(merchant_id))), cost)
 
     async def take_of_address(self, address: str) -> None:
-        """Raises:
-        RateLimited: too much is asked from there.
+        """The same of one address.
+
+        Raises:
+            RateLimited: it asks for too much.
         """
         await self._take(((self._address, address),), 1)
 
@@ -94,21 +105,39 @@ class RateLimits:
             return
         try:
             async with asyncio.timeout(STORAGE_SECONDS):
-                for quota, key in quotas:
-                    if not await self._limiter.hit(quota.item, quota.name, key, cost=cost):
-                        raise _refusal(quota, await self._seconds_until(quota, key, cost))
+                refusal = await self._counted(quotas, cost)
         except (StorageError, TimeoutError) as away:
             self._away_until = time.monotonic() + AWAY_SECONDS
             log.warning("limits.storage_away", error=type(away).__name__, unlimited_for_seconds=AWAY_SECONDS)
+            return
+        if refusal is not None:
+            await self._hold()
+            raise refusal
 
-    async def _seconds_until(self, quota: _Quota, key: str, cost: int) -> int:
-        """When the same request is let through, if nothing else is asked until then."""
+    async def _counted(self, quotas: Iterable[tuple[_Quota, str]], cost: int) -> RateLimited | None:
+        for quota, key in quotas:
+            if not await self._limiter.hit(quota.item, quota.name, key, cost=cost):
+                return _refusal(quota, *await self._left(quota, key, cost))
+        return None
+
+    async def _left(self, quota: _Quota, key: str, cost: int) -> tuple[int, int]:
+        """How much, and the seconds until the same request is let through, if nothing else is asked until then."""
         counters = cast("SlidingWindowCounterSupport", self._storage)
         window, room = quota.item.get_expiry(), quota.item.amount - cost
         before, before_left, now, now_left = await counters.get_sliding_window(quota.item.key_for(quota.name, key), window)
+        left = max(0, quota.item.amount - ceil(before * before_left / window + now))
         if now <= room and before:  # what was asked in the window before counts less and less
-            return max(1, ceil(before_left - (room - now) * window / before))
-        return max(1, ceil(now_left - window * (room / now if now else 1)))
+            return left, max(1, ceil(before_left - (room - now) * window / before))
+        return left, max(1, ceil(now_left - window * (room / now if now else 1)))
+
+    async def _hold(self) -> None:
+        if self._held >= MAX_HELD:
+            return
+        self._held += 1
+        try:
+            await asyncio.sleep(self._hold_seconds)
+        finally:
+            self._held -= 1
 
 
 def _quota(name: str, rate: Rate, times: int) -> _Quota:
@@ -116,9 +145,9 @@ def _quota(name: str, rate: Rate, times: int) -> _Quota:
     return _Quota(name, RateLimitItemPerSecond(rate.burst * times, seconds))
 
 
-def _refusal(quota: _Quota, seconds: int) -> RateLimited:
+def _refusal(quota: _Quota, left: int, seconds: int) -> RateLimited:
     detail = f"This {quota.name} asks for more than {quota.item.amount} in {quota.item.get_expiry()} s. Try again in {seconds} s."
-    headers = {"Retry-After": str(seconds), "RateLimit-Policy": quota.policy, "RateLimit": f'"{quota.name}";r=0;t={seconds}'}
+    headers = {"Retry-After": str(seconds), "RateLimit-Policy": quota.policy, "RateLimit": f'"{quota.name}";r={left};t={seconds}'}
     return RateLimited(detail, headers=headers)
 
 

@@ -36,7 +36,7 @@ async def seconds_to_wait(counted: RateLimits, cost: int) -> int:
 @pytest.mark.parametrize("seed", range(20))
 async def test_what_is_refused_is_taken_when_it_was_told_to_come_again(clock: SimpleNamespace, seed: int) -> None:
     chance = random.Random(seed)  # noqa: S311
-    counted = RateLimits(BoundedMemory(), Rate(5, BURST), 10)
+    counted = RateLimits(BoundedMemory(), Rate(5, BURST), 10, hold_seconds=0)
     for _ in range(300):
         clock.now += chance.expovariate(20)
         cost = chance.choice([1, 1, 1, 10])
@@ -47,7 +47,7 @@ async def test_what_is_refused_is_taken_when_it_was_told_to_come_again(clock: Si
 
 
 async def test_a_steady_rate_is_never_refused_and_a_burst_is_taken_at_once(clock: SimpleNamespace) -> None:
-    counted = RateLimits(BoundedMemory(), Rate(50, 300), 10)
+    counted = RateLimits(BoundedMemory(), Rate(50, 300), 10, hold_seconds=0)
     for _ in range(300):
         assert await seconds_to_wait(counted, 1) == 0
     clock.now += 12
@@ -58,7 +58,7 @@ async def test_a_steady_rate_is_never_refused_and_a_burst_is_taken_at_once(clock
 
 async def test_counters_are_forgotten_when_they_are_over(clock: SimpleNamespace) -> None:
     memory = BoundedMemory()
-    counted = RateLimits(memory, Rate(50, 300), 10)
+    counted = RateLimits(memory, Rate(50, 300), 10, hold_seconds=0)
     for n in range(10_000):
         clock.now += 0.1
         await counted.take_of_address(str(n))
@@ -70,7 +70,7 @@ async def test_counters_are_forgotten_when_they_are_over(clock: SimpleNamespace)
 async def test_no_flood_of_addresses_makes_the_memory_grow(clock: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MAX_KEYS", 100)
     memory = BoundedMemory()
-    counted = RateLimits(memory, Rate(50, 300), 10)
+    counted = RateLimits(memory, Rate(50, 300), 10, hold_seconds=0)
     for n in range(1000):
         await counted.take_of_address(str(n))
     assert len(memory.storage) == len(memory.expirations) == 100
@@ -86,8 +86,33 @@ class _Away(BoundedMemory):
 
 async def test_a_storage_that_is_away_limits_nothing_and_is_left_alone_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "STORAGE_SECONDS", 0.01)
-    counted = RateLimits(_Away(), Rate(50, 300), 10)
+    counted = RateLimits(_Away(), Rate(50, 300), 10, hold_seconds=0)
     with capture_logs() as lines:
         for _ in range(1000):
             await counted.take("ana", 1, 1)
     assert [line["event"] for line in lines] == ["limits.storage_away"]
+
+
+async def test_a_refusal_is_held_back_and_no_more_of_them_than_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "MAX_HELD", 1)
+    counted = RateLimits(BoundedMemory(), Rate(0.1, 1), 10, hold_seconds=60)
+    await counted.take("ana", 1, 1)
+    held = asyncio.create_task(counted.take("ana", 1, 1))
+    await asyncio.wait([held], timeout=0.05)
+    assert not held.done()
+    await counted.take("leo", 1, 1)
+    with pytest.raises(RateLimited):
+        await counted.take("ana", 1, 1)
+    held.cancel()
+    await asyncio.wait([held])
+    assert counted._held == 0
+
+
+async def test_what_is_left_is_told_to_a_dear_request_that_is_refused(clock: SimpleNamespace) -> None:
+    counted = RateLimits(BoundedMemory(), Rate(5, BURST), 10, hold_seconds=0)
+    for _ in range(BURST - 4):
+        await counted.take("ana", 1, 1)
+    with pytest.raises(RateLimited) as refused:
+        await counted.take("ana", 1, 10)
+    assert refused.value.headers["RateLimit"].startswith('"subject";r=4;t=')
+    await counted.take("ana", 1, 4)

@@ -13,7 +13,7 @@ ADDRESS = "192.0.2.1"
 
 
 def limited(desk: Desk, subject: Rate, merchant_subjects: int = 2) -> FastAPI:
-    limits = RateLimits(BoundedMemory(), subject, merchant_subjects)
+    limits = RateLimits(BoundedMemory(), subject, merchant_subjects, hold_seconds=0)
     return create_app(replace(desk.app.state.context, rate_limits=limits))
 
 
