@@ -10,7 +10,10 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from api.http.admission import COSTS, DEAR, cost_of
 from api.http.limits import Rate
-from tests.support.desk import BASE, Desk, Merchant
+from api.main import composed
+from models.platform.settings import Settings
+from tests.support.desk import BASE, NODE, Desk, Merchant
+from tests.support.isolated import Isolated
 from tests.support.limited import ADDRESS, like, limited
 
 BURST = 30
@@ -120,3 +123,11 @@ async def test_only_a_trusted_proxy_says_whose_address_it_is(app: FastAPI, proxy
     async with httpx.AsyncClient(transport=transport, base_url=f"http://desk.test{BASE}") as client:
         asked = [await client.get("/me", headers={"X-Forwarded-For": f"198.51.100.{n}"}) for n in range(BURST + 1)]
     assert asked[-1].status_code == status
+
+
+async def test_the_limits_of_the_settings_are_those_of_the_process(quiet: tuple[Isolated, Desk], monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = {"APP_ENV_RATE_LIMIT_PER_SECOND": "0.1", "APP_ENV_RATE_LIMIT_BURST": str(BURST)}
+    for name, value in (quiet[0].settings() | limits).items():
+        monkeypatch.setenv(name, value)
+    async with composed(Settings(), NODE) as app:
+        assert await ask(like(httpx.AsyncClient(), app), "/me", BURST + 1) == [401] * BURST + [429]
