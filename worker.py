@@ -201,7 +201,7 @@ def deliveries_of(settings: Settings, database: Database) -> DeliveryActivities:
         server,
         sender=settings.mail_from,
         public_url=str(settings.public_url),
-        signing_key=settings.signing_key.get_secret_value(),
+        signing_keys=settings.plain_signing_keys,
         hourly_limit=settings.mail_hourly_limit,
     )
 

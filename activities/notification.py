@@ -30,21 +30,21 @@ log = structlog.get_logger()
 
 
 class DeliveryActivities:
-    """``public_url`` is where links lead; ``signing_key`` signs those to the portal and to surveys; ``hourly_limit`` is notifications an
+    """``public_url`` is where links lead; ``signing_keys`` sign those to the portal and to surveys, the newest first; ``hourly_limit`` is notifications an
     hour to one address.
 
     Raises ``PermanentFailure`` for a sender that no e-mail could have.
     """
 
     def __init__(  # noqa: PLR0913 - all named
-        self, database: Database, server: SmtpServer, *, sender: str, public_url: str, signing_key: str, hourly_limit: int
+        self, database: Database, server: SmtpServer, *, sender: str, public_url: str, signing_keys: tuple[str, ...], hourly_limit: int
     ) -> None:
         self._database = database
         self._server = server
         self._lost_after = lost_after(server)
         self._sender = on_the_wire(sender)
         self._public_url = public_url.rstrip("/")
-        self._signing_key = signing_key
+        self._signing_keys = signing_keys
         self._hourly_limit = hourly_limit
 
     @activity.defn(name=DELIVER)
@@ -171,10 +171,10 @@ class DeliveryActivities:
         if recipient is RecipientKind.AGENT:
             return f"{self._public_url}/console/tickets/{ticket_id}"
         link = PortalLink(delivery.notification.merchant_id, ticket_id, generation, delivery.now + GOOD_FOR)
-        return f"{self._public_url}/portal/tickets/{token_of(self._signing_key, link)}"
+        return f"{self._public_url}/portal/tickets/{token_of(self._signing_keys, link)}"
 
     def _survey_link(self, merchant_id: int, survey_id: int | None) -> str:
-        return f"{self._public_url}/v1/api/helpdesk/surveys/{sign(self._signing_key, 'survey', [merchant_id, survey_id])}"
+        return f"{self._public_url}/v1/api/helpdesk/surveys/{sign(self._signing_keys, 'survey', [merchant_id, survey_id])}"
 
     def _listed(self, delivery: Delivery) -> list[dict[str, str]]:
         """What a digest lists, each with the link that its own e-mail would have had."""

@@ -8,12 +8,13 @@ from fastapi import Request
 
 from api.auth.jwks import KeySet
 from api.auth.tokens import TokenVerifier
+from api.http.limits import RateLimits
 from models.db.session import Database
 
 
 @dataclass(frozen=True)
 class Context:
-    """``now`` is the one clock of the edge: tests move it."""
+    """``now`` is the one clock of the edge: tests move it. ``signing_keys`` are the newest first."""
 
     database: Database
     keys: KeySet
@@ -21,7 +22,8 @@ class Context:
     trigger_relay: Callable[[], None]
     temporal_answers: Callable[[], Awaitable[bool]]
     now: Callable[[], datetime]
-    signing_key: str
+    signing_keys: tuple[str, ...]
+    rate_limits: RateLimits
 
 
 def context_of(request: Request) -> Context:

@@ -13,6 +13,7 @@ from api.app import create_app
 from api.auth.jwks import KeySet
 from api.auth.tokens import TokenVerifier
 from api.context import Context
+from api.http.limits import Rate, RateLimits, storage_at
 from models.outbox.dispatch import Dispatcher
 from models.outbox.relay import FACTS, Relay
 from models.platform import logging as logs
@@ -43,6 +44,7 @@ async def serve(settings: Settings, *, node: int, routers: Sequence[APIRouter] =
             timeout_graceful_shutdown=15,
             timeout_keep_alive=65,
             server_header=False,
+            forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
         )
         await uvicorn.Server(config).serve()
 
@@ -62,7 +64,12 @@ async def composed(settings: Settings, node: int) -> AsyncIterator[FastAPI]:
         trigger_relay=relay.trigger,
         temporal_answers=lambda: temporal.is_reachable(client),
         now=lambda: datetime.now(UTC),
-        signing_key=settings.signing_key.get_secret_value(),
+        signing_keys=settings.plain_signing_keys,
+        rate_limits=RateLimits(
+            storage_at(settings.rate_limit_storage),
+            Rate(settings.rate_limit_per_second, settings.rate_limit_burst),
+            settings.rate_limit_merchant_subjects,
+        ),
     )
     relaying = asyncio.create_task(relay.run())
     try:

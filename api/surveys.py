@@ -13,6 +13,7 @@ from pydantic import Field, StringConstraints, ValidationError
 from sqlmodel import col
 
 from api.context import Context, context_of
+from api.http.admission import takes_of_address
 from api.http.body import BodyRequest, parse, read
 from api.http.headers import takes_idempotency_key, takes_request_id
 from api.http.idempotency import key_of
@@ -30,7 +31,9 @@ from models.tickets.repository import lock, save, with_id
 from models.tickets.tables import Ticket
 from models.value import Value
 
-router = APIRouter(prefix="/surveys", tags=["surveys"], route_class=PageRoute, dependencies=[Depends(takes_request_id)])
+router = APIRouter(
+    prefix="/surveys", tags=["surveys"], route_class=PageRoute, dependencies=[Depends(takes_request_id), Depends(takes_of_address)]
+)
 Token = Annotated[str, Path(max_length=500, description="the signed token of the link")]
 
 
@@ -83,7 +86,7 @@ async def answer_survey(token: Token, request: Request) -> Response:
 
 
 def _named(context: Context, token: str) -> tuple[int, int]:
-    content = links.read(context.signing_key, "survey", token)
+    content = links.read(context.signing_keys, "survey", token)
     if content is None:
         raise NotFound("survey")
     merchant_id, survey_id = content

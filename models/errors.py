@@ -15,6 +15,7 @@ HelpdeskError 500                  a defect of ours; the log says which
 ├── Invalid 422                    ``errors`` has an entry for each thing that is wrong
 ├── KeyReused 422                  the Idempotency-Key was used with another body
 ├── PreconditionRequired 428       If-Match is missing
+├── RateLimited 429                more was asked than one subject, merchant or address may; ``Retry-After`` says when to come again
 └── Unavailable 503                something that we need is away; ``Retry-After`` says when to come again
 """
 
@@ -122,6 +123,10 @@ class KeyReused(HelpdeskError):
 
 class PreconditionRequired(HelpdeskError):
     status, code, title = 428, "precondition_required", "If-Match is needed"
+
+
+class RateLimited(HelpdeskError):
+    status, code, title = 429, "rate_limited", "Too many requests"
 
 
 class Unavailable(HelpdeskError):

@@ -85,8 +85,10 @@ async def verified(request: Request) -> Caller:
     try:
         claims = await context_of(request).verifier.verify(token.strip())
     except InvalidToken as invalid:
+        request.scope["refused_for"] = invalid.reason
         challenge = f'Bearer realm="helpdesk", error="invalid_token", error_description="{invalid.reason}"'
         raise Unauthenticated(f"The token is not accepted: {invalid.reason}.", headers={"WWW-Authenticate": challenge}) from None
+    request.scope["subject"] = claims.sub
     caller = Caller(claims, _merchant(claims, request.headers.get("x-merchant-id")))
     request.scope["merchant_id"] = caller.merchant_id
     return caller

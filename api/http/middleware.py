@@ -10,11 +10,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.body import WITH_BODY
 from api.http.problems import CLOSE, MAX_BODY, of_failure, problem
+from api.http.refusals import REFUSED, Refusals
 from models.errors import HelpdeskError, TooLarge, UnsupportedMedia
 
 GONE = 499
 """In the log only: the client did not wait for a response."""
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_ID = re.compile(r"[0-9]{1,19}", re.ASCII)
 log = structlog.get_logger()
 
 
@@ -36,6 +38,7 @@ class _Outgoing:
 class Edge:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        self._refusals = Refusals()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -49,7 +52,16 @@ class Edge:
             try:
                 await self._serve(scope, headers, receive, outgoing)
             finally:
-                _log(scope, outgoing.status or GONE, time.perf_counter() - started)
+                self._log(scope, outgoing.status or GONE, time.perf_counter() - started)
+
+    def _log(self, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", None)
+        ids = {"merchant_id": scope.get("merchant_id"), "ticket_id": _id(scope.get("path_params", {}).get("ticket_id", ""))}
+        about = {"method": scope["method"], "route": route, "status": status, "ms": round(seconds * 1000, 1), **ids}
+        if status in REFUSED:
+            self._refusals.log(scope, status, about)
+        else:
+            log.info("request", **about)
 
     async def _serve(self, scope: Scope, headers: Headers, receive: Receive, outgoing: _Outgoing) -> None:
         try:
@@ -63,6 +75,11 @@ class Edge:
             await problem(known, path=scope["path"], request_id=scope["request_id"])(scope, receive, outgoing)
 
 
+def _id(given: str) -> str | None:
+    """What stands in the path for an id can be any text."""
+    return given if _ID.fullmatch(given) else None
+
+
 def _require_readable(headers: Headers) -> None:
     """FastAPI counts the bytes as they come. Of what says beforehand that it has too many, its refusal would be no problem+json."""
     if headers.get("content-encoding", "identity") != "identity":
@@ -70,9 +87,3 @@ def _require_readable(headers: Headers) -> None:
     length = headers.get("content-length", "0")
     if length.isdecimal() and (len(length) > 9 or int(length) > MAX_BODY):
         raise TooLarge(f"The body has more than {MAX_BODY} bytes.", headers=CLOSE)
-
-
-def _log(scope: Scope, status: int, seconds: float) -> None:
-    route = getattr(scope.get("route"), "path", None)
-    about = {"merchant_id": scope.get("merchant_id"), "ticket_id": scope.get("path_params", {}).get("ticket_id")}
-    log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1), **about)

@@ -21,6 +21,7 @@ from models.errors import (
     NotFound,
     PreconditionFailed,
     PreconditionRequired,
+    RateLimited,
     TooLarge,
     Unauthenticated,
     Unavailable,
@@ -40,9 +41,12 @@ _ERRORS: Final[tuple[type[HelpdeskError], ...]] = (
     UnsupportedMedia,
     Invalid,
     PreconditionRequired,
+    RateLimited,
     Unavailable,
 )
 _VERSIONED: Final = ("TicketResponse", "MerchantResponse", "CalendarResponse", "PolicyResponse", "LadderResponse")
+_OF_A_LIMIT: Final = ("Retry-After", "RateLimit", "RateLimit-Policy")
+"""draft-ietf-httpapi-ratelimit-headers-10"""
 _OF_THE_FRAMEWORK: Final = ("HTTPValidationError", "ValidationError")
 Shape = dict[str, Any]
 
@@ -118,6 +122,7 @@ def _errors(method: str, path: str, operation: Shape) -> list[type[HelpdeskError
         UnsupportedMedia: sends,
         Invalid: sends or any(each["in"] == "query" or (each["in"] == "path" and "maxLength" in each["schema"]) for each in parameters),
         PreconditionRequired: any(if_match),
+        RateLimited: "health" not in operation["tags"],
         Unavailable: "health" not in operation["tags"],  # a probe says it in its own shape
     }
     return [each for each in _ERRORS if applies[each]]
@@ -130,7 +135,8 @@ def _is_versioned(response: Shape) -> bool:
 
 def _response(error: type[HelpdeskError]) -> Shape:
     content = {MEDIA_TYPE: {"schema": _ref("schemas", "Problem")}}
-    return {"description": error.title, "headers": {"X-Request-Id": _ref("headers", "X-Request-Id")}, "content": content}
+    names = ("X-Request-Id", *(_OF_A_LIMIT if error is RateLimited else ()))
+    return {"description": error.title, "headers": {name: _ref("headers", name) for name in names}, "content": content}
 
 
 def _headers() -> Shape:
@@ -138,6 +144,9 @@ def _headers() -> Shape:
     return {
         "X-Request-Id": {"description": "the request's id: the client's own, if it sent a good one", "schema": text},
         "ETag": {"description": "the version, strong; what If-Match takes", "schema": text},
+        "Retry-After": {"description": "the seconds after which the same request is taken", "schema": {"type": "integer", "minimum": 1}},
+        "RateLimit": {"description": "the limit that was reached, r: what is left of it, t: seconds until there is more", "schema": text},
+        "RateLimit-Policy": {"description": "that limit; q: how much may be asked, w: in so many seconds", "schema": text},
     }
 
 

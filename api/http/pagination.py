@@ -59,7 +59,7 @@ class Pager:
     def __init__(self, request: Request, caller: Caller, limit: int, after: str | None) -> None:
         question = sorted((name, value) for name, value in request.query_params.multi_items() if name not in ("after", "limit"))
         digest = sha256(repr((caller.merchant_id, caller.claims.sub, request.url.path, question)).encode()).hexdigest()
-        self._key, self._purpose = context_of(request).signing_key, f"cursor/{digest}"
+        self._keys, self._purpose = context_of(request).signing_keys, f"cursor/{digest}"
         self._url, self.limit, self._after = request.url, limit, after
 
     async def page(self, session: TenantSession, rows: Select[Any], order: Order) -> tuple[list[Any], PageEnd]:
@@ -82,10 +82,10 @@ class Pager:
     def _cursor(self, row: Any, order: Order) -> str:
         value = getattr(row, order.column.key)
         place = value.isoformat() if isinstance(value, datetime) else value
-        return links.sign(self._key, self._purpose, [place, getattr(row, order.id.key)])
+        return links.sign(self._keys, self._purpose, [place, getattr(row, order.id.key)])
 
     def _behind(self, order: Order) -> Any:
-        content = links.read(self._key, self._purpose, self._after or "")
+        content = links.read(self._keys, self._purpose, self._after or "")
         if content is None:
             raise Invalid("invalid_cursor", "The cursor is not of this list.", "/query/after")
         value, row_id = content

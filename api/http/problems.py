@@ -106,4 +106,5 @@ async def _frameworks(request: Request, error: Exception) -> Response:
 
 
 def _respond(request: Request, error: HelpdeskError) -> Response:
+    request.scope.setdefault("refused_for", error.code)
     return problem(error, path=request.url.path, request_id=request.scope.get("request_id", ""))

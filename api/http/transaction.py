@@ -8,8 +8,9 @@ from fastapi import Depends, Request, Response
 from fastapi.params import Depends as Declared
 from fastapi.routing import APIRoute
 
-from api.auth.caller import Allowed, Caller, verified
+from api.auth.caller import Allowed, Caller
 from api.context import context_of
+from api.http.admission import admit, cost_of
 from api.http.body import WITH_BODY, read
 from api.http.headers import takes_idempotency_key
 from api.http.idempotency import Once, key_of
@@ -57,8 +58,8 @@ class Transaction:
 class TransactionRoute(APIRoute):
     """A route that needs a token, has a permission and runs in one transaction.
 
-    Verify the token; check the permission; read the body; open the transaction; replay the response to an Idempotency-Key; call the
-    route; store its response under the key; commit; trigger the relay. Whatever is raised rolls back.
+    Verify the token; count the request; check the permission; read the body; open the transaction; replay the response to an
+    Idempotency-Key; call the route; store its response under the key; commit; trigger the relay. Whatever is raised rolls back.
     """
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
@@ -73,9 +74,10 @@ class TransactionRoute(APIRoute):
 
     def get_route_handler(self) -> _Handler:
         call, permission, body_field = super().get_route_handler(), self.permission, self.body_field
+        costs = {method: cost_of(method, self.path_format) for method in self.methods or ()}
 
         async def handle(request: Request) -> Response:
-            caller = await verified(request)
+            caller = await admit(request, costs[request.method])
             await _require(request, caller, permission)
             if request.method == "GET":
                 return await _in_reading(request, caller, call)

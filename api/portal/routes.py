@@ -7,9 +7,10 @@ merchant. Nothing tells a link that was never good from one that has ended.
 import secrets
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from api.context import Context, context_of
+from api.http.admission import takes_of_address
 from api.http.body import read
 from api.http.problems import MAX_BODY
 from api.portal.conversation import STATUS, Opened, conversation, find, home_of, named_by, not_deleted, opens_another
@@ -45,7 +46,9 @@ class PortalRoute(PageRoute):
         return super().refuse(request, error)
 
 
-router = APIRouter(prefix="/portal/tickets/{token}", route_class=PortalRoute, include_in_schema=False)
+router = APIRouter(
+    prefix="/portal/tickets/{token}", route_class=PortalRoute, include_in_schema=False, dependencies=[Depends(takes_of_address)]
+)
 
 
 @router.get("")
@@ -77,7 +80,7 @@ async def write_reply(token: Token, request: Request) -> Response:
 async def send_link(token: Token, request: Request) -> Response:
     """An e-mail with a new link, to the address of the reporter. The response is the same whatever there is."""
     context = context_of(request)
-    if (link := link_of(context.signing_key, token)) is not None:
+    if (link := link_of(context.signing_keys, token)) is not None:
         change = Change(by=SYSTEM, at=context.now(), request_id=request.scope["request_id"])  # whose hands the link is in is not known
         async with context.database.writing(link.merchant_id) as session:
             await _renew(session, link, change)
@@ -87,7 +90,7 @@ async def send_link(token: Token, request: Request) -> Response:
 
 def _good(context: Context, token: str, request: Request) -> PortalLink:
     """Raises: NotFound: not ours, or expired."""
-    link = link_of(context.signing_key, token)
+    link = link_of(context.signing_keys, token)
     if link is None or link.expires_at <= context.now():
         raise NotFound("request")
     request.scope["merchant_id"] = link.merchant_id
@@ -96,9 +99,9 @@ def _good(context: Context, token: str, request: Request) -> PortalLink:
 
 async def _written(session: TenantSession, link: PortalLink, form: ReplyForm, request: Request) -> Response:
     context, once = context_of(request), form.once_for(link)
-    now, key = context.now(), context.signing_key
+    now, keys = context.now(), context.signing_keys
     if await once.stored(session, now) is not None:
-        return _back_to(token_of(key, link), _SENT)
+        return _back_to(token_of(keys, link), _SENT)
     opened = await find(session, link)
     flaw = form.flaw or (await home_of(session, opened) and "This request goes on as another one: please write there. Nothing was sent.")
     if flaw:
@@ -107,7 +110,7 @@ async def _written(session: TenantSession, link: PortalLink, form: ReplyForm, re
     change = Change(by=_actor(opened), at=now, request_id=request.scope["request_id"])
     ticket = await _reply(session, opened, form.text, change)
     await once.store(session, Response(status_code=303), now)  # without the link: it is kept nowhere
-    return _back_to(token_of(key, _link_to(link, ticket)), _SENT)
+    return _back_to(token_of(keys, _link_to(link, ticket)), _SENT)
 
 
 def _actor(opened: Opened) -> Actor:
@@ -144,17 +147,17 @@ def _back_to(token: str, part: str = "") -> Response:
 
 async def _content(session: TenantSession, opened: Opened, context: Context, before: int | None) -> dict[str, Any]:
     """What the page says."""
-    link, ticket, now, key = opened.link, opened.ticket, context.now(), context.signing_key
+    link, ticket, now, keys = opened.link, opened.ticket, context.now(), context.signing_keys
     home, survey_id = await home_of(session, opened), await unanswered_survey(session, ticket.id, now)
     return {
         "ticket": ticket,
         "merchant_name": opened.merchant.name,
         "status": STATUS[ticket.status],
         **await conversation(session, opened, before),
-        "home": home and {"number": home.number, "token": token_of(key, _link_to(link, home))},
-        "survey_token": survey_id and sign(key, "survey", [link.merchant_id, survey_id]),
+        "home": home and {"number": home.number, "token": token_of(keys, _link_to(link, home))},
+        "survey_token": survey_id and sign(keys, "survey", [link.merchant_id, survey_id]),
         "opens_another": opens_another(ticket, now),
-        "token": token_of(key, link),
+        "token": token_of(keys, link),
         "expires_at": link.expires_at,
         "once": secrets.token_hex(8),
         "max_text": MAX_TEXT,

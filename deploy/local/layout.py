@@ -79,7 +79,7 @@ class Layout(BaseSettings):
             "identity_jwks_url": f"{self.issuer}/.well-known/jwks.json",
             "identity_issuer": self.issuer,
             "identity_audience": AUDIENCE,
-            "signing_key": _signing_key(self.var / "secrets" / "signing.key"),
+            "signing_keys": _signing_key(self.var / "secrets" / "signing.key"),
             "public_url": self.base,
             "http_host": "127.0.0.1",  # never further: a caller who reaches /dev can be anyone
             "http_port": str(self.http_port),

@@ -5,11 +5,15 @@ variable with the suffix ``_FILE``. Only the composition roots (deploy/, worker.
 """
 
 import os
+import re
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 from email_validator import EmailNotValidError, validate_email
+from limits.errors import ConfigurationError
+from limits.storage import storage_from_string
 from pydantic import (
     Field,
     SecretStr,
@@ -19,11 +23,22 @@ from pydantic import (
     field_validator,
     model_validator,
 )
-from pydantic.networks import AnyUrl, HttpUrl
+from pydantic.networks import AnyUrl, HttpUrl, IPvAnyNetwork
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PREFIX = "APP_ENV_"
-_SECRETS = ("database_url", "database_relay_url", "database_owner_url", "temporal_api_key", "signing_key", "smtp_password")
+_SECRETS = (
+    "database_url",
+    "database_relay_url",
+    "database_owner_url",
+    "temporal_api_key",
+    "signing_keys",
+    "rate_limit_storage",
+    "smtp_password",
+)
+SigningKey = Annotated[SecretStr, Field(min_length=32)]
+EXAMPLE = "change-me"
+"""How the keys in deploy/env.example begin: anybody may know them."""
 PostgresUrl = Annotated[AnyUrl, UrlConstraints(allowed_schemes=["postgresql"])]
 
 
@@ -79,11 +94,20 @@ class Settings(_FromEnvironment):
     identity_issuer: str = Field(min_length=1)
     identity_audience: str = Field(min_length=1)
 
-    signing_key: SecretStr = Field(min_length=32, description="signs page cursors and survey links")
+    signing_keys: Annotated[tuple[SigningKey, ...], NoDecode] = Field(
+        min_length=1, max_length=5, description="the newest first: it signs page cursors and links, and each of them verifies"
+    )
     public_url: HttpUrl = Field(description="where a client reaches the API; the start of every link in a mail")
 
     http_host: str = "0.0.0.0"  # noqa: S104 - inside a container every address is the container's own
     http_port: int = Field(default=3000, ge=0, le=65535)
+    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
+        default=(), description="addresses and networks whose X-Forwarded-For is believed"
+    )
+    rate_limit_storage: str = Field(default="memory://", repr=False, description="memory:// is each process's own; redis://... is shared")
+    rate_limit_per_second: float = Field(default=50, gt=0, description="requests of one subject; a search or a report counts ten")
+    rate_limit_burst: int = Field(default=300, ge=20, le=10_000_000, description="of one subject at once")
+    rate_limit_merchant_subjects: int = Field(default=10, ge=1, le=100_000, description="a merchant may do what so many subjects may")
     worker_port: int = Field(default=3001, ge=0, le=65535, description="the worker's health probes")
     worker_queues: Annotated[tuple[WorkerQueue, ...], NoDecode] = Field(
         default=tuple(WorkerQueue), min_length=1, description="the task queues that a worker process serves, separated by commas"
@@ -103,10 +127,59 @@ class Settings(_FromEnvironment):
 
     log_level: str = Field(default="INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")
 
-    @field_validator("worker_queues", mode="before")
+    @property
+    def plain_signing_keys(self) -> tuple[str, ...]:
+        return tuple(key.get_secret_value() for key in self.signing_keys)
+
+    @field_validator("worker_queues", "signing_keys", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        return tuple(dict.fromkeys(name.strip() for name in value.split(","))) if isinstance(value, str) else value
+        """Of an environment variable; a file may have a line for each."""
+        return tuple(dict.fromkeys(re.split(r"[,\s]+", value.strip()))) if isinstance(value, str) else value
+
+    @field_validator("temporal_api_key")
+    @classmethod
+    def _is_sent_encrypted(cls, value: SecretStr | None, other: ValidationInfo) -> SecretStr | None:
+        if value and not other.data.get("temporal_tls", True):
+            raise ValueError("it would be sent as plain text: set APP_ENV_TEMPORAL_TLS=true")
+        return value
+
+    @field_validator("identity_jwks_url")
+    @classmethod
+    def _cannot_be_forged_on_the_way(cls, value: HttpUrl) -> HttpUrl:
+        if value.scheme != "https" and not _is_this_machine(value.host or ""):
+            raise ValueError("keys that come over plain http can be anybody's: use https, unless it is this machine")
+        return value
+
+    @field_validator("signing_keys")
+    @classmethod
+    def _are_secret(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        if any(key.get_secret_value().startswith(EXAMPLE) for key in value):
+            raise ValueError("the example's key is known to everybody: make one, for example with `openssl rand -base64 48`")
+        return value
+
+    @field_validator("rate_limit_storage")
+    @classmethod
+    def _can_count(cls, value: str) -> str:
+        try:
+            storage_from_string(f"async+{value}")
+        except (ConfigurationError, ValueError):
+            raise ValueError("no storage of the library `limits`, or its driver is missing: pip install 'limits[async-redis]'") from None
+        return value
+
+    @field_validator("rate_limit_burst")
+    @classmethod
+    def _lasts_a_second(cls, value: int, other: ValidationInfo) -> int:
+        if value < other.data.get("rate_limit_per_second", 0):
+            raise ValueError("it is less than APP_ENV_RATE_LIMIT_PER_SECOND allows in a second")
+        return value
+
+    @field_validator("smtp_password")
+    @classmethod
+    def _is_not_shown_to_the_network(cls, value: SecretStr | None, other: ValidationInfo) -> SecretStr | None:
+        if value and other.data.get("smtp_security") is MailSecurity.NONE:
+            raise ValueError("it would be sent as plain text: set APP_ENV_SMTP_SECURITY to starttls or tls")
+        return value
 
     @field_validator("mail_from")
     @classmethod
@@ -131,6 +204,13 @@ class _Unreadable(NamedTuple):
     why: str
 
 
+def _is_this_machine(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
 def _content(file: str) -> str | _Unreadable:
     try:
         return Path(file).read_text().strip()
@@ -140,5 +220,5 @@ def _content(file: str) -> str | _Unreadable:
 
 def explain(error: ValidationError) -> str:
     """Say all that is wrong with the settings at once, a line each, by the name of the variable and never with its value."""
-    lines = [f"  {PREFIX}{'_'.join(str(part) for part in e['loc']).upper() or '*'}: {e['msg']}" for e in error.errors(include_input=False)]
+    lines = {f"  {PREFIX}{str(e['loc'][0]).upper() if e['loc'] else '*'}: {e['msg']}" for e in error.errors(include_input=False)}
     return "the settings are not valid:\n" + "\n".join(sorted(lines))

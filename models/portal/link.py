@@ -19,14 +19,14 @@ class PortalLink(NamedTuple):
     expires_at: datetime
 
 
-def token_of(key: str, link: PortalLink) -> str:
+def token_of(keys: tuple[str, ...], link: PortalLink) -> str:
     """The link as it stands in an address: about 110 characters."""
-    return sign(key, _PURPOSE, [*link[:3], int(link.expires_at.timestamp())])
+    return sign(keys, _PURPOSE, [*link[:3], int(link.expires_at.timestamp())])
 
 
-def link_of(key: str, token: str) -> PortalLink | None:
+def link_of(keys: tuple[str, ...], token: str) -> PortalLink | None:
     """The link that was signed, also one that has expired; None for what we did not sign."""
-    content = read(key, _PURPOSE, token)
+    content = read(keys, _PURPOSE, token)
     if content is None:
         return None
     merchant_id, ticket_id, generation, expires = (int(str(each)) for each in content)

@@ -44,8 +44,8 @@ async def measure_burst(system: System, cast: Cast, pool: asyncpg.Pool, bare: Ba
         ),
     ]
     notes = [
-        _costs("processor time a ticket while 8 clients create", before, during, number, opened),
-        _costs("... and from the first until all is taken in and told", before, after, number, told),
+        costs("processor time a ticket while 8 clients create", before, during, number, opened),
+        costs("... and from the first until all is taken in and told", before, after, number, told),
     ]
     return rows, notes
 
@@ -90,7 +90,7 @@ async def _open_all(cast: Cast, number: int) -> list[float]:
     return taken
 
 
-def _costs(what: str, before: Mapping[str, float], after: Mapping[str, float], number: int, seconds: float) -> str:
+def costs(what: str, before: Mapping[str, float], after: Mapping[str, float], number: int, seconds: float) -> str:
     """What each part used of the processors for one ticket: unlike a rate, it says much the same on a machine that others use too."""
     used = {name: after[name] - before[name] for name in before}
     whole = used.pop("the whole machine")

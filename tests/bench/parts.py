@@ -14,6 +14,7 @@ from tests.bench.burst import measure_burst, until_quiet
 from tests.bench.calendars import measure_calendars
 from tests.bench.cast import BUSY, Cast, assemble
 from tests.bench.lateness import measure_lateness
+from tests.bench.neighbour import measure_neighbour
 from tests.bench.reports import measure_reports
 from tests.bench.requests import measure_requests
 from tests.bench.retiming import measure_retiming
@@ -22,7 +23,9 @@ from tests.bench.system import System
 from tests.bench.table import Bound, Budget, Row, text_of
 from tests.bench.temporal import measure_history, measure_start
 
-PARTS = frozenset({"calendars", "requests", "starts", "retiming", "lateness", "burst", "recalculation", "storm", "outage", "reports"})
+PARTS = frozenset(
+    {"calendars", "requests", "starts", "retiming", "lateness", "burst", "recalculation", "storm", "outage", "reports", "neighbour"}
+)
 _OF_THE_CROWD = frozenset({"recalculation", "storm", "outage"})
 API = Budget(name="resident memory of the API", bound=Bound.AT_MOST, limit=180, unit="MB")
 WORKER = Budget(name="resident memory of the worker", bound=Bound.AT_MOST, limit=260, unit="MB")
@@ -38,6 +41,7 @@ class Sizes(Value):
     burst: int
     crowd: int
     reports: int
+    neighbour: int
 
 
 FULL = Sizes(
@@ -48,6 +52,7 @@ FULL = Sizes(
     burst=1600,
     crowd=2000,
     reports=30,
+    neighbour=200,
 )
 QUICK = Sizes(
     timers={1: 3, 10: 30, 50: 50},
@@ -57,6 +62,7 @@ QUICK = Sizes(
     burst=200,
     crowd=100,
     reports=10,
+    neighbour=50,
 )
 
 
@@ -90,7 +96,7 @@ async def measure(system: System, sizes: Sizes, wanted: frozenset[str]) -> str:
 
 
 async def _measure(run: _Run, wanted: frozenset[str]) -> None:
-    for part in ("calendars", "requests", "starts", "retiming", "lateness", "burst"):
+    for part in ("calendars", "requests", "starts", "retiming", "lateness", "burst", "neighbour"):
         if part in wanted:
             _say(part)
             await _MEASURE[part](run)
@@ -135,6 +141,12 @@ async def _burst(run: _Run) -> None:
     run.notes += notes
 
 
+async def _neighbour(run: _Run) -> None:
+    rows, notes = await measure_neighbour(run.system, run.cast, run.pool, rounds=run.sizes.neighbour)
+    run.rows += rows
+    run.notes += notes
+
+
 _MEASURE = {
     "calendars": _calendars,
     "requests": _requests,
@@ -142,6 +154,7 @@ _MEASURE = {
     "retiming": _retiming,
     "lateness": _lateness,
     "burst": _burst,
+    "neighbour": _neighbour,
 }
 
 

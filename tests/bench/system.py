@@ -116,7 +116,8 @@ def _prepared_postgres(var: Path) -> EmbeddedPostgres:
 def _environment(var: Path, ports: Mapping[str, int]) -> dict[str, str]:
     ours = {name: value for name, value in os.environ.items() if not name.startswith((PREFIX, "LOCAL_"))}
     numbers = {name: str(port) for name, port in ports.items()}
-    unlimited = {f"{PREFIX}MAIL_HOURLY_LIMIT": "100000"}  # a storm's e-mails go to few addresses, and each is counted
+    # A storm's e-mails go to few addresses, and each is counted; one agent replies faster than any person.
+    unlimited = {f"{PREFIX}{name}": "100000" for name in ("MAIL_HOURLY_LIMIT", "RATE_LIMIT_PER_SECOND", "RATE_LIMIT_BURST")}
     return ours | numbers | unlimited | {"RUN_MODE": "local", "LOCAL_VAR": str(var), "LOCAL_WORKER": "0"}
 
 

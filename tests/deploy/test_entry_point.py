@@ -25,9 +25,9 @@ def test_a_missing_or_wrong_run_mode_lists_the_allowed_ones(environment: dict[st
 
 @pytest.mark.parametrize("role", ["startup", "worker"])
 def test_everything_wrong_with_the_settings_is_listed_at_once_and_without_values(role: str) -> None:
-    ended = start(RUN_MODE=role, APP_ENV_SIGNING_KEY="too-short-a-secret", APP_ENV_HTTP_PORT="99999999")
+    ended = start(RUN_MODE=role, APP_ENV_SIGNING_KEYS="too-short-a-secret", APP_ENV_HTTP_PORT="99999999")
     assert ended.returncode == WRONG
-    for name in ("DATABASE_URL", "DATABASE_RELAY_URL", "IDENTITY_JWKS_URL", "SIGNING_KEY", "HTTP_PORT", "SMTP_HOST", "MAIL_FROM"):
+    for name in ("DATABASE_URL", "DATABASE_RELAY_URL", "IDENTITY_JWKS_URL", "SIGNING_KEYS", "HTTP_PORT", "SMTP_HOST", "MAIL_FROM"):
         assert f"APP_ENV_{name}: " in ended.stderr
     assert "too-short-a-secret" not in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -55,6 +55,7 @@ def test_every_error_is_announced_as_a_problem(verb: str, path: str, operation: 
     shape = None if "health" in operation["tags"] else {"application/problem+json": {"schema": {"$ref": PROBLEM}}}
     assert all(said.get("content") == shape for said in errors.values())
     assert {"401", "403", "404"} <= errors.keys() or "security" not in operation
+    assert ("429" in errors) == ("health" not in operation["tags"])
     assert "409" in errors or verb == "get"
     assert "422" in errors or "requestBody" not in operation
 

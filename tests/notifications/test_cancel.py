@@ -136,6 +136,6 @@ async def test_a_cancelled_notification_is_not_delivered_and_gets_no_attempt(esc
 
 async def delivered(ticket: FrozenTicket, ref: DeliveryRef) -> Any:
     """What the activity answers, with a mail server that is not there."""
-    links: Any = {"public_url": "http://desk.test", "signing_key": "k" * 32, "hourly_limit": 60}
+    links: Any = {"public_url": "http://desk.test", "signing_keys": ("k" * 32,), "hourly_limit": 60}
     worker = DeliveryActivities(ticket.desk.database, NOWHERE, sender="a@desk.test", **links)
     return await ActivityEnvironment().run(worker.deliver, ref)

@@ -127,7 +127,7 @@ async def post() -> AsyncIterator[Mailbox]:
 async def delivered(acme: Merchant, notification: DeliveryRef, post: Mailbox, sender: str = "a@desk.test") -> str:
     """What the activity answers, on a worker of its own."""
     server = SmtpServer(host="127.0.0.1", port=post.port, security=MailSecurity.NONE, timeout=5)
-    links: Any = {"public_url": "http://desk.test", "signing_key": "k" * 32, "hourly_limit": 60}
+    links: Any = {"public_url": "http://desk.test", "signing_keys": ("k" * 32,), "hourly_limit": 60}
     worker = DeliveryActivities(acme.desk.database, server, sender=sender, **links)
     return str(await ActivityEnvironment().run(worker.deliver, notification))
 

@@ -57,7 +57,7 @@ def refer(notification: Notification) -> DeliveryRef:
 
 async def delivered(acme: Merchant, post: Mailbox, *refs: DeliveryRef) -> list[str]:
     """What the activity answers about each, all at once."""
-    links: Any = {"sender": "a@desk.test", "public_url": "http://desk.test", "signing_key": "k" * 32}
+    links: Any = {"sender": "a@desk.test", "public_url": "http://desk.test", "signing_keys": ("k" * 32,)}
     worker = DeliveryActivities(acme.desk.database, post.address(), **links, hourly_limit=LIMIT)
     return [str(each) for each in await asyncio.gather(*(ActivityEnvironment().run(worker.deliver, ref) for ref in refs))]
 

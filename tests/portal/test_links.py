@@ -19,7 +19,7 @@ from models.notifications.messages import DeliveryRef, NotificationStatus
 from models.notifications.tables import Notification, RecipientKind
 from models.surveys.tables import Survey
 from tests.support.auditor import rows
-from tests.support.desk import SIGNING_KEY, UNLIMITED, Desk, Merchant
+from tests.support.desk import SIGNING_KEYS, UNLIMITED, Desk, Merchant
 from tests.support.isolated import Isolated
 from tests.support.mail_server import Mailbox, serving
 
@@ -75,7 +75,7 @@ async def sent_survey(session: TenantSession, about: Notification) -> int:
 
 
 async def deliver(merchant: Merchant, post: Mailbox, ref: DeliveryRef) -> None:
-    links: Any = {"sender": "a@desk.test", "public_url": "http://desk.test/", "signing_key": SIGNING_KEY, "hourly_limit": UNLIMITED}
+    links: Any = {"sender": "a@desk.test", "public_url": "http://desk.test/", "signing_keys": SIGNING_KEYS, "hourly_limit": UNLIMITED}
     worker = DeliveryActivities(merchant.desk.database, post.address(), **links)
     assert await ActivityEnvironment().run(worker.deliver, ref) == "sent"
 

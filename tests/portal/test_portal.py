@@ -22,7 +22,7 @@ from models.platform.signed_links import sign
 from models.portal.link import PortalLink, link_of, token_of
 from models.tickets.tables import Comment, Ticket
 from tests.support.auditor import rows
-from tests.support.desk import SIGNING_KEY, Desk, Merchant
+from tests.support.desk import SIGNING_KEYS, Desk, Merchant
 from tests.support.isolated import Isolated
 
 EVIL = "<script>alert(1)</script>{{7*7}}"
@@ -55,7 +55,7 @@ class Page(NamedTuple):
 
 
 def path_of(merchant_id: int, ticket_id: str, generation: int = 0, good_for: timedelta = MONTH) -> str:
-    return f"/portal/tickets/{token_of(SIGNING_KEY, PortalLink(merchant_id, int(ticket_id), generation, datetime.now(UTC) + good_for))}"
+    return f"/portal/tickets/{token_of(SIGNING_KEYS, PortalLink(merchant_id, int(ticket_id), generation, datetime.now(UTC) + good_for))}"
 
 
 async def opened(desk: Desk, merchant: Merchant, **fields: Any) -> Page:
@@ -250,9 +250,9 @@ async def test_a_link_opens_one_ticket_of_one_merchant(page: Page) -> None:
     globex = await page.desk.merchant("globex")
     expires = int((datetime.now(UTC) + MONTH).timestamp())
     content = [page.merchant.id, int(page.ticket["id"]), 0, expires]
-    of_another = sign(SIGNING_KEY, "portal", [globex.id, *content[1:]])
-    of_another_purpose = sign(SIGNING_KEY, "survey", list(content))
-    with_another_key = sign("another key, longer than 32 characters", "portal", list(content))
+    of_another = sign(SIGNING_KEYS, "portal", [globex.id, *content[1:]])
+    of_another_purpose = sign(SIGNING_KEYS, "survey", list(content))
+    with_another_key = sign(("another key, longer than 32 characters",), "portal", list(content))
     for token in (of_another, of_another_purpose, with_another_key, "x", "e30", "W10.AAAA", "%00", "x" * 501):
         for response in (await page.client.get(f"/portal/tickets/{token}"), await page.client.post(f"/portal/tickets/{token}/messages")):
             assert (response.status_code, "does not work any more" in response.text) == (404, True), token
@@ -363,5 +363,5 @@ async def test_agents_are_told_how_to_use_the_api_and_nothing_of_the_ticket(page
 
 def test_a_link_says_what_was_signed() -> None:
     link = PortalLink(1001, 9, 2, datetime(2026, 12, 1, tzinfo=UTC))
-    token = token_of(SIGNING_KEY, link)
-    assert (link_of(SIGNING_KEY, token), len(token) < 150) == (link, True)
+    token = token_of(SIGNING_KEYS, link)
+    assert (link_of(SIGNING_KEYS, token), len(token) < 150) == (link, True)

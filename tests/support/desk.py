@@ -31,6 +31,7 @@ from api.app import create_app
 from api.auth.jwks import KeySet
 from api.auth.tokens import TokenVerifier
 from api.context import Context
+from api.http.limits import BoundedMemory, Rate, RateLimits
 from deploy.local import mail
 from deploy.local.identity import DevelopmentIdentity, Wanted
 from deploy.local.seed import Person, World, write_world
@@ -46,7 +47,7 @@ from worker import Activities, workers_of
 from workflows.runner import WATCHED
 
 BASE = "/v1/api/helpdesk"
-SIGNING_KEY = "a key of tests, longer than 32 characters"
+SIGNING_KEYS = ("a-key-of-tests-that-has-more-than-32-characters",)
 UNLIMITED = 100_000
 """Notifications an hour to one address."""
 NODE = 7
@@ -213,7 +214,7 @@ class Desk:
             return (await session.execute(attempts.order_by(col(DeliveryAttempt.id).desc()).limit(1))).scalar_one()
 
     def survey_token(self, merchant_id: int, survey_id: str) -> str:
-        return sign(SIGNING_KEY, "survey", [merchant_id, int(survey_id)])
+        return sign(SIGNING_KEYS, "survey", [merchant_id, int(survey_id)])
 
 
 @asynccontextmanager
@@ -232,7 +233,7 @@ async def working_desk(
     keys = KeySet(jwks_url)
     server = SmtpServer(host="127.0.0.1", port=smtp_port, security=MailSecurity.NONE, username=None, password=None, timeout=5)
     across = MaintenanceActivities(database, relay_url)
-    links = {"sender": "helpdesk@desk.test", "public_url": "http://desk.test", "signing_key": SIGNING_KEY}
+    links: Any = {"sender": "helpdesk@desk.test", "public_url": "http://desk.test", "signing_keys": SIGNING_KEYS}
     deliveries = DeliveryActivities(database, server, **links, hourly_limit=UNLIMITED)
     context = context_of(database, keys, relays[0])
     relaying = [asyncio.create_task(relay.run()) for relay in relays]
@@ -268,7 +269,8 @@ def context_of(database: Database, keys: KeySet, relay: Relay) -> Context:
         trigger_relay=relay.trigger,
         temporal_answers=_always,
         now=lambda: datetime.now(UTC),
-        signing_key=SIGNING_KEY,
+        signing_keys=SIGNING_KEYS,
+        rate_limits=RateLimits(BoundedMemory(), Rate(1_000_000, 1_000_000), 1),
     )
 
 

@@ -21,7 +21,7 @@ from models.db.migrate import upgrade
 from models.db.session import Database
 from models.platform.settings import WorkerQueue
 from models.tickets import search_attributes
-from tests.support.desk import NODE, SIGNING_KEY, UNLIMITED, Desk, context_of, relays_of
+from tests.support.desk import NODE, SIGNING_KEYS, UNLIMITED, Desk, context_of, relays_of
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,7 +55,7 @@ class Isolated(NamedTuple):
             "IDENTITY_JWKS_URL": self.jwks_url,
             "IDENTITY_ISSUER": "https://identity.test",
             "IDENTITY_AUDIENCE": "helpdesk",
-            "SIGNING_KEY": SIGNING_KEY,
+            "SIGNING_KEYS": ",".join(SIGNING_KEYS),
             "PUBLIC_URL": "http://desk.test",
             "HTTP_HOST": "127.0.0.1",
             "WORKER_PORT": str(free_port()),

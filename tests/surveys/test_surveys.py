@@ -13,7 +13,7 @@ from models.platform.signed_links import sign
 from models.portal.link import PortalLink, token_of
 from models.surveys.tables import Survey
 from tests.http.cut import cut
-from tests.support.desk import BASE, SIGNING_KEY, Desk, Merchant
+from tests.support.desk import BASE, SIGNING_KEYS, Desk, Merchant
 
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 
@@ -108,9 +108,9 @@ async def test_a_guessed_link_leads_nowhere(token: str, desk: Desk) -> None:
 
 
 async def test_a_link_is_of_one_merchant_and_one_purpose(desk: Desk, asked: Asked, acme: Merchant, globex: Merchant) -> None:
-    of_another = sign(SIGNING_KEY, "survey", [globex.id, int(asked.survey_id)])
-    of_another_purpose = sign(SIGNING_KEY, "cursor/x", [acme.id, int(asked.survey_id)])
-    with_another_key = sign("another key, longer than 32 characters", "survey", [acme.id, int(asked.survey_id)])
+    of_another = sign(SIGNING_KEYS, "survey", [globex.id, int(asked.survey_id)])
+    of_another_purpose = sign(SIGNING_KEYS, "cursor/x", [acme.id, int(asked.survey_id)])
+    with_another_key = sign(("another key, longer than 32 characters",), "survey", [acme.id, int(asked.survey_id)])
     for token in (of_another, of_another_purpose, with_another_key):
         assert (await asked.client.get(f"/surveys/{token}")).status_code == 404
         assert (await asked.client.post(f"/surveys/{token}", json={"score": 1})).status_code == 404
@@ -251,7 +251,7 @@ async def test_five_buttons_are_one_click_each(asked: Asked) -> None:
 async def test_a_resolved_ticket_is_rated_on_its_page_as_well(desk: Desk, asked: Asked, acme: Merchant) -> None:
     link = PortalLink(acme.id, int(asked.ticket_id), 0, desk.clock.now() + timedelta(days=30))
     client = desk.client_with(None, base="")
-    page = await client.get(f"/portal/tickets/{token_of(SIGNING_KEY, link)}")
+    page = await client.get(f"/portal/tickets/{token_of(SIGNING_KEYS, link)}")
     (action,) = re.findall(r'action="(\S+/surveys/\S+)"', page.text)
     response = await client.post(action, data={"score": "5"}, headers=HTML)
     assert (action, "Thank you" in response.text) == (f"{BASE}{asked.path}", True)

@@ -57,7 +57,7 @@ def test_the_environment_of_the_parts_is_a_whole_set_of_settings(tmp_path: Path,
 
 def test_the_signing_key_stays_the_same(tmp_path: Path) -> None:
     here, postgres = layout(tmp_path), EmbeddedPostgres(tmp_path / "postgres")
-    first, second = (here.environment(postgres)["APP_ENV_SIGNING_KEY"] for _ in range(2))
+    first, second = (here.environment(postgres)["APP_ENV_SIGNING_KEYS"] for _ in range(2))
     assert first == second
 
 
