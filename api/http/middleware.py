@@ -9,8 +9,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.body import WITH_BODY
-from api.http.problems import CLOSE, MAX_BODY, of_failure, problem
-from models.errors import HelpdeskError, TooLarge, UnsupportedMedia
+from api.http.problems import CLOSE, MAX_BODY, of_failure, problem, too_large
+from models.errors import HelpdeskError, UnsupportedMedia
 
 GONE = 499
 """In the log only: the client did not wait for a response."""
@@ -19,7 +19,10 @@ log = structlog.get_logger()
 
 
 class _Outgoing:
-    """The way out: every response carries the request's id. ``status`` is None as long as there is none."""
+    """The way out: every response carries the request's id, and is what it says it is. ``status`` is None as long as there is none.
+
+    No cache keeps what one caller may see, unless the response says otherwise.
+    """
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
@@ -29,7 +32,10 @@ class _Outgoing:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            MutableHeaders(scope=message)["X-Request-Id"] = self._request_id
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-Id"] = self._request_id
+            headers["X-Content-Type-Options"] = "nosniff"
+            headers.setdefault("Cache-Control", "no-store")
         await self._send(message)
 
 
@@ -66,10 +72,10 @@ class Edge:
 def _require_readable(headers: Headers) -> None:
     """FastAPI counts the bytes as they come. Of what says beforehand that it has too many, its refusal would be no problem+json."""
     if headers.get("content-encoding", "identity") != "identity":
-        raise UnsupportedMedia("A compressed body is not supported.", headers=CLOSE)
+        raise UnsupportedMedia("A compressed body is not read: send it as it is, without Content-Encoding.", headers=CLOSE)
     length = headers.get("content-length", "0")
     if length.isdecimal() and (len(length) > 9 or int(length) > MAX_BODY):
-        raise TooLarge(f"The body has more than {MAX_BODY} bytes.", headers=CLOSE)
+        raise too_large(MAX_BODY)
 
 
 def _log(scope: Scope, status: int, seconds: float) -> None:

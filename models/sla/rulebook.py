@@ -1,7 +1,7 @@
 """A merchant's SLA configuration, all of it: read once per ``rulebook_version``, then kept. A version never changes."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 import sqlalchemy as sa
@@ -20,9 +20,18 @@ from models.tickets.tables import Ticket
 
 PROPOSED = 2**63 - 1
 """The id of a policy that is only proposed: it comes after all others of its position, as a new one does."""
+NAMED = 20
+"""So many categories a refusal names."""
 _KEPT_MERCHANTS = 500
 _T = TypeVar("_T", bound=BaseModel)
 _Key = tuple[int, int]
+
+
+def no_such_category(known: Iterable[str], pointer: str) -> Invalid:
+    """The refusal that names those that there are: the first 20 of them."""
+    names = sorted(known)
+    more = ", ..." if len(names) > NAMED else ""
+    return Invalid("unknown_category", f"There is no such category. There are: {', '.join(names[:NAMED])}{more}.", pointer)
 
 
 class Rulebook:
@@ -47,7 +56,7 @@ class Rulebook:
         """
         category = wanted or next(iter(self.categories), None)
         if category is not None and category not in self.categories:
-            raise Invalid("unknown_category", "There is no such category.", pointer)
+            raise no_such_category(self.categories, pointer)
         return category
 
     def choose(self, traits: Traits) -> Pin | None:

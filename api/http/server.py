@@ -1,0 +1,25 @@
+"""How the API is served, whoever starts it: one place for the server's bounds."""
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from api.http.connection import BoundedConnection
+
+KEEP_ALIVE_SECONDS = 65
+"""Longer than the minute that load balancers keep a connection: it is theirs to close."""
+
+
+def server_of(app: ASGIApp, *, host: str, port: int) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http=BoundedConnection,
+        ws="none",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=15,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        server_header=False,
+    )
+    return uvicorn.Server(config)
