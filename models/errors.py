@@ -30,6 +30,9 @@ MAX_LISTED = 50
 """So many things that are wrong are listed; of the others the number is told."""
 
 
+_BY_NUMBER = " An id is long; a ticket is found by its number: GET /tickets?number=."
+
+
 class HelpdeskError(Exception):
     """``code`` is for programs, ``detail`` for people. ``members`` are what the problem says besides (RFC 9457, section 3.2)."""
 
@@ -61,7 +64,7 @@ class NotFound(HelpdeskError):
     status, code, title = 404, "not_found", "Not found"
 
     def __init__(self, what: str = "ticket") -> None:
-        super().__init__(f"There is no such {what}.")
+        super().__init__(f"There is no such {what}.{_BY_NUMBER if what == 'ticket' else ''}")
 
 
 class TimedOut(HelpdeskError):

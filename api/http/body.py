@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 
 from api.http import unknown
 from api.http.problems import CLOSE, MAX_BODY, SMALL_BODY
+from api.http.responses import BASE
 from models.errors import BadRequest, Invalid, UnsupportedMedia
 
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -22,8 +23,8 @@ BODY_SECONDS = 20
 MAX_DEPTH = 32
 MAX_VALUES = 25_000
 """Keys and values of a whole body: the largest calendar has fewer, and whatever is wrong with so many is found in a moment."""
-_LONG = re.compile(r"/tickets(/{ticket_id}(/messages|/notes)?)?|/(calendars|sla-policies|escalation-ladders)(/.*)?")
-"""The routes whose bodies hold long texts, or a whole definition."""
+_LONG = re.compile(r"(/portal)?/tickets(/[^/]+(/messages|/notes)?)?|/(calendars|sla-policies|escalation-ladders)(/.*)?")
+"""The paths below the base whose bodies hold long texts, or a whole definition."""
 _CODES = {
     "Detected duplicate key": ("duplicate_key", "An object has the same key twice."),
     "recursion limit": ("too_deep", f"The body is nested more than {MAX_DEPTH} deep."),
@@ -44,8 +45,8 @@ class BodyRequest(Request):
 
 
 def max_bytes(path: str) -> int:
-    """How large a body the route of this path reads."""
-    return MAX_BODY if _LONG.fullmatch(path) else SMALL_BODY
+    """How large a body is read at this path, or by the route of this template."""
+    return MAX_BODY if _LONG.fullmatch(path.removeprefix(BASE)) else SMALL_BODY
 
 
 async def read(request: Request, field: Any = None) -> BodyRequest:

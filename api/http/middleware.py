@@ -8,8 +8,8 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http.body import WITH_BODY
-from api.http.problems import CLOSE, MAX_BODY, of_failure, problem, too_large
+from api.http.body import WITH_BODY, max_bytes
+from api.http.problems import CLOSE, of_failure, problem, too_large
 from models.errors import HelpdeskError, UnsupportedMedia
 
 GONE = 499
@@ -60,7 +60,7 @@ class Edge:
     async def _serve(self, scope: Scope, headers: Headers, receive: Receive, outgoing: _Outgoing) -> None:
         try:
             if scope["method"] in WITH_BODY:
-                _require_readable(headers)
+                _require_readable(headers, max_bytes(scope["path"]))
             await self._app(scope, receive, outgoing)
         except Exception as error:
             known = error if isinstance(error, HelpdeskError) else of_failure(error)
@@ -69,13 +69,13 @@ class Edge:
             await problem(known, path=scope["path"], request_id=scope["request_id"])(scope, receive, outgoing)
 
 
-def _require_readable(headers: Headers) -> None:
+def _require_readable(headers: Headers, limit: int) -> None:
     """FastAPI counts the bytes as they come. Of what says beforehand that it has too many, its refusal would be no problem+json."""
     if headers.get("content-encoding", "identity") != "identity":
         raise UnsupportedMedia("A compressed body is not read: send it as it is, without Content-Encoding.", headers=CLOSE)
     length = headers.get("content-length", "0")
-    if length.isdecimal() and (len(length) > 9 or int(length) > MAX_BODY):
-        raise too_large(MAX_BODY)
+    if length.isdecimal() and (len(length) > 9 or int(length) > limit):
+        raise too_large(limit)
 
 
 def _log(scope: Scope, status: int, seconds: float) -> None:
