@@ -118,7 +118,7 @@ class BoundedConnection(HttpToolsProtocol):
         self._deadline = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
 
     def _is_answering(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete
+        return bool(self.cycle) and not self.cycle.response_complete  # there is none before the first request
 
     def _watch(self) -> None:
         """A whole request in one piece, as nearly all are, needs no timer."""

@@ -80,5 +80,6 @@ def _require_readable(headers: Headers, limit: int) -> None:
 
 def _log(scope: Scope, status: int, seconds: float) -> None:
     route = getattr(scope.get("route"), "path", None)
-    about = {"merchant_id": scope.get("merchant_id"), "ticket_id": scope.get("path_params", {}).get("ticket_id")}
+    ticket_id = str(scope.get("path_params", {}).get("ticket_id"))  # as it came: anything may stand there
+    about = {"merchant_id": scope.get("merchant_id"), "ticket_id": ticket_id if ticket_id.isdecimal() and len(ticket_id) < 20 else None}
     log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1000, 1), **about)

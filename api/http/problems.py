@@ -132,7 +132,7 @@ def too_large(limit: int) -> TooLarge:
 def _no_such_method(request: Request) -> HelpdeskError:
     """The framework names the methods of the first route of the path only."""
     routes, scope = request.app.routes, request.scope
-    allowed = ", ".join(each for each in _METHODS if any(route.matches(scope | {"method": each})[0] is Match.FULL for route in routes))
+    allowed = ", ".join(each for each in _METHODS if any(route.matches({**scope, "method": each})[0] is Match.FULL for route in routes))
     known = HelpdeskError(
         f"{request.method} is not possible here. What is: {allowed}.", code="method_not_allowed", headers={"Allow": allowed}
     )

@@ -24,7 +24,7 @@ async def port(whole_desk: Desk) -> AsyncIterator[int]:
     config.load()
     state = {"config": config, "server_state": server.server_state, "app_state": {}}
     loop = asyncio.get_running_loop()
-    listening = await loop.create_server(lambda: config.http_protocol_class(**state), config.host, config.port)  # type: ignore[operator]
+    listening = await loop.create_server(lambda: config.http_protocol_class(**state), config.host, config.port)
     yield listening.sockets[0].getsockname()[1]
     listening.close()
     for each in list(server.server_state.connections):
