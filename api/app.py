@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from api import jobs, merchants, notifications, people, reports, surveys
+from api import docs, jobs, merchants, notifications, people, reports, surveys
 from api.context import Context
 from api.health import Readiness
 from api.health import router as health
@@ -40,6 +40,7 @@ def create_app(context: Context) -> FastAPI:
         summary="Tickets whose deadlines are kept",
         generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,
+        docs_url=None,
         redoc_url=None,
     )
     app.state.context = context
@@ -47,6 +48,7 @@ def create_app(context: Context) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router, prefix=BASE)
     app.include_router(health)
+    docs.install(app)
     problems.install(app)
     app.add_middleware(Edge)
     return app
