@@ -85,8 +85,7 @@ class BoundedConnection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._is_in_head, self._is_in_body, self._head = False, True, 0
-        path = httptools.parse_url(self.url).path
-        if self._is_surplus and path.decode("ascii", "replace") not in PROBES:
+        if self._is_surplus and httptools.parse_url(self.url).path.decode("ascii", "replace") not in PROBES:
             self._stop(Unavailable("There are too many connections: come again after Retry-After seconds.", headers={"Retry-After": "1"}))
         super().on_headers_complete()
         if self._is_surplus:

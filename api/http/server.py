@@ -1,4 +1,4 @@
-"""How the API is served, whoever starts it: one place for the server's bounds."""
+"""How the API is served, by every command that starts it: one place for the bounds of the server."""
 
 import uvicorn
 from starlette.types import ASGIApp
