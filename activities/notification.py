@@ -30,8 +30,8 @@ log = structlog.get_logger()
 
 
 class DeliveryActivities:
-    """``public_url`` is where links lead; ``signing_keys`` sign those to the portal and to surveys, the newest first; ``hourly_limit`` is notifications an
-    hour to one address.
+    """``public_url`` is where links lead; ``signing_keys`` sign those to the portal and to surveys, the newest first; ``hourly_limit`` is
+    notifications an hour to one address.
 
     Raises ``PermanentFailure`` for a sender that no e-mail could have.
     """

@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from api import jobs, merchants, notifications, people, reports, surveys
+from api import docs, jobs, merchants, notifications, people, reports, surveys
 from api.context import Context
 from api.health import Readiness
 from api.health import router as health
@@ -42,6 +42,7 @@ def create_app(context: Context) -> FastAPI:
         summary="Tickets whose deadlines are kept",
         generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,
+        docs_url=None,
         redoc_url=None,
     )
     app.state.context = context
@@ -50,6 +51,7 @@ def create_app(context: Context) -> FastAPI:
         app.include_router(router, prefix=BASE)
     for pages in (health, portal.router, console.router):
         app.include_router(pages)
+    docs.install(app)
     problems.install(app)
     app.add_middleware(Edge)
     return app

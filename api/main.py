@@ -6,7 +6,6 @@ import gc
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
-import uvicorn
 from fastapi import APIRouter, FastAPI
 
 from api.app import create_app
@@ -14,6 +13,7 @@ from api.auth.jwks import KeySet
 from api.auth.tokens import TokenVerifier
 from api.context import Context
 from api.http.limits import Rate, RateLimits, storage_at
+from api.http.server import server_of
 from models.outbox.dispatch import Dispatcher
 from models.outbox.relay import FACTS, Relay
 from models.platform import logging as logs
@@ -35,18 +35,8 @@ async def serve(settings: Settings, *, node: int, routers: Sequence[APIRouter] =
             app.include_router(router)
         gc.collect()
         gc.freeze()  # what stands now stays: to look through it in each full collection keeps everybody waiting for 0.1 s
-        config = uvicorn.Config(
-            app,
-            host=settings.http_host,
-            port=settings.http_port,
-            log_config=None,
-            access_log=False,
-            timeout_graceful_shutdown=15,
-            timeout_keep_alive=65,
-            server_header=False,
-            forwarded_allow_ips=[str(network) for network in settings.trusted_proxies],
-        )
-        await uvicorn.Server(config).serve()
+        proxies = [str(network) for network in settings.trusted_proxies]
+        await server_of(app, host=settings.http_host, port=settings.http_port, trusted_proxies=proxies).serve()
 
 
 @contextlib.asynccontextmanager

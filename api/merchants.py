@@ -61,7 +61,7 @@ async def edit_merchant(merchant_id: MerchantId, body: EditMerchant, session: Se
     merchant = await _found(session, locked(_own(session, merchant_id)))
     current = MerchantResponse.model_validate(merchant)
     if not matches(if_match, etag_of(current)):
-        raise PreconditionFailed("The merchant has changed.", current=current.model_dump(mode="json", by_alias=True))
+        raise PreconditionFailed(current=current.model_dump(mode="json", by_alias=True))
     merchant.sqlmodel_update(body.changes)
     await session.write()
     return _respond(merchant)

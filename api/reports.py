@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 from api.auth.caller import allow
 from api.http.responses import Id, ResponseBody, respond
 from api.http.transaction import CurrentCaller, Now, Session, TransactionRoute
-from api.tickets.filters import split
+from api.tickets.filters import FEW, split
 from api.tickets.requests import Id as WantedId
 from api.tickets.requests import Instant
 from models.errors import Invalid
@@ -19,6 +19,7 @@ from models.reports.queues import report_queues
 from models.reports.sla import Dimension, Figures, Question, report_sla
 from models.sla.policy import Metric
 from models.tickets.lifecycle import Priority
+from models.value import AtMost
 
 router = APIRouter(prefix="/reports", tags=["reports"], route_class=TransactionRoute)
 USUAL = timedelta(days=30)
@@ -30,7 +31,7 @@ def _dimensions(value: Any) -> Any:
     return [] if parts == [""] else parts
 
 
-_Ids = Annotated[list[WantedId], BeforeValidator(split), Field(max_length=50)]
+_Ids = Annotated[list[WantedId], AtMost(FEW), BeforeValidator(split)]
 _End = Annotated[Instant, Field(ge=datetime(1970, 1, 1, tzinfo=UTC))]
 
 
@@ -41,9 +42,9 @@ class SlaQuery(BaseModel):
 
     from_: Annotated[_End | None, Field(alias="from", description="30 days before `to` unless given; belongs to the range")] = None
     to: Annotated[_End | None, Field(description="now unless given; does not belong to the range")] = None
-    group_by: Annotated[list[Dimension], BeforeValidator(_dimensions), Field(max_length=len(Dimension))] = [Dimension.METRIC]
-    metric: Annotated[list[Metric], BeforeValidator(split)] = []
-    priority: Annotated[list[Priority], BeforeValidator(split)] = []
+    group_by: Annotated[list[Dimension], AtMost(len(Dimension)), BeforeValidator(_dimensions)] = [Dimension.METRIC]
+    metric: Annotated[list[Metric], AtMost(FEW), BeforeValidator(split)] = []
+    priority: Annotated[list[Priority], AtMost(FEW), BeforeValidator(split)] = []
     team_id: _Ids = []
     agent_id: _Ids = []
     organizer_id: _Ids = []

@@ -17,7 +17,7 @@ from api.http.admission import takes_of_address
 from api.http.body import BodyRequest, parse, read
 from api.http.headers import takes_idempotency_key, takes_request_id
 from api.http.idempotency import key_of
-from api.http.problems import MAX_BODY, explain
+from api.http.problems import SMALL_BODY, explain
 from api.http.responses import ResponseBody, respond
 from api.portal.pages import PageRoute, page, wants_page
 from models.audit import Actor, ActorKind, Change
@@ -67,7 +67,7 @@ async def get_survey(token: Token, request: Request) -> Response:
     return _respond(request, _shown(asked, context.now()))
 
 
-@router.post("/{token}", response_model=SurveyResponse, max_body_size=MAX_BODY, dependencies=[Depends(takes_idempotency_key)])
+@router.post("/{token}", response_model=SurveyResponse, max_body_size=SMALL_BODY, dependencies=[Depends(takes_idempotency_key)])
 async def answer_survey(token: Token, request: Request) -> Response:
     """Score 1 to 5 and perhaps a comment, as JSON or as the form of the page."""
     context = context_of(request)

@@ -81,13 +81,18 @@ async def verified(request: Request) -> Caller:
     """
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
-        raise Unauthenticated("There is no bearer token.", headers={"WWW-Authenticate": 'Bearer realm="helpdesk"'})
+        raise Unauthenticated(
+            "There is no bearer token: send Authorization: Bearer <token>.", headers={"WWW-Authenticate": 'Bearer realm="helpdesk"'}
+        )
     try:
         claims = await context_of(request).verifier.verify(token.strip())
     except InvalidToken as invalid:
         request.scope["refused_for"] = invalid.reason
         challenge = f'Bearer realm="helpdesk", error="invalid_token", error_description="{invalid.reason}"'
-        raise Unauthenticated(f"The token is not accepted: {invalid.reason}.", headers={"WWW-Authenticate": challenge}) from None
+        raise Unauthenticated(
+            f"The token is not accepted: {invalid.reason}; get a new one from the identity service.",
+            headers={"WWW-Authenticate": challenge},
+        ) from None
     request.scope["subject"] = claims.sub
     caller = Caller(claims, _merchant(claims, request.headers.get("x-merchant-id")))
     request.scope["merchant_id"] = caller.merchant_id

@@ -3,6 +3,7 @@
 What they may hold is said here for the document and judged where they are read: a bad one has a status and a code of its own.
 """
 
+import re
 from hashlib import sha256
 from typing import Annotated, Any, Final
 
@@ -10,6 +11,9 @@ from fastapi import Header
 from pydantic import BaseModel
 from pydantic.json_schema import SkipJsonSchema
 
+from models.errors import BadRequest
+
+_ETAG: Final = re.compile(r'\*|(W/)?"[^"]*"')
 Text = str | SkipJsonSchema[None]
 _PATTERN: Final[dict[str, Any]] = {"pattern": "^[A-Za-z0-9._-]{1,128}$"}
 _LENGTHS: Final[dict[str, Any]] = {"minLength": 1, "maxLength": 255}
@@ -44,8 +48,14 @@ def etag_of(shown: BaseModel) -> str:
 
 
 def matches(if_match: str | None, tag: str) -> bool:
-    """RFC 9110, 13.1.1: any of the list, compared strongly; ``*`` is any version, and so is no header."""
+    """RFC 9110, 13.1.1: any of the list, compared strongly; ``*`` is any version, and so is no header.
+
+    Raises:
+        BadRequest: it is no list of ETags.
+    """
     given = ["*"] if if_match is None else [each.strip() for each in if_match.split(",")]
+    if not all(_ETAG.fullmatch(each) for each in given):
+        raise BadRequest('If-Match takes an ETag as it came, with its quotes, like If-Match: "7".', code="if_match_invalid")
     return "*" in given or tag in given
 
 

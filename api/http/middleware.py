@@ -8,10 +8,10 @@ import structlog
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.http.body import WITH_BODY
-from api.http.problems import CLOSE, MAX_BODY, of_failure, problem
+from api.http.body import WITH_BODY, max_bytes
+from api.http.problems import CLOSE, of_failure, problem, too_large
 from api.http.refusals import REFUSED, Refusals
-from models.errors import HelpdeskError, TooLarge, UnsupportedMedia
+from models.errors import HelpdeskError, UnsupportedMedia
 
 GONE = 499
 """In the log only: the client did not wait for a response."""
@@ -21,7 +21,10 @@ log = structlog.get_logger()
 
 
 class _Outgoing:
-    """The way out: every response carries the request's id. ``status`` is None as long as there is none."""
+    """The way out: every response carries the request's id, and is what it says it is. ``status`` is None as long as there is none.
+
+    No cache keeps what one caller may see, unless the response says otherwise.
+    """
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
@@ -31,7 +34,10 @@ class _Outgoing:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            MutableHeaders(scope=message)["X-Request-Id"] = self._request_id
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-Id"] = self._request_id
+            headers["X-Content-Type-Options"] = "nosniff"
+            headers.setdefault("Cache-Control", "no-store")
         await self._send(message)
 
 
@@ -66,7 +72,7 @@ class Edge:
     async def _serve(self, scope: Scope, headers: Headers, receive: Receive, outgoing: _Outgoing) -> None:
         try:
             if scope["method"] in WITH_BODY:
-                _require_readable(headers)
+                _require_readable(headers, max_bytes(scope["path"]))
             await self._app(scope, receive, outgoing)
         except Exception as error:
             known = error if isinstance(error, HelpdeskError) else of_failure(error)
@@ -80,10 +86,10 @@ def _id(given: str) -> str | None:
     return given if _ID.fullmatch(given) else None
 
 
-def _require_readable(headers: Headers) -> None:
+def _require_readable(headers: Headers, limit: int) -> None:
     """FastAPI counts the bytes as they come. Of what says beforehand that it has too many, its refusal would be no problem+json."""
     if headers.get("content-encoding", "identity") != "identity":
-        raise UnsupportedMedia("A compressed body is not supported.", headers=CLOSE)
+        raise UnsupportedMedia("A compressed body is not read: send it as it is, without Content-Encoding.", headers=CLOSE)
     length = headers.get("content-length", "0")
-    if length.isdecimal() and (len(length) > 9 or int(length) > MAX_BODY):
-        raise TooLarge(f"The body has more than {MAX_BODY} bytes.", headers=CLOSE)
+    if length.isdecimal() and (len(length) > 9 or int(length) > limit):
+        raise too_large(limit)

@@ -12,6 +12,7 @@ from api.http.body import WITH_BODY
 from api.http.problems import MEDIA_TYPE
 from api.http.responses import ResponseBody
 from models.errors import (
+    MAX_LISTED,
     BadRequest,
     Conflict,
     Forbidden,
@@ -62,7 +63,8 @@ class Flaw(ResponseBody):
 class Problem(ResponseBody):
     """An error (RFC 9457). ``code`` is stable and for programs, ``detail`` for people.
 
-    ``errors`` come with 422, ``allowedTransitions`` with a transition that is not possible, ``current`` with 412.
+    ``errors`` come with 422, and ``errorsOmitted`` if there are more than 50; ``allowedTransitions`` with a transition that is not
+    possible, ``current`` with 412.
     """
 
     type: str
@@ -72,7 +74,8 @@ class Problem(ResponseBody):
     instance: str
     code: str
     request_id: str
-    errors: list[Flaw] = Field(default_factory=list)
+    errors: list[Flaw] = Field(default_factory=list, max_length=MAX_LISTED)
+    errors_omitted: int = 0
     allowed_transitions: list[Status] = Field(default_factory=list)
     current: dict[str, Any] = Field(default_factory=dict)
 

@@ -87,7 +87,11 @@ class Pager:
     def _behind(self, order: Order) -> Any:
         content = links.read(self._keys, self._purpose, self._after or "")
         if content is None:
-            raise Invalid("invalid_cursor", "The cursor is not of this list.", "/query/after")
+            raise Invalid(
+                "invalid_cursor",
+                "The cursor is not of this list: begin again without `after`, and keep the filters from page to page.",
+                "/query/after",
+            )
         value, row_id = content
         if value is None:
             return order.column.is_(None) & order.beyond(order.id, row_id)

@@ -11,11 +11,10 @@ from fastapi.routing import APIRoute
 from api.auth.caller import Allowed, Caller
 from api.context import context_of
 from api.http.admission import admit, cost_of
-from api.http.body import WITH_BODY, read
+from api.http.body import WITH_BODY, max_bytes, read
 from api.http.headers import takes_idempotency_key
 from api.http.idempotency import Once, key_of
 from api.http.path import known
-from api.http.problems import MAX_BODY
 from models.audit import Change
 from models.db.session import TenantSession
 from models.people.permissions import Permission, Scope
@@ -69,7 +68,7 @@ class TransactionRoute(APIRoute):
         if "POST" in methods:
             dependencies.append(Declared(takes_idempotency_key))
         if methods & WITH_BODY:
-            options["max_body_size"] = MAX_BODY
+            options["max_body_size"] = options.get("max_body_size") or max_bytes(path)
         super().__init__(path, endpoint, dependencies=dependencies, **options)
 
     def get_route_handler(self) -> _Handler:

@@ -16,7 +16,7 @@ from models.sla.policy import Match, PauseOn, SlaPolicy
 from models.sla.validation import overlaps_of_day, overlaps_of_week, refuse, repeated, rungs_out_of_order
 from models.tickets.filter import Filter
 from models.tickets.lifecycle import Priority, Status
-from models.value import Value
+from models.value import AtMost, Value
 
 YEAR = 366 * 86_400
 _T = TypeVar("_T")
@@ -59,7 +59,7 @@ def _of_four_decimals(fraction: float) -> float:
 Once = AfterValidator(_each_once)
 Category = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 WarnAt = Annotated[float, Field(gt=0, lt=1), AfterValidator(_of_four_decimals)]
-States = Annotated[tuple[Status, ...], Once]
+States = Annotated[tuple[Status, ...], AtMost(len(Status)), Once]
 
 
 class HolidayBody(Holiday):
@@ -70,14 +70,14 @@ class HolidayBody(Holiday):
 class CalendarBody(Calendar):
     name: Name
     weekly: Annotated[Weekly, AfterValidator(_open_once_a_week)]
-    holidays: Annotated[tuple[HolidayBody, ...], Field(max_length=MAX_HOLIDAYS), AfterValidator(_one_a_date)] = ()
+    holidays: Annotated[tuple[HolidayBody, ...], AtMost(MAX_HOLIDAYS), AfterValidator(_one_a_date)] = ()
 
 
 class MatchBody(Match):
-    priorities: Annotated[tuple[Priority, ...], Once] = ()
-    categories: Annotated[tuple[Category, ...], Field(max_length=100), Once] = ()
-    organizer_ids: Annotated[tuple[Id, ...], Field(max_length=100), Once] = ()
-    tags: Annotated[tuple[Tag, ...], Field(max_length=50), Once] = ()
+    priorities: Annotated[tuple[Priority, ...], AtMost(len(Priority)), Once] = ()
+    categories: Annotated[tuple[Category, ...], AtMost(100), Once] = ()
+    organizer_ids: Annotated[tuple[Id, ...], AtMost(100), Once] = ()
+    tags: Annotated[tuple[Tag, ...], AtMost(50), Once] = ()
 
 
 class PauseOnBody(PauseOn):
@@ -97,7 +97,7 @@ class PolicyBody(SlaPolicy):
     calendar_id: Id
     ladder_id: Id | None = None
     pause_on: PauseOnBody = PauseOnBody()
-    warn_at_fractions: Annotated[tuple[WarnAt, ...], Field(max_length=10), Once] = (0.75,)
+    warn_at_fractions: Annotated[tuple[WarnAt, ...], AtMost(10), Once] = (0.75,)
     survey_after_seconds: Annotated[int, Field(ge=0, le=YEAR)] | None = None
 
 
@@ -108,12 +108,12 @@ class PolicyOrderBody(Value):
 
 
 class RungBody(Rung):
-    notify: Annotated[tuple[Audience, ...], Once] = ()
+    notify: Annotated[tuple[Audience, ...], AtMost(len(Audience)), Once] = ()
 
 
 class LadderBody(Ladder):
     name: Name
-    rungs: Annotated[tuple[RungBody, ...], Field(max_length=9), AfterValidator(_climbable)]
+    rungs: Annotated[tuple[RungBody, ...], AtMost(9), AfterValidator(_climbable)]
 
 
 def _of_our_times(at: Instant) -> Instant:
@@ -155,12 +155,12 @@ _WrittenId = Annotated[Id, PlainSerializer(str, return_type=str)]
 class FilterBody(Filter):
     """As in the list of tickets: of one filter any value may hold (of `tag` each must), of several all must."""
 
-    status: Annotated[tuple[Status, ...], Field(max_length=50), _Several] = ()
-    priority: Annotated[tuple[Priority, ...], Field(max_length=50), _Several] = ()
-    category: Annotated[tuple[Category, ...], Field(max_length=50), _Several] = ()
+    status: Annotated[tuple[Status, ...], AtMost(50), _Several] = ()
+    priority: Annotated[tuple[Priority, ...], AtMost(50), _Several] = ()
+    category: Annotated[tuple[Category, ...], AtMost(50), _Several] = ()
     team_id: _WrittenId | None = None
     organizer_id: _WrittenId | None = None
-    tag: Annotated[tuple[Tag, ...], Field(max_length=50), _Several] = ()
+    tag: Annotated[tuple[Tag, ...], AtMost(50), _Several] = ()
 
 
 class DescribedTicket(TicketSample):

@@ -19,6 +19,7 @@ from models.tickets.filter import having
 from models.tickets.lifecycle import Priority, Status
 from models.tickets.tables import SEARCH, Ticket
 from models.tickets.visibility import Viewer, readable, readable_with_deleted
+from models.value import AtMost
 
 
 class Sort(StrEnum):
@@ -33,12 +34,15 @@ class Sort(StrEnum):
 
 
 def split(value: Any) -> Any:
-    """``open,pending`` and ``open&status=pending`` mean the same."""
-    return [part for text in value for part in str(text).split(",")] if isinstance(value, list) else value
+    """``open,pending`` and ``open&status=pending`` mean the same, and a value that comes twice is one."""
+    if not isinstance(value, list):
+        return value
+    return list(dict.fromkeys(part for text in value for part in str(text).split(",")))
 
 
-_Texts = Annotated[list[Annotated[str, Field(max_length=100, pattern=r"^[^\x00]*$")]], BeforeValidator(split), Field(max_length=50)]
-
+FEW = 50
+"""So many different values a filter may have."""
+_Texts = Annotated[list[Annotated[str, Field(max_length=100, pattern=r"^[^\x00]*$")]], AtMost(FEW), BeforeValidator(split)]
 
 _OF_STAFF = frozenset({"assignee_id", "team_id", "escalation_level", "sla_status"})
 
@@ -48,16 +52,17 @@ class TicketFilter(BaseModel):
 
     model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True, frozen=True)
 
-    status: Annotated[list[Status], BeforeValidator(split)] = []
-    priority: Annotated[list[Priority], BeforeValidator(split)] = []
+    status: Annotated[list[Status], AtMost(FEW), BeforeValidator(split)] = []
+    priority: Annotated[list[Priority], AtMost(FEW), BeforeValidator(split)] = []
     category: _Texts = []
+    number: Annotated[int | None, Field(ge=1, lt=2**63, description="the ticket's number within its merchant")] = None
     assignee_id: Annotated[str | None, Field(pattern=r"^([1-9][0-9]{0,18}|none|me)$")] = None
     team_id: Id | None = None
     reporter_id: Id | None = None
     organizer_id: Id | None = None
     tag: _Texts = []
     # From left to right: a union's smart mode takes any text for a str, and no status would ever be known.
-    sla_status: Annotated[list[Annotated[ClockStatus | str, Field(union_mode="left_to_right")]], BeforeValidator(split)] = []
+    sla_status: Annotated[list[Annotated[ClockStatus | str, Field(union_mode="left_to_right")]], AtMost(FEW), BeforeValidator(split)] = []
     escalation_level: Annotated[int | None, Field(ge=0, le=3)] = None
     created_since: Instant | None = None
     updated_since: Instant | None = None
@@ -74,7 +79,7 @@ class TicketFilter(BaseModel):
 
     def _conditions(self, viewer: Viewer) -> list[Any]:
         ticket: Any = Ticket
-        one = {"reporter_id": self.reporter_id, "escalation_level": self.escalation_level}
+        one = {"number": self.number, "reporter_id": self.reporter_id, "escalation_level": self.escalation_level}
         conditions = having(self) + [getattr(ticket, name) == value for name, value in one.items() if value is not None]
         conditions += [ticket.created_at >= self.created_since] if self.created_since else []
         conditions += [ticket.updated_at >= self.updated_since] if self.updated_since else []

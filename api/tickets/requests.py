@@ -1,10 +1,10 @@
 """What clients send. Unknown fields are refused; every text and list has its bounds."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Final, Self
 
 from pydantic import (
     AfterValidator,
@@ -22,7 +22,7 @@ from pydantic_core import PydanticCustomError, to_json
 from api.http.problems import explain
 from models.errors import Invalid
 from models.tickets.lifecycle import Channel, Priority, Status
-from models.value import Value
+from models.value import AtMost, Value
 
 _ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
 MAX_TEXT = 100_000
@@ -79,14 +79,31 @@ Subject = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT, pattern=r"\S")]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50, pattern=r"^[^\x00-\x1f\x7f]*$")]
-Tags = Annotated[tuple[Tag, ...], Field(max_length=50)]
+Tags = Annotated[tuple[Tag, ...], AtMost(50)]
 CustomFields = Annotated[
     dict[Annotated[str, StringConstraints(min_length=1, max_length=100)], Any],
-    Field(max_length=100),
+    AtMost(100),
     AfterValidator(_of_bounded_size),
 ]
 _CUSTOM_FIELDS: TypeAdapter[dict[str, Any]] = TypeAdapter(CustomFields)
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
+
+
+_PATH = "/tickets/{id}"
+VERBS: Final[Mapping[str, str]] = {
+    "status": f"A status changes by its verb: POST {_PATH}/pending, /hold, /resume, /resolve, /reopen or /close.",
+    "assigneeId": f"A ticket is assigned by POST {_PATH}/assign, /claim or /unassign.",
+    "teamId": f'A ticket goes to a team by POST {_PATH}/assign with {{"teamId": "..."}}.',
+    "escalationLevel": f"A ticket is escalated by POST {_PATH}/escalate.",
+    "deletedAt": f"A ticket is deleted by DELETE {_PATH}, and brought back by POST {_PATH}/restore.",
+    "mergedIntoId": f"A ticket is merged by POST {_PATH}/merge.",
+    "description": f"What was written stays: add to it by POST {_PATH}/messages or /notes.",
+    "reporter": "A ticket keeps its reporter: open another one for another person.",
+    "nextDueAt": "A due time follows from the SLA policy: change the priority or the category, or snooze the ticket.",
+    "slaStatus": "It follows from the SLA policy: change the priority or the category.",
+    "version": "The version that you saw belongs into If-Match.",
+}
+"""What of a ticket no patch changes, and what does."""
 
 
 class OnBehalfOf(Value):
@@ -108,6 +125,8 @@ class OpenTicket(Value):
 
 class EditTicket(Value):
     """A JSON merge patch (RFC 7396): what is left out stays, null takes away what may be away."""
+
+    INSTEAD: ClassVar[Mapping[str, str]] = VERBS
 
     subject: Subject = ""
     priority: Priority = Priority.NORMAL

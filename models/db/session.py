@@ -210,6 +210,11 @@ def is_busy(error: BaseException) -> bool:
     return _state(error).startswith(("53", "57014"))
 
 
+def is_full(error: BaseException) -> bool:
+    """Whether the database is there, and this one request found no room: in the pool, in its merchant's share, beside another one."""
+    return is_busy(error) or isinstance(error, sa.exc.TimeoutError) or _state(error).startswith(_COLLIDED)
+
+
 def _state(error: BaseException) -> str:
     said = error.orig if isinstance(error, sa.exc.DBAPIError) else error  # the driver's own, when there was no connection yet
     return getattr(said, "sqlstate", None) or ""

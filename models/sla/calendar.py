@@ -23,7 +23,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from models.sla import business_time
-from models.value import Value
+from models.value import AtMost, Value
 
 MAX_INTERVALS_A_DAY = 12
 MAX_HOLIDAYS = 500
@@ -63,8 +63,8 @@ def _only_a_written_date(value: object) -> object:
 
 Start = Annotated[str, AfterValidator(_time_of_day), Field(json_schema_extra={"pattern": f"^{_TIME_OF_DAY}$"})]
 End = Annotated[str, AfterValidator(_end_of_interval), Field(json_schema_extra={"pattern": f"^({_TIME_OF_DAY}|24:00)$"})]
-Intervals = Annotated[tuple[tuple[Start, End], ...], Field(max_length=MAX_INTERVALS_A_DAY)]
-HolidayIntervals = Annotated[tuple[tuple[Start, End], ...], Field(max_length=MAX_INTERVALS_A_HOLIDAY)]
+Intervals = Annotated[tuple[tuple[Start, End], ...], AtMost(MAX_INTERVALS_A_DAY)]
+HolidayIntervals = Annotated[tuple[tuple[Start, End], ...], AtMost(MAX_INTERVALS_A_HOLIDAY)]
 WrittenDate = Annotated[dt.date, BeforeValidator(_only_a_written_date)]
 
 

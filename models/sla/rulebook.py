@@ -1,6 +1,6 @@
 """A merchant's SLA configuration as it is in force: read once per ``rulebook_version``, then kept. What is older is read when asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import distinct_on
@@ -25,6 +25,15 @@ _KEPT_BYTES = 16 * 1024 * 1024
 """Of the current policies of all merchants, as stored."""
 _FRAME_BYTES = 4096
 """What a rulebook takes besides."""
+NAMED = 20
+"""So many categories a refusal names."""
+
+
+def no_such_category(known: Iterable[str], pointer: str) -> Invalid:
+    """The refusal that names those that there are: the first 20 of them."""
+    names = sorted(known)
+    more = ", ..." if len(names) > NAMED else ""
+    return Invalid("unknown_category", f"There is no such category. There are: {', '.join(names[:NAMED])}{more}.", pointer)
 
 
 class Rulebook:
@@ -53,7 +62,7 @@ class Rulebook:
         """
         category = wanted or next(iter(self.categories), None)
         if category is not None and category not in self.categories:
-            raise Invalid("unknown_category", "There is no such category.", pointer)
+            raise no_such_category(self.categories, pointer)
         return category
 
     def choose(self, traits: Traits) -> Pin | None:

@@ -5,11 +5,11 @@ from typing import Any
 
 from pydantic.alias_generators import to_camel
 
-from models.errors import Conflict, Invalid
+from models.errors import Conflict
 from models.sla import tracking as clocks
 from models.sla.pinned import Pin, SlaConfiguration
 from models.sla.recalculate import versions
-from models.sla.rulebook import pin, pin_of, rulebook, traits_of
+from models.sla.rulebook import no_such_category, pin, pin_of, rulebook, traits_of
 from models.tickets.aggregate import TicketAggregate
 from models.tickets.assign import assign_automatically
 from models.tickets.lifecycle import Status
@@ -47,7 +47,7 @@ async def _change_category(ticket: TicketAggregate, category: str | None) -> Non
     """An unassigned ticket goes to the category's team; an assigned one stays with its agent."""
     book = await rulebook(ticket.session)
     if category not in book.categories:
-        raise Invalid("unknown_category", "There is no such category.", "/category")
+        raise no_such_category(book.categories, "/category")
     if ticket.row.assignee_id is None:
         ticket.row.team_id = book.categories[category]
 

@@ -234,7 +234,7 @@ async def test_each_thing_that_a_digest_lists_has_its_link_and_no_survey_that_is
     (digest,) = await digests(acme)
     assert await delivered(acme, post, refer(digest)) == ["sent"]
     to_portal, to_survey, to_console = re.findall(r"\*.*\n  http://desk.test(/\S+)", texts(post)[-1])
-    link = link_of("k" * 32, to_portal.removeprefix("/portal/tickets/"))
+    link = link_of(("k" * 32,), to_portal.removeprefix("/portal/tickets/"))
     assert link is not None
     assert link[:3] == (acme.id, held[0].ticket_id, 0)
     assert to_survey.startswith("/v1/api/helpdesk/surveys/")

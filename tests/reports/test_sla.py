@@ -176,7 +176,6 @@ BAD = {
     "to=0001-01-01T00:00:00Z": "/query/to",
     "groupBy=organizer": "/query/groupBy/0",
     "groupBy=metric,,team": "/query/groupBy/1",
-    "groupBy=metric,team,agent,priority,metric": "/query/groupBy",
     "metric=speed": "/query/metric/0",
     "teamId=nobody": "/query/teamId/0",
     "agentId=9223372036854775808": "/query/agentId/0",

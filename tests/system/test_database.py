@@ -110,7 +110,7 @@ def _all_were_told(burst: Burst) -> None:
     assert burst.named(201) | burst.named(503) == burst.answers.keys()
     for name in burst.named(503):
         refused = burst.answers[name]
-        assert refused.json()["code"] == "database_unavailable"
+        assert refused.json()["code"] in {"database_unavailable", "busy"}  # busy: those who wait for the few that try to connect
         assert refused.headers["Retry-After"] == "1"
 
 

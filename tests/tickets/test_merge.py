@@ -109,7 +109,7 @@ async def test_what_the_caller_may_not_see_is_not_there(resting: Merchant, globe
     elsewhere = (await opened(resting, 1, organizerId="78"))[0]
     otto = resting.client("otto", "agent", organizer_ids=("77",))
     for target in (theirs, elsewhere, "9"):
-        assert (await merge(otto, source, target)).json()["detail"] == "There is no such ticket."
+        assert (await merge(otto, source, target)).json()["detail"].startswith("There is no such ticket.")
     assert (await merge(otto, elsewhere, source)).status_code == 404
     assert (await resting.get(source))["status"] == "new"
     assert (await globex.get(theirs, "/events"))["page"]["hasMore"] is False

@@ -84,7 +84,8 @@ async def test_a_reporter_opens_for_himself_only(acme: Merchant) -> None:
 
 async def test_a_category_that_the_merchant_does_not_have_is_named(acme: Merchant) -> None:
     response = await acme.rita.post("/tickets", json={"subject": "s", "description": "d", "category": "nope"})
-    assert response.json()["errors"] == [{"pointer": "/category", "code": "unknown_category", "detail": "There is no such category."}]
+    detail = "There is no such category. There are: billing, demo-fast, general."
+    assert response.json()["errors"] == [{"pointer": "/category", "code": "unknown_category", "detail": detail}]
 
 
 async def test_a_refused_ticket_leaves_nothing_behind(acme: Merchant) -> None:
