@@ -1,7 +1,7 @@
 """What the API is made of, put together once in the composition root."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from fastapi import Request
@@ -13,7 +13,7 @@ from models.db.session import Database
 
 @dataclass(frozen=True)
 class Context:
-    """``now`` is the one clock of the edge: tests move it."""
+    """``now`` is the one clock of the edge: tests move it. ``known_merchants`` are those that were found to exist: none is ever removed."""
 
     database: Database
     keys: KeySet
@@ -22,6 +22,7 @@ class Context:
     temporal_answers: Callable[[], Awaitable[bool]]
     now: Callable[[], datetime]
     signing_key: str
+    known_merchants: set[int] = field(default_factory=set)
 
 
 def context_of(request: Request) -> Context:

@@ -31,7 +31,7 @@ class PersonResponse(ResponseBody):
 
 
 class ReporterTicketResponse(ResponseBody):
-    """A ticket as its reporter sees it."""
+    """A ticket as its reporter sees it. What they do not see moves neither ``version`` nor ``updatedAt``."""
 
     id: Id
     number: int
@@ -150,17 +150,33 @@ class EscalationResponse(ResponseBody):
     acknowledged_at: datetime | None
 
 
+class EarlierTicketResponse(ResponseBody):
+    id: Id
+    number: int
+    subject: str
+    status: Status
+    created_at: datetime
+
+
+class Context(ResponseBody):
+    """The reporter's latest tickets before this one, at most five. ``hasMore``: there were more of them."""
+
+    gathered_at: datetime
+    earlier_tickets: list[EarlierTicketResponse]
+    has_more: bool
+
+
 class ContextResponse(ResponseBody):
     """``context`` is null until it was gathered."""
 
-    context: dict[str, Any] | None
+    context: Context | None
 
 
 async def ticket_response(session: TenantSession, ticket: Ticket, status: int = 200) -> Response:
     """The ticket as it now stands, with its ETag. To be asked for after it was saved."""
     shown = (await present(session, [ticket]))[0]
     made = location(f"/tickets/{ticket.id}") if status == 201 else {}
-    return respond(shown, status, {"ETag": etag(ticket.version)} | made)
+    return respond(shown, status, {"ETag": etag(shown.version)} | made)
 
 
 async def present(session: TenantSession, tickets: Sequence[Ticket]) -> list[ReporterTicketResponse]:
@@ -179,6 +195,8 @@ def _shown(kind: type[ReporterTicketResponse], ticket: Ticket, reporter: Reporte
     fields = {name: getattr(ticket, name) for name in kind.model_fields if name not in ("reporter", "sla_status")}
     if kind is TicketResponse:
         fields["sla_status"] = ticket.sla_status or "none"
+    else:
+        fields |= {"version": ticket.public_version, "updated_at": ticket.public_updated_at}
     return kind.model_construct(reporter=person, **fields)
 
 

@@ -77,6 +77,7 @@ class Settings(_FromEnvironment):
     identity_jwks_url: HttpUrl
     identity_issuer: str = Field(min_length=1)
     identity_audience: str = Field(min_length=1)
+    identity_emails_verified: bool = Field(default=False, description="a token that does not say email_verified means that it is")
 
     signing_key: SecretStr = Field(min_length=32, description="signs page cursors and survey links")
     public_url: HttpUrl = Field(description="where a client reaches the API; the start of every link in a mail")

@@ -141,6 +141,15 @@ async def test_an_operator_of_everything_acts_for_the_merchant_that_he_names(des
     assert (await olga.get("/tickets")).json()["code"] == "merchant_required"
 
 
+@pytest.mark.parametrize(("method", "path"), [("GET", "/tickets"), ("GET", "/me"), ("POST", "/tickets"), ("POST", "/sla/checks")])
+@pytest.mark.parametrize("merchant_ids", [("*",), ("4999", "5999")])
+async def test_a_merchant_that_does_not_exist_is_not_found(merchant_ids: tuple[str, ...], method: str, path: str, desk: Desk) -> None:
+    olga = desk.client_with(desk.identity.token(Wanted(sub="olga", merchant_ids=merchant_ids, roles=(Role.OPERATOR,))))
+    body = {"subject": "s", "description": "d"} if path == "/tickets" else None
+    answer = await olga.request(method, path, headers={"X-Merchant-Id": "4999"}, json=body)
+    assert (answer.status_code, answer.json()["detail"]) == (404, "There is no such merchant.")
+
+
 @pytest.mark.parametrize("kind", ["agent", "team"])
 async def test_a_ticket_can_not_be_given_to_another_merchants_people(kind: str, acme: Merchant, globex: Merchant) -> None:
     ticket = await acme.open()
