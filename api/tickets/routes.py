@@ -96,9 +96,9 @@ async def restore_ticket(ticket: LockedEvenDeleted) -> Response:
 def _require_opener(caller: Caller, body: OpenTicket) -> None:
     """What decides a ticket's SLA, or whose it is, is the staff's. What says no more than the default does is no decision."""
     if not caller.viewer.is_staff:
-        decided = [to_camel(name) for name in _OF_STAFF if getattr(body, name) != getattr(_UNDECIDED, name)]
-        if decided:
-            raise Forbidden(f"Only the staff decides on {', '.join(decided)}: leave it out.")
+        named = [to_camel(name) for name in _OF_STAFF if getattr(body, name) != getattr(_UNDECIDED, name)]
+        if named:
+            raise Forbidden(f"Only the staff decides on {', '.join(named)}: leave it out.")
     _require_organizer(caller, body.organizer_id)
 
 

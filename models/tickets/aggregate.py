@@ -99,7 +99,7 @@ class TicketAggregate:
         return self.clocks.configuration
 
     @property
-    def moved_for_reporter(self) -> bool:
+    def is_seen_by_reporter(self) -> bool:
         """Whether this change is one that the ticket's reporter sees: in a column that they are shown, or as a public reply."""
         if self.row.version == 0 or any(event.kind == REPLIED for event in self.events):
             return True
