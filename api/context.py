@@ -1,7 +1,7 @@
 """What the API is made of, put together once in the composition root."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from fastapi import Request
@@ -14,7 +14,8 @@ from models.db.session import Database
 
 @dataclass(frozen=True)
 class Context:
-    """``now`` is the one clock of the edge: tests move it. ``signing_keys`` are the newest first."""
+    """``now`` is the one clock of the edge: tests move it. ``signing_keys`` are the newest first. ``known_merchants`` are those that were
+    found to exist: none is ever removed."""
 
     database: Database
     keys: KeySet
@@ -24,6 +25,7 @@ class Context:
     now: Callable[[], datetime]
     signing_keys: tuple[str, ...]
     rate_limits: RateLimits
+    known_merchants: set[int] = field(default_factory=set)
 
 
 def context_of(request: Request) -> Context:

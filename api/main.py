@@ -50,7 +50,9 @@ async def composed(settings: Settings, node: int) -> AsyncIterator[FastAPI]:
     context = Context(
         database=database,
         keys=keys,
-        verifier=TokenVerifier(keys, settings.identity_issuer, settings.identity_audience),
+        verifier=TokenVerifier(
+            keys, settings.identity_issuer, settings.identity_audience, emails_verified=settings.identity_emails_verified
+        ),
         trigger_relay=relay.trigger,
         temporal_answers=lambda: temporal.is_reachable(client),
         now=lambda: datetime.now(UTC),

@@ -1,4 +1,7 @@
-"""A merchant, and the windows that follow a resolution. A token sees the merchant that it acts for, and no other."""
+"""A merchant: the windows that follow a resolution, and what its reporters may decide.
+
+A token sees the merchant that it acts for, and no other.
+"""
 
 from typing import Annotated, Any
 
@@ -18,6 +21,7 @@ from models.db.session import TenantSession, locked
 from models.errors import NotFound, PreconditionFailed
 from models.people.permissions import Permission
 from models.people.tables import Merchant
+from models.tickets.lifecycle import Priority
 from models.value import Value
 
 router = APIRouter(prefix="/merchants", tags=["merchants"], route_class=TransactionRoute)
@@ -31,6 +35,7 @@ class EditMerchant(Value):
     survey_after_seconds: Window = 0
     auto_close_after_seconds: Window = 0
     reopen_within_seconds: Window = 0
+    reporter_priority_limit: Priority = Priority.HIGH
 
     @property
     def changes(self) -> dict[str, Any]:
@@ -38,7 +43,8 @@ class EditMerchant(Value):
 
 
 class MerchantResponse(ResponseBody):
-    """Later than ``reopenWithinSeconds`` after its resolution, a reporter's reply opens a follow-up."""
+    """Later than ``reopenWithinSeconds`` after its resolution, a reporter's reply opens a follow-up. ``reporterPriorityLimit`` is the
+    highest priority that a reporter may give to a ticket."""
 
     id: Id
     slug: str
@@ -46,6 +52,7 @@ class MerchantResponse(ResponseBody):
     survey_after_seconds: int
     auto_close_after_seconds: int
     reopen_within_seconds: int
+    reporter_priority_limit: Priority
 
 
 @router.get("/{merchant_id}", response_model=MerchantResponse, dependencies=[allow(Permission.READ_MERCHANT)])

@@ -14,7 +14,7 @@ from api.http.path import known
 from models.audit import Actor, ActorKind
 from models.db.session import TenantSession
 from models.errors import BadRequest, Forbidden, NotFound, Unauthenticated
-from models.people.directory import agent_with_sub, reporter_with_token
+from models.people.directory import Identity, agent_with_sub, reporter_with_token
 from models.people.permissions import Permission, Scope, may
 from models.tickets.visibility import Viewer
 
@@ -27,7 +27,12 @@ class Caller:
     def __init__(self, claims: Claims, merchant_id: int) -> None:
         self.claims = claims
         self.merchant_id = merchant_id
-        self.viewer = Viewer(merchant_id, claims.roles, claims.organizer_ids, claims.sub, claims.email)
+        self.viewer = Viewer(merchant_id, claims.roles, claims.organizer_ids, claims.sub, claims.verified_email)
+
+    @property
+    def identity(self) -> Identity:
+        claims = self.claims
+        return Identity(claims.sub, claims.name, claims.email, is_verified=claims.email_verified)
 
     def may(self, permission: Permission) -> Scope:
         return self.viewer.may(permission)
@@ -47,7 +52,7 @@ class Caller:
         """The agent whose ``sub`` the token has, a person of the staff, or the reporter, who is added when they first come."""
         claims = self.claims
         if not self.viewer.is_staff:
-            reporter = await reporter_with_token(session, claims.sub, claims.name, claims.email)
+            reporter = await reporter_with_token(session, self.identity)
             return Actor(kind=ActorKind.REPORTER, id=reporter.id, name=reporter.name)
         agent = await agent_with_sub(session, claims.sub)
         if agent is None:

@@ -63,6 +63,11 @@ def _empty_is_none(value: Any) -> Any:
     return None if value == "" else value
 
 
+def _only_true_is_true(value: object) -> object:
+    """Left out, it stays unsaid; whatever else a token says is no proof, and no reason to refuse the token."""
+    return None if value is None else value is True
+
+
 _Name = Annotated[str, Field(max_length=200), AfterValidator(_printable)]
 _Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$"), AfterValidator(_printable)]
 
@@ -71,7 +76,8 @@ class Claims(BaseModel):
     """The one who asks.
 
     ``organizer_ids`` is ``None`` when the token does not narrow them down, and empty when it allows none. Roles that we do not know
-    are left out; without a known one there are no claims.
+    are left out; without a known one there are no claims. ``email_verified`` (OpenID Connect Core, section 5.1) is ``None`` when the token
+    does not say it.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
@@ -79,6 +85,7 @@ class Claims(BaseModel):
     sub: Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_printable)]
     name: Annotated[_Name | None, BeforeValidator(_empty_is_none)] = None
     email: Annotated[_Email | None, BeforeValidator(_empty_is_none)] = None
+    email_verified: Annotated[bool | None, BeforeValidator(_only_true_is_true), Field(alias="email_verified")] = None
     merchant_ids: Annotated[Annotated[tuple[int, ...], Field(min_length=1)] | Every, BeforeValidator(_merchants)]
     organizer_ids: Annotated[tuple[int, ...] | None, BeforeValidator(_ids)] = None
     roles: Annotated[frozenset[Role], Field(min_length=1), BeforeValidator(_known_roles)]
@@ -88,6 +95,11 @@ class Claims(BaseModel):
         if self.merchant_ids is Every.MERCHANT and Role.OPERATOR not in self.roles:
             raise ValueError("only an operator may act for every merchant")
         return self
+
+    @property
+    def verified_email(self) -> str | None:
+        """The address that is theirs. One that nobody verified is written to, and opens nothing."""
+        return self.email if self.email_verified else None
 
     def may_act_for(self, merchant_id: int) -> bool:
         return self.merchant_ids is Every.MERCHANT or merchant_id in self.merchant_ids

@@ -65,12 +65,16 @@ class TokenVerifier:
 
     A full verification was measured at 0.2 ms of the event loop, a remembered one at 2 µs; so what was verified is remembered by its
     SHA-256 (at most 10,000 tokens, the oldest forgotten first) until it expires or its key is dropped. ``now`` is Unix time, in seconds.
+    ``emails_verified``: the issuer verifies every address, so a token that says nothing about it means that it did.
     """
 
-    def __init__(self, keys: KeySet, issuer: str, audience: str, *, now: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, keys: KeySet, issuer: str, audience: str, *, emails_verified: bool = False, now: Callable[[], float] = time.time
+    ) -> None:
         self._keys = keys
         self._issuer = issuer
         self._audience = audience
+        self._unsaid = {"email_verified": emails_verified or None}
         self._now = now
         self._remembered: dict[bytes, _Verified] = {}
 
@@ -97,7 +101,7 @@ class TokenVerifier:
         except UnknownKey:
             raise InvalidToken("unknown key") from None
         payload = self._decode(token, key)
-        claims = _claims(payload)
+        claims = _claims(self._unsaid | payload)
         if len(self._remembered) >= MAX_REMEMBERED:
             del self._remembered[next(iter(self._remembered))]
         self._remembered[digest] = _Verified(claims, kid, key, float(payload["exp"]))

@@ -9,7 +9,7 @@ from fastapi.params import Depends as Declared
 from fastapi.routing import APIRoute
 
 from api.auth.caller import Allowed, Caller
-from api.context import context_of
+from api.context import Context, context_of
 from api.http.admission import admit, cost_of
 from api.http.body import WITH_BODY, max_bytes, read
 from api.http.headers import takes_idempotency_key
@@ -17,6 +17,7 @@ from api.http.idempotency import Once, key_of
 from api.http.path import known
 from models.audit import Change
 from models.db.session import TenantSession
+from models.people.directory import require_merchant
 from models.people.permissions import Permission, Scope
 from models.tickets.visibility import Viewer, find
 
@@ -101,9 +102,21 @@ async def _require(request: Request, caller: Caller, permission: Permission) -> 
     caller.require(permission)
 
 
+async def _require_merchant(context: Context, session: TenantSession) -> None:
+    """A token may name a merchant that is not there. It is asked for once: a merchant is never removed.
+
+    Raises:
+        NotFound: there is no such merchant.
+    """
+    if session.merchant_id not in context.known_merchants:
+        await require_merchant(session)
+        context.known_merchants.add(session.merchant_id)
+
+
 async def _in_reading(request: Request, caller: Caller, call: _Handler) -> Response:
     context = context_of(request)
     async with context.database.reading(caller.merchant_id) as session:
+        await _require_merchant(context, session)
         request.state.transaction = Transaction(session, caller, context.now(), request.scope["request_id"])
         return await call(request)
 
@@ -122,6 +135,7 @@ async def _written(request: Request, caller: Caller, call: _Handler, once: Once 
     context = context_of(request)
     now = context.now()
     async with context.database.writing(caller.merchant_id) as session:
+        await _require_merchant(context, session)
         if once and (stored := await once.stored(session, now)):
             return stored
         request.state.transaction = Transaction(session, caller, now, request.scope["request_id"], continued_on)

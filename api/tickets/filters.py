@@ -82,7 +82,7 @@ class TicketFilter(BaseModel):
         one = {"number": self.number, "reporter_id": self.reporter_id, "escalation_level": self.escalation_level}
         conditions = having(self) + [getattr(ticket, name) == value for name, value in one.items() if value is not None]
         conditions += [ticket.created_at >= self.created_since] if self.created_since else []
-        conditions += [ticket.updated_at >= self.updated_since] if self.updated_since else []
+        conditions += [_updated_at(viewer) >= self.updated_since] if self.updated_since else []
         conditions += [SEARCH.op("@@")(sa.func.websearch_to_tsquery("simple", self.q))] if self.q else []
         return conditions + self._of_sla() + self._of_assignee(viewer)
 
@@ -111,6 +111,10 @@ class Include(StrEnum):
     DESCRIPTION = "description"
 
 
+def _updated_at(viewer: Viewer) -> Any:
+    return Ticket.updated_at if viewer.is_staff else Ticket.public_updated_at
+
+
 class TicketQuery(TicketFilter):
     sort: Sort = Sort.CREATED_LAST_FIRST
     include: Annotated[list[Include], BeforeValidator(split)] = []
@@ -127,8 +131,7 @@ class TicketQuery(TicketFilter):
     def with_description(self) -> bool:
         return Include.DESCRIPTION in self.include
 
-    @property
-    def order(self) -> Order:
+    def order(self, viewer: Viewer) -> Order:
         name = self.sort.value.lstrip("-")
-        columns: dict[str, Any] = {"createdAt": Ticket.created_at, "updatedAt": Ticket.updated_at, "nextDueAt": Ticket.next_due_at}
+        columns: dict[str, Any] = {"createdAt": Ticket.created_at, "updatedAt": _updated_at(viewer), "nextDueAt": Ticket.next_due_at}
         return Order(columns.get(name, Ticket.urgency), Ticket.id, self.sort.value.startswith("-"))

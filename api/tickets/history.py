@@ -8,20 +8,30 @@ from sqlmodel import col
 from api.auth.caller import allow
 from api.http.pagination import Order, Page, Paged
 from api.http.responses import respond
-from api.http.transaction import Now, Session, TransactionRoute
+from api.http.transaction import Now, Session, TransactionRoute, viewer_of
 from api.notifications import NotificationResponse, with_attempts
 from api.tickets.locking import VisibleTicket
-from api.tickets.responses import ContextResponse, CycleResponse, EscalationResponse, EventResponse, SegmentResponse, actor_shown
+from api.tickets.responses import (
+    Context,
+    ContextResponse,
+    CycleResponse,
+    EarlierTicketResponse,
+    EscalationResponse,
+    EventResponse,
+    SegmentResponse,
+    actor_shown,
+)
 from api.tickets.timeline import IN_ORDER, cycle, next_of_each_clock, segments
 from models.notifications.tables import Notification
 from models.people.permissions import Permission
 from models.sla.policy import Metric
 from models.sla.rulebook import configuration_of
 from models.sla.tables import Escalation, LedgerEntry, SlaClock
-from models.tickets.tables import Event
-from models.tickets.visibility import of_ticket
+from models.tickets.tables import Event, Ticket
+from models.tickets.visibility import of_ticket, readable
 
 router = APIRouter(prefix="/tickets/{ticket_id}", tags=["history"], route_class=TransactionRoute)
+_EARLIER = tuple(getattr(Ticket, name) for name in EarlierTicketResponse.model_fields)
 OnlyOf = Annotated[Metric | None, Query(description="only the cycles of this one")]
 
 
@@ -68,9 +78,16 @@ async def show_timeline(ticket: VisibleTicket, session: Session, now: Now, pager
 
 
 @router.get("/context", response_model=ContextResponse, dependencies=[allow(Permission.READ_HISTORY)])
-async def show_context(ticket: VisibleTicket) -> Response:
-    """What the agent should know: the reporter's earlier tickets."""
-    return respond(ContextResponse(context=ticket.context))
+async def show_context(ticket: VisibleTicket, session: Session) -> Response:
+    """What the agent should know: the reporter's earlier tickets, as they are now. One that the caller may not see any more is left out."""
+    kept = ticket.context
+    if kept is None:
+        return respond(ContextResponse(context=None))
+    ids = [int(each) for each in kept["earlierTicketIds"]]
+    rows = await session.execute(readable(viewer_of(session)).where(col(Ticket.id).in_(ids)).with_only_columns(*_EARLIER))
+    found = {row.id: EarlierTicketResponse.model_validate(row) for row in rows}
+    earlier = [found[ticket_id] for ticket_id in ids if ticket_id in found]
+    return respond(ContextResponse(context=Context(gathered_at=kept["gatheredAt"], earlier_tickets=earlier, has_more=kept["hasMore"])))
 
 
 def _event(row: Event) -> EventResponse:

@@ -8,13 +8,13 @@ from sqlmodel import col
 
 from api.http.headers import IfMatch, NeededIfMatch, etag, matches
 from api.http.path import TicketIdText, known
-from api.http.transaction import Transaction, transaction_of
+from api.http.transaction import Transaction, transaction_of, viewer_of
 from api.tickets.responses import present, ticket_response
 from models.errors import PreconditionFailed
 from models.tickets.aggregate import TicketAggregate
 from models.tickets.repository import lock, lock_both, save
 from models.tickets.tables import Ticket
-from models.tickets.visibility import find, readable, readable_with_deleted
+from models.tickets.visibility import find, readable, readable_with_deleted, version_for
 
 
 async def saved(ticket: TicketAggregate, *others: TicketAggregate) -> Response:
@@ -69,7 +69,7 @@ async def lock_two(transaction: Transaction, ticket_id: int, other_id: int, if_m
 
 
 async def _require_match(ticket: TicketAggregate, if_match: str | None) -> None:
-    if not matches(if_match, etag(ticket.row.version)):
+    if not matches(if_match, etag(version_for(viewer_of(ticket.session), ticket.row))):
         current = (await present(ticket.session, [ticket.row]))[0]
         raise PreconditionFailed(current=current.model_dump(mode="json", by_alias=True))
 

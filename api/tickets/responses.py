@@ -35,7 +35,10 @@ class PersonResponse(ResponseBody):
 
 
 class ReporterTicketInList(ResponseBody):
-    """A ticket as its reporter sees it in a list: without its description, unless ``include=description`` asks for it."""
+    """A ticket as its reporter sees it in a list: without its description, unless ``include=description`` asks for it.
+
+    What they do not see moves neither ``version`` nor ``updatedAt``.
+    """
 
     id: Id
     number: int
@@ -166,17 +169,33 @@ class EscalationResponse(ResponseBody):
     acknowledged_at: datetime | None
 
 
+class EarlierTicketResponse(ResponseBody):
+    id: Id
+    number: int
+    subject: str
+    status: Status
+    created_at: datetime
+
+
+class Context(ResponseBody):
+    """The reporter's latest tickets before this one, at most five. ``hasMore``: there were more of them."""
+
+    gathered_at: datetime
+    earlier_tickets: list[EarlierTicketResponse]
+    has_more: bool
+
+
 class ContextResponse(ResponseBody):
     """``context`` is null until it was gathered."""
 
-    context: dict[str, Any] | None
+    context: Context | None
 
 
 async def ticket_response(session: TenantSession, ticket: Ticket, status: int = 200) -> Response:
     """The ticket as it now stands, with its ETag. To be asked for after it was saved."""
     shown = (await present(session, [ticket]))[0]
     made = location(f"/tickets/{ticket.id}") if status == 201 else {}
-    return respond(shown, status, {"ETag": etag(ticket.version)} | made)
+    return respond(shown, status, {"ETag": etag(shown.version)} | made)
 
 
 async def present(session: TenantSession, tickets: Sequence[Ticket]) -> Sequence[ReporterTicketInList]:
@@ -206,6 +225,8 @@ def _shown(kind: type[ReporterTicketInList], ticket: Ticket, reporter: Reporter)
     fields = {name: getattr(ticket, name) for name, field in kind.model_fields.items() if name not in _MADE and field.is_required()}
     if issubclass(kind, TicketInList):
         fields["sla_status"] = ticket.sla_status or "none"
+    else:
+        fields |= {"version": ticket.public_version, "updated_at": ticket.public_updated_at}
     return kind.model_construct(reporter=person, **fields)
 
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Query, Request, Response
+from pydantic.alias_generators import to_camel
 
 from api.auth.caller import Caller, allow
 from api.http.pagination import Page, Pager
@@ -27,16 +28,22 @@ from models.tickets.repository import save
 
 router = APIRouter(prefix="/tickets", tags=["tickets"], route_class=TransactionRoute)
 COUNTED_AT_MOST = 10_000
+_OF_STAFF = ("reporter", "tags", "custom_fields", "channel")
+_UNDECIDED = OpenTicket(subject="-", description="-")
 
 
 @router.post("", status_code=201, response_model=TicketResponse, dependencies=[allow(Permission.OPEN_TICKET)])
 async def open_ticket(body: OpenTicket, transaction: CurrentTransaction) -> Response:
-    """Open a ticket. An agent may name the reporter for whom they open it. The response does not wait for the ticket's workflow."""
+    """Open a ticket. The response does not wait for the ticket's workflow.
+
+    Staff may name the reporter for whom they open it. A reporter decides on subject, description, category, and on a priority up to the
+    merchant's `reporterPriorityLimit`.
+    """
     session, caller = transaction.session, transaction.caller
     _require_opener(caller, body)
     change = await transaction.change()
     reporter = await _reporter(session, caller, body, change)
-    ticket = await open_new(session, NewTicket(**body.model_dump(exclude={"reporter"})), reporter, change)
+    ticket = await open_new(session, NewTicket(**body.model_dump(exclude={"reporter"}, exclude_unset=True)), reporter, change)
     return await ticket_response(session, ticket, 201)
 
 
@@ -47,7 +54,7 @@ async def list_tickets(query: Annotated[TicketQuery, Query()], session: Session,
     Without ``include=description`` no ticket has its description: it may have 100,000 characters.
     """
     pager = Pager(request, caller, query.limit, query.after)
-    rows, end = await pager.page(session, query.apply(caller.viewer), query.order)
+    rows, end = await pager.page(session, query.apply(caller.viewer), query.order(caller.viewer))
     return pager.respond(await (present if query.with_description else present_in_list)(session, rows), end)
 
 
@@ -90,19 +97,22 @@ async def restore_ticket(ticket: LockedEvenDeleted) -> Response:
 
 
 def _require_opener(caller: Caller, body: OpenTicket) -> None:
-    if body.reporter is not None and not caller.viewer.is_staff:
-        raise Forbidden("A reporter opens tickets for nobody else.")
+    """What decides a ticket's SLA, or whose it is, is the staff's. What says no more than the default does is no decision."""
+    if not caller.viewer.is_staff:
+        named = [to_camel(name) for name in _OF_STAFF if getattr(body, name) != getattr(_UNDECIDED, name)]
+        if named:
+            raise Forbidden(f"Only the staff decides on {', '.join(named)}: leave it out.")
     _require_organizer(caller, body.organizer_id)
 
 
 def _require_organizer(caller: Caller, organizer_id: int | None) -> None:
-    """A token that is good for certain organizers makes tickets of theirs only; a reporter's may be of none."""
-    organizers = caller.claims.organizer_ids
-    if organizers is None:
+    """Staff of all organizers may name any. Others make tickets of the organizers that their token names; a reporter's may be of none."""
+    organizers, is_staff = caller.claims.organizer_ids, caller.viewer.is_staff
+    if organizers is None and is_staff:
         return
-    if organizer_id is None and caller.viewer.is_staff:
+    if organizer_id is None and is_staff:
         raise Conflict("organizer_required", "The token is good for certain organizers: name one.")
-    if organizer_id is not None and organizer_id not in organizers:
+    if organizer_id is not None and organizer_id not in (organizers or ()):
         raise Forbidden("The token is not good for this organizer.")
 
 
@@ -111,5 +121,4 @@ async def _reporter(session: TenantSession, caller: Caller, body: OpenTicket, ch
         return await reporter_with_address(session, body.reporter.name, body.reporter.email)
     if change.by.is_reporter:
         return await session.get_one(Reporter, (session.merchant_id, change.by.id))
-    claims = caller.claims
-    return await reporter_with_token(session, claims.sub, claims.name, claims.email)
+    return await reporter_with_token(session, caller.identity)

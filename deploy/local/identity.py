@@ -21,11 +21,15 @@ _Id = Annotated[str, Field(min_length=1, max_length=64)]
 
 
 class Wanted(Value):
-    """What a token shall say: the body of ``POST /dev/identity/token``. ``expires_in`` is seconds; negative makes an expired token."""
+    """What a token shall say: the body of ``POST /dev/identity/token``. ``expires_in`` is seconds; negative makes an expired token.
+
+    ``email_verified`` is said with an address only; null leaves the claim out.
+    """
 
     sub: Annotated[str, Field(min_length=1, max_length=255)]
     name: str | None = None
     email: str | None = None
+    email_verified: bool | None = True
     merchant_ids: tuple[_Id, ...]
     roles: tuple[Role, ...]
     organizer_ids: tuple[_Id, ...] | None = None
@@ -48,7 +52,9 @@ class DevelopmentIdentity:
         """Return a signed access token with the claims of API.md."""
         now = int(time.time())
         standing = {"iss": self._issuer, "aud": self._audience, "iat": now, "exp": now + wanted.expires_in}
-        claims = wanted.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"expires_in"})
+        claims = wanted.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"expires_in", "email_verified"})
+        if wanted.email is not None and wanted.email_verified is not None:
+            claims["email_verified"] = wanted.email_verified  # the one claim that has its name from OpenID Connect
         return jwt.encode(standing | claims, self._key, algorithm="ES256", headers={"kid": self._public["kid"], "typ": "at+jwt"})
 
 

@@ -3,6 +3,7 @@
 import json
 from datetime import datetime
 from hashlib import sha256
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
@@ -11,10 +12,23 @@ from sqlmodel import col
 from models.audit import Change
 from models.db.session import TenantSession
 from models.errors import NotFound
-from models.people.tables import Agent, Reporter
+from models.people.tables import Agent, Merchant, Reporter
 from models.tickets.assign import hold_team
 from models.tickets.assignment import Availability
 from models.tickets.repository import pick_up_waiting
+
+
+class Identity(NamedTuple):
+    """A person as their token names them. ``is_verified``: whether the address is theirs; None: the token does not say."""
+
+    sub: str
+    name: str | None
+    email: str | None
+    is_verified: bool | None
+
+    @property
+    def verified_email(self) -> str | None:
+        return self.email if self.is_verified else None
 
 
 def unclaimed(email: str | sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
@@ -42,7 +56,8 @@ _BY_SUB_OR_UNCLAIMED = (
 # this one.
 _ADDRESSED = (
     sa.select(Reporter)
-    .where(_has(_EMAIL))
+    # Not one whose token only says the address: they would read what is meant for its owner.
+    .where(_has(_EMAIL), col(Reporter.sub).is_(None) | col(Reporter.is_email_verified))
     .order_by(col(Reporter.sub).nulls_last(), col(Reporter.id))  # a reporter with a token goes before one that is only an address
     .limit(1)
     .with_for_update(read=True, key_share=True)
@@ -50,15 +65,15 @@ _ADDRESSED = (
 _ONE_AT_A_TIME = sa.text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
 
 
-async def reporter_with_token(session: TenantSession, sub: str, name: str | None, email: str | None) -> Reporter:
-    """The reporter behind a token: known by ``sub``, or by an address that an agent gave for them, or new.
+async def reporter_with_token(session: TenantSession, identity: Identity) -> Reporter:
+    """The reporter behind a token: known by ``sub``, or by a verified address that an agent gave for them, or new.
 
     What the token leaves out stays as it was.
     """
-    found = (await session.execute(_BY_SUB, {"sub": sub})).scalar_one_or_none()
+    found = (await session.execute(_BY_SUB, {"sub": identity.sub})).scalar_one_or_none()
     if found is None:
-        return await _welcome(session, sub, name, email)
-    _bring_up_to_date(found, sub, name, email)
+        return await _welcome(session, identity)
+    _bring_up_to_date(found, identity)
     return found
 
 
@@ -68,7 +83,13 @@ async def reporter_with_address(session: TenantSession, name: str, email: str) -
     if found is None:
         await _lock_names(session, email=email)
         found = await _addressed(session, email)
-    return found or await _add(session, None, name, email)
+    return found or await _add(session, sub=None, name=name, email=email, is_email_verified=False)
+
+
+async def require_merchant(session: TenantSession) -> None:
+    """Raises: NotFound: the session's merchant does not exist."""
+    if (await session.execute(sa.select(col(Merchant.id)))).first() is None:
+        raise NotFound("merchant")
 
 
 async def agent_with_sub(session: TenantSession, sub: str) -> Agent | None:
@@ -90,21 +111,29 @@ async def set_availability(session: TenantSession, agent_id: int, state: Availab
     return agent
 
 
-async def _welcome(session: TenantSession, sub: str, name: str | None, email: str | None) -> Reporter:
+async def _welcome(session: TenantSession, who: Identity) -> Reporter:
     """On the first token of a reporter, let them claim the row that an agent made under their address. Later statements see the claim."""
-    await _lock_names(session, sub=sub, email=email)
-    found = (await session.execute(_BY_SUB_OR_UNCLAIMED, {"sub": sub, "email": email})).scalar_one_or_none()
+    await _lock_names(session, sub=who.sub, email=who.verified_email)
+    found = (await session.execute(_BY_SUB_OR_UNCLAIMED, {"sub": who.sub, "email": who.verified_email})).scalar_one_or_none()
     if found is None:
-        return await _add(session, sub, name or email or sub, email)
-    _bring_up_to_date(found, sub, name, email)
+        name = who.name or who.email or who.sub
+        return await _add(session, sub=who.sub, name=name, email=who.email, is_email_verified=who.verified_email is not None)
+    _bring_up_to_date(found, who)
     await session.flush()
     return found
 
 
-def _bring_up_to_date(found: Reporter, sub: str, name: str | None, email: str | None) -> None:
-    said = (sub, name or found.name, email or found.email)
-    if (found.sub, found.name, found.email) != said:
-        found.sub, found.name, found.email = said
+def _bring_up_to_date(found: Reporter, who: Identity) -> None:
+    said = (who.sub, who.name or found.name, who.email or found.email, _is_verified(found, who))
+    if (found.sub, found.name, found.email, found.is_email_verified) != said:
+        found.sub, found.name, found.email, found.is_email_verified = said
+
+
+def _is_verified(found: Reporter, who: Identity) -> bool:
+    """A token that says nothing about the known address leaves it as it was; another address is as good as the token says."""
+    if who.email is None or (who.is_verified is None and who.email.lower() == (found.email or "").lower()):
+        return found.is_email_verified
+    return who.verified_email is not None
 
 
 async def _addressed(session: TenantSession, email: str) -> Reporter | None:
@@ -121,9 +150,9 @@ async def _lock_names(session: TenantSession, **names: str | None) -> None:
     await session.execute(_ONE_AT_A_TIME, {"keys": keys})
 
 
-async def _add(session: TenantSession, sub: str | None, name: str, email: str | None) -> Reporter:
+async def _add(session: TenantSession, *, sub: str | None, **columns: object) -> Reporter:
     """Called under the lock of :func:`_lock_names`; the previous release calls it without, so a conflict is still no error."""
-    row = {"merchant_id": session.merchant_id, "id": session.new_id(), "sub": sub, "name": name, "email": email}
+    row = {"merchant_id": session.merchant_id, "id": session.new_id(), "sub": sub, **columns}
     added = insert(Reporter).values(row).on_conflict_do_nothing(index_elements=["merchant_id", "sub"])
     await session.execute(added)
     mine = (col(Reporter.sub) == sub) if sub else (col(Reporter.id) == row["id"])

@@ -139,3 +139,9 @@ def may(roles: Iterable[Role], permission: Permission, organizer_ids: Iterable[i
     """How far ``permission`` reaches for ``roles``. ``organizer_ids`` are those that the token names; None is all of the merchant."""
     scope = max(_CELLS[role, permission] for role in roles)
     return scope if organizer_ids is None else min(scope, OF_SOME_ORGANIZERS.get(permission, scope))
+
+
+def granted(roles: Iterable[Role], organizer_ids: Iterable[int] | None = None) -> dict[Permission, Scope]:
+    """What ``roles`` may do at all, and how far: on what is theirs, or on everything that their token reaches."""
+    reach = {permission: may(roles, permission, organizer_ids) for permission in Permission}
+    return {permission: scope for permission, scope in reach.items() if scope >= Scope.OWN}

@@ -9,10 +9,14 @@ from sqlmodel import Field, SQLModel
 from models.db.base import Row, big, choice, instant, text, texts
 from models.people.roles import Role
 from models.tickets.assignment import Availability
+from models.tickets.lifecycle import Priority
 
 
 class Merchant(SQLModel, table=True):
-    """The tenant. ``rulebook_version`` grows with every change of categories or SLA configuration, so that caches know what is stale."""
+    """The tenant. ``rulebook_version`` grows with every change of categories or SLA configuration, so that caches know what is stale.
+
+    ``reporter_priority_limit`` is the highest priority that a reporter may give to a ticket.
+    """
 
     id: int = Field(sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
     slug: str = text()
@@ -21,6 +25,7 @@ class Merchant(SQLModel, table=True):
     survey_after_seconds: int = 3600
     auto_close_after_seconds: int = 7 * 86_400
     reopen_within_seconds: int = 7 * 86_400
+    reporter_priority_limit: Priority = choice(Priority, Priority.HIGH)
     created_at: datetime = instant()
 
 
@@ -48,7 +53,10 @@ class Agent(Row, table=True):
 
 
 class Reporter(Row, table=True):
-    """A person who opens tickets. ``sub`` is null until they come with a token of their own."""
+    """A person who opens tickets. ``sub`` is null until they come with a token of their own.
+
+    ``is_email_verified``: their identity service says that the address is theirs. Without it what is opened for the address is not theirs.
+    """
 
     __table_args__ = (
         UniqueConstraint("merchant_id", "sub"),
@@ -58,6 +66,7 @@ class Reporter(Row, table=True):
     sub: str | None = text(nullable=True)
     name: str = text()
     email: str | None = text(nullable=True)
+    is_email_verified: bool = False
 
 
 class Category(Row, table=True):

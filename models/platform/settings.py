@@ -93,6 +93,7 @@ class Settings(_FromEnvironment):
     identity_jwks_url: HttpUrl
     identity_issuer: str = Field(min_length=1)
     identity_audience: str = Field(min_length=1)
+    identity_emails_verified: bool = Field(default=False, description="a token that does not say email_verified means that it is")
 
     signing_keys: Annotated[tuple[SigningKey, ...], NoDecode] = Field(
         min_length=1, max_length=5, description="the newest first: it signs page cursors and links, and each of them verifies"

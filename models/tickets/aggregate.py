@@ -4,7 +4,8 @@ Verbs change it; :mod:`models.tickets.repository` locks and saves it, in the cal
 """
 
 from datetime import datetime
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 
 from models.audit import Change
 from models.db.session import TenantSession
@@ -16,6 +17,25 @@ from models.tickets.lifecycle import ALLOWED, UNFINISHED, Priority, Status, allo
 from models.tickets.messages import TicketFacts
 from models.tickets.tables import Event, Ticket
 
+SEEN_BY_REPORTER: Final = (
+    "organizer_id",
+    "subject",
+    "description",
+    "status",
+    "priority",
+    "category",
+    "channel",
+    "tags",
+    "custom_fields",
+    "first_responded_at",
+    "resolved_at",
+    "closed_at",
+    "merged_into_id",
+    "follow_up_of_id",
+)
+"""The columns that may change and that the ticket's reporter is shown."""
+_seen_by_reporter = attrgetter(*SEEN_BY_REPORTER)
+
 
 class Loaded(NamedTuple):
     """What of the ticket's row a save compares with what is now."""
@@ -26,15 +46,19 @@ class Loaded(NamedTuple):
     team_id: int | None
     organizer_id: int | None
     deleted_at: datetime | None
+    seen_by_reporter: tuple[Any, ...]
 
     @classmethod
     def of(cls, row: Ticket) -> "Loaded":
-        return cls(row.status, row.priority, row.assignee_id, row.team_id, row.organizer_id, row.deleted_at)
+        return cls(row.status, row.priority, row.assignee_id, row.team_id, row.organizer_id, row.deleted_at, _seen_by_reporter(row))
 
     @property
     def holder_id(self) -> int | None:
         """The agent whose load it counts towards."""
         return self.assignee_id if self.status in UNFINISHED and self.deleted_at is None else None
+
+
+REPLIED: Final = "ticket.replied"
 
 
 class Recorded(NamedTuple):
@@ -73,6 +97,13 @@ class TicketAggregate:
     @property
     def configuration(self) -> SlaConfiguration:
         return self.clocks.configuration
+
+    @property
+    def is_seen_by_reporter(self) -> bool:
+        """Whether this change is one that the ticket's reporter sees: in a column that they are shown, or as a public reply."""
+        if self.row.version == 0 or any(event.kind == REPLIED for event in self.events):
+            return True
+        return any(map(_differs, _seen_by_reporter(self.row), self.loaded.seen_by_reporter))
 
     @property
     def has_ended(self) -> bool:
@@ -121,6 +152,11 @@ class TicketAggregate:
         )
         self.events.append(Recorded(event_id, kind, changes))
         return event_id
+
+
+def _differs(now: object, was: object) -> bool:
+    """A document that was replaced is another one: 1 and true are equal in Python and two values in JSON."""
+    return now is not was and (now != was or isinstance(now, dict))
 
 
 def id_text(number: int | None) -> str | None:

@@ -4,7 +4,7 @@ from models.errors import Conflict, IllegalTransition
 from models.notifications.kinds import NotificationKind
 from models.notifications.notify import agents, notify, reporter
 from models.sla import tracking as clocks
-from models.tickets.aggregate import TicketAggregate
+from models.tickets.aggregate import REPLIED, TicketAggregate
 from models.tickets.lifecycle import REOPENED_BY_REPORTER, Status, Transition, allowed_from, transition_to
 from models.tickets.tables import Comment, CommentKind
 from models.tickets.transitions import change_status, is_too_late, reopen, transition
@@ -20,7 +20,7 @@ async def reply(ticket: TicketAggregate, body: str, then: Status | None = None) 
     if ticket.row.status is Status.CLOSED:
         raise Conflict("ticket_is_closed", "The ticket is closed.")
     message = _write(ticket, CommentKind.REPLY, body)
-    cause = ticket.record("ticket.replied", messageId=str(message.id))
+    cause = ticket.record(REPLIED, messageId=str(message.id))
     if ticket.change.by.is_reporter:
         await _by_reporter(ticket, cause, message)
     else:

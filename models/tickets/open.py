@@ -4,11 +4,12 @@ from typing import Any
 
 from pydantic import Field
 
-from models.audit import Change
+from models.audit import Actor, Change
 from models.db.session import TenantSession
+from models.errors import Forbidden
 from models.notifications.kinds import NotificationKind
 from models.notifications.notify import notify, reporter
-from models.people.tables import Reporter
+from models.people.tables import Merchant, Reporter
 from models.sla import tracking as clocks
 from models.sla.rulebook import Rulebook, pin, rulebook_and_number, traits_of
 from models.tickets.aggregate import TicketAggregate
@@ -17,13 +18,15 @@ from models.tickets.repository import save
 from models.tickets.tables import Ticket
 from models.value import Value
 
+_RISING = list(Priority)
+
 
 class NewTicket(Value):
-    """What a person says when opening a ticket. Without a category it gets the merchant's first."""
+    """What a person says when opening a ticket. Without a category it gets the merchant's first, without a priority the usual one."""
 
     subject: str
     description: str
-    priority: Priority = Priority.NORMAL
+    priority: Priority | None = None
     category: str | None = None
     organizer_id: int | None = None
     channel: Channel = Channel.API
@@ -37,10 +40,11 @@ async def open_ticket(
     """Open a ticket for ``opened_for``, acknowledged if they opened it themselves: an address that an agent typed is not verified.
 
     Raises:
-        Invalid: the merchant has no such category.
+        Invalid: the merchant has no such category. Forbidden: the priority is above what a reporter may give.
     """
     book, number = await rulebook_and_number(session)
-    row = _new_row(session, new, book, change, number=number, reporter_id=opened_for.id, follow_up_of_id=follow_up_of)
+    priority = _priority(new.priority, book.merchant, change.by, follow_up_of)
+    row = _new_row(session, new, book, change, priority=priority, number=number, reporter_id=opened_for.id, follow_up_of_id=follow_up_of)
     chosen = book.choose(traits_of(row))
     pin(row, chosen)
     ticket = TicketAggregate(session, row, await book.configuration(session, chosen), change)
@@ -60,17 +64,28 @@ async def open_follow_up(session: TenantSession, old: Ticket, body: str, change:
     return await open_ticket(session, NewTicket(subject=old.subject, description=body, **kept), author, change, follow_up_of=old.id)
 
 
-def _new_row(session: TenantSession, new: NewTicket, book: Rulebook, change: Change, **ids: Any) -> Ticket:
+def _priority(wanted: Priority | None, merchant: Merchant, by: Actor, follow_up_of: int | None) -> Priority:
+    """As wanted, or normal; of a reporter's ticket up to the merchant's limit. A follow-up keeps what its ticket had."""
+    if follow_up_of or not by.is_reporter:
+        return wanted or Priority.NORMAL
+    limit = merchant.reporter_priority_limit
+    if wanted is not None and _RISING.index(wanted) > _RISING.index(limit):
+        raise Forbidden(f"A reporter's ticket has at most the priority {limit}: leave it out, or ask the staff.")
+    return wanted or min(Priority.NORMAL, limit, key=_RISING.index)
+
+
+def _new_row(session: TenantSession, new: NewTicket, book: Rulebook, change: Change, **columns: Any) -> Ticket:
     category = book.category(new.category, "/category")
     return Ticket(
         merchant_id=session.merchant_id,
         id=session.new_id(),
-        **ids,
+        **columns,
         status=Status.NEW,
         category=category,
         team_id=book.categories[category] if category else None,
         tags=sorted(set(new.tags)),
         created_at=change.at,
         updated_at=change.at,
-        **new.model_dump(include={"subject", "description", "priority", "organizer_id", "channel", "custom_fields"}),
+        public_updated_at=change.at,
+        **new.model_dump(include={"subject", "description", "organizer_id", "channel", "custom_fields"}),
     )

@@ -123,6 +123,9 @@ def _bring_up_to_date(ticket: TicketAggregate) -> TicketFacts:
         drop_stale_instants(ticket)
         _write_clocks(ticket)
         _summarise_clocks(ticket)
+        if ticket.is_seen_by_reporter:
+            ticket.row.public_version += 1
+            ticket.row.public_updated_at = ticket.at
         ticket.row.version += 1
         ticket.row.updated_at = ticket.at
     facts = facts_of(ticket)

@@ -20,7 +20,8 @@ SEARCH = Column("search", TSVECTOR, Computed("to_tsvector('simple', subject || '
 
 
 class Ticket(Row, table=True):
-    """``version`` is the ETag; ``facts_version`` is the last version that the workflow has to know of; ``is_queued`` says that
+    """``version`` is the ETag; ``public_version`` and ``public_updated_at`` are what the reporter sees of it: they move only with what is
+    shown to a reporter; ``facts_version`` is the last version that the workflow has to know of; ``is_queued`` says that
     the ticket waits for an agent of its team to have room; ``waiting_since`` is when the reporter wrote what has no reply yet;
     ``link_generation`` is how often a new link to the portal took the place of the earlier ones."""
 
@@ -45,7 +46,17 @@ class Ticket(Row, table=True):
         SEARCH,
         {
             "info": {
-                "together": {"version", "updated_at", "event_sequence", "facts_version", "next_deadline_at", "sla_status", "next_due_at"}
+                "together": {
+                    "version",
+                    "updated_at",
+                    "public_version",
+                    "public_updated_at",
+                    "event_sequence",
+                    "facts_version",
+                    "next_deadline_at",
+                    "sla_status",
+                    "next_due_at",
+                }
             }
         },
     )
@@ -82,12 +93,14 @@ class Ticket(Row, table=True):
     merged_into_id: int | None = big(nullable=True)
     created_at: datetime = instant()
     updated_at: datetime = instant()
+    public_updated_at: datetime = instant()
     first_responded_at: datetime | None = instant(nullable=True)
     waiting_since: datetime | None = instant(nullable=True)
     resolved_at: datetime | None = instant(nullable=True)
     closed_at: datetime | None = instant(nullable=True)
     deleted_at: datetime | None = instant(nullable=True)
     version: int = 0
+    public_version: int = 0
     facts_version: int = 0
     event_sequence: int = 0
     link_generation: int = 0

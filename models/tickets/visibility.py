@@ -81,6 +81,11 @@ async def find(session: TenantSession, viewer: Viewer, ticket_id: int) -> Ticket
     return ticket
 
 
+def version_for(viewer: Viewer, ticket: Ticket) -> int:
+    """The version that ``viewer`` sees: a note is none for the reporter."""
+    return ticket.version if viewer.is_staff else ticket.public_version
+
+
 def of_ticket(table: type[_T], ticket: Ticket) -> Select[_T]:
     """The rows that belong to a ticket."""
     return sa.select(table).where(col(table.merchant_id) == ticket.merchant_id, col(table.ticket_id) == ticket.id)

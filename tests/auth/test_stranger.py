@@ -1,6 +1,5 @@
 """What belongs to another merchant, or to another reporter, is not there: not one byte of it."""
 
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
@@ -11,10 +10,12 @@ from api.http.transaction import TransactionRoute
 from deploy.local.identity import Wanted
 from models.people.permissions import TABLE, Permission
 from models.people.roles import Role
-from tests.auth.table_of_routes import PUBLIC, ROLES, ROUTES, WITH_IDS, Route, configuration_of, name_of, permissions
+from tests.auth.table_of_routes import NOWHERE, PUBLIC, ROLES, ROUTES, WITH_IDS, Route, by_hand, configuration_of, name_of, permissions
 from tests.support.desk import BASE, Desk, Merchant
+from tests.support.isolated import Isolated
 from tests.system.jobs import over
 
+STAFF = {name: role for name, role in ROLES.items() if role != "reporter"}
 STAFFS = ("/agents", "/merchants", "/calendars", "/sla-policies", "/escalation-ladders", "/jobs")
 
 
@@ -44,9 +45,8 @@ def test_every_route_has_a_permission_and_every_permission_its_row(desk: Desk) -
 
 def test_the_table_of_permissions_gives_the_statuses_that_were_written_by_hand() -> None:
     """``statuses.txt`` is the second opinion: a permission that is given by mistake shows here, and nowhere in the code under test."""
-    _, *lines = Path(__file__).with_name("statuses.txt").read_text().splitlines()
-    by_hand = {tuple(line.split()[:2]): [int(status) for status in line.split()[2:]] for line in lines}
-    assert {(route.method, route.path): [route.status(name) for name in ROLES] for route in ROUTES} == by_hand
+    written = {route: {name: statuses[name] for name in ROLES} for route, statuses in by_hand().items()}
+    assert {name_of(route): {name: route.status(name) for name in ROLES} for route in ROUTES} == written
 
 
 def test_a_route_without_a_permission_is_not_made() -> None:
@@ -70,12 +70,59 @@ async def test_every_role_gets_from_every_route_what_it_may(route: Route, restin
     assert seen == {name: route.status(name) for name in ROLES}
 
 
+class Divided(NamedTuple):
+    """A merchant with two organizers: its staff once more, each with a token of 77 only, and a ticket of 78."""
+
+    merchant: Merchant
+    staff: dict[str, httpx.AsyncClient]
+    outside: str
+    things: dict[str, int | str]
+
+
+@pytest.fixture(scope="module")
+async def divided(quiet: tuple[Isolated, Desk]) -> Divided:
+    merchant = await quiet[1].merchant("acme")
+    staff = {name: _of_organizer(merchant, name, role) for name, role in STAFF.items()}
+    things: dict[str, int | str] = {"agent_id": merchant.agents["ana"], "merchant_id": merchant.id, **await configuration_of(merchant)}
+    return Divided(merchant, staff, (await merchant.open(category="general", organizerId="78"))["id"], things)
+
+
+def _of_organizer(merchant: Merchant, name: str, role: str) -> httpx.AsyncClient:
+    wanted = Wanted(sub=f"{name}-{merchant.id}", merchant_ids=(str(merchant.id),), roles=(Role(role),), organizer_ids=("77",))
+    return merchant.desk.client_with(merchant.desk.identity.token(wanted))
+
+
+@each_route
+async def test_every_role_gets_what_it_may_inside_its_organizers_and_outside(route: Route, divided: Divided) -> None:
+    """And Rudi, a reporter, from a ticket of Rita's."""
+    seen, rudi, things = {}, divided.merchant.client("rudi", "reporter"), divided.things
+    seen["rudi"] = (await route.call(rudi, ticket_id=divided.outside, **things)).status_code
+    inside = await _of_77(route, divided)
+    for name, client in divided.staff.items():
+        seen[f"{name}<78"] = (await route.call(client, organizer="78", ticket_id=divided.outside, **things)).status_code
+        seen[f"{name}<77"] = (await route.call(client, organizer="77", ticket_id=inside, **things)).status_code
+        if route.method != "GET" and seen[f"{name}<77"] < 300:  # what was refused changed nothing
+            inside = await _of_77(route, divided)
+    assert seen == {name: status for name, status in by_hand()[name_of(route)].items() if name not in ROLES}
+
+
+async def _of_77(route: Route, divided: Divided) -> str:
+    if "{ticket_id}" not in route.path:
+        return NOWHERE
+    ticket = await divided.merchant.open(category="general", organizerId="77")
+    await route.prepare(divided.merchant, ticket["id"])
+    return str(ticket["id"])
+
+
 @pytest.fixture(scope="module")
 async def scene(whole_desk: Desk) -> Scene:
     """Two merchants and a ticket of the first. Strangers change nothing, so the tests about them share it."""
     acme, globex = await whole_desk.merchant("acme"), await whole_desk.merchant("globex")
     ticket = await acme.open(category="general")
     theirs = {"ticket_id": ticket["id"], "agent_id": str(acme.agents["ana"]), "merchant_id": str(acme.id)}
+    job = (await acme.lars.post("/sla/checks", json={"ticketId": ticket["id"]})).json()
+    notifications = await whole_desk.until(lambda: acme.whole(ticket["id"], "/notifications"), bool)
+    theirs |= {"job_id": job["id"], "notification_id": notifications[0]["id"]}
     return Scene(acme, globex, theirs | await configuration_of(acme))
 
 
@@ -139,6 +186,15 @@ async def test_an_operator_of_everything_acts_for_the_merchant_that_he_names(des
     answer = await olga.get(f"/tickets/{ticket['id']}", headers={"X-Merchant-Id": str(acme.id)})
     assert answer.status_code == 200
     assert (await olga.get("/tickets")).json()["code"] == "merchant_required"
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/tickets"), ("GET", "/me"), ("POST", "/tickets"), ("POST", "/sla/checks")])
+@pytest.mark.parametrize("merchant_ids", [("*",), ("4999", "5999")])
+async def test_a_merchant_that_does_not_exist_is_not_found(merchant_ids: tuple[str, ...], method: str, path: str, desk: Desk) -> None:
+    olga = desk.client_with(desk.identity.token(Wanted(sub="olga", merchant_ids=merchant_ids, roles=(Role.OPERATOR,))))
+    body = {"subject": "s", "description": "d"} if path == "/tickets" else None
+    answer = await olga.request(method, path, headers={"X-Merchant-Id": "4999"}, json=body)
+    assert (answer.status_code, answer.json()["detail"]) == (404, "There is no such merchant.")
 
 
 @pytest.mark.parametrize("kind", ["agent", "team"])

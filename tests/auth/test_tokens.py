@@ -50,6 +50,21 @@ async def test_ids_may_be_text_or_numbers_and_organizers_narrow_down(verifier: T
     assert not claims.may_act_for(9)
 
 
+@pytest.mark.parametrize(("said", "is_verified"), [(True, True), (False, False), ("true", False), (1, False), ([], False), (None, None)])
+async def test_an_address_is_theirs_only_if_the_token_says_so(
+    said: object, is_verified: object, verifier: TokenVerifier, signer: SigningKey
+) -> None:
+    claims = await verifier.verify(signer.sign(claims_of_ana(email_verified=said)))
+    assert (claims.email_verified, claims.verified_email) == (is_verified, "ana@acme.test" if is_verified else None)
+    assert claims.email == "ana@acme.test"
+
+
+async def test_where_the_issuer_verifies_every_address_a_token_need_not_say_so(keys: KeySet, signer: SigningKey) -> None:
+    verifier = TokenVerifier(keys, ISSUER, AUDIENCE, emails_verified=True)
+    said = [(await verifier.verify(signer.sign(claims_of_ana(**claims)))).verified_email for claims in ({}, {"email_verified": False})]
+    assert said == ["ana@acme.test", None]
+
+
 async def test_an_operator_may_act_for_every_merchant(verifier: TokenVerifier, signer: SigningKey) -> None:
     claims = await verifier.verify(signer.sign(claims_of_ana(merchantIds=["*"], roles=["operator"])))
     assert claims.merchant_ids is Every.MERCHANT

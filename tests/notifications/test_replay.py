@@ -32,6 +32,17 @@ async def test_of_two_operators_who_replay_a_dead_letter_one_sends_it(desk: Desk
     assert len(copies) == 2
 
 
+async def test_another_merchants_dead_letter_is_not_there_to_be_replayed(desk: Desk, acme: Merchant, globex: Merchant) -> None:
+    notification = await a_dead_letter(desk, acme)
+    strangers = [globex.lars, globex.adam, globex.client("olga", "operator"), acme.client("leda", "lead", organizer_ids=("77",))]
+    for stranger in strangers:
+        answer, of_nothing = [await stranger.post(f"/notifications/{each}/replay") for each in (notification, "9")]
+        assert (answer.status_code, answer.json()["detail"]) == (404, of_nothing.json()["detail"])
+        assert (await stranger.get("/notifications?status=dead")).json()["data"] == []
+    assert [n["id"] for n in (await acme.lars.get("/notifications?status=dead")).json()["data"]] == [notification]
+    assert len([mail for mail in desk.emails() if f"notification-{notification}@" in mail.message_id]) == 1
+
+
 async def test_a_notification_that_was_sent_is_not_replayed(desk: Desk, acme: Merchant) -> None:
     notification = await a_dead_letter(desk, acme)
     await acme.lars.post(f"/notifications/{notification}/replay")

@@ -23,6 +23,7 @@ async def test_an_admin_sees_his_merchant(acme: Merchant) -> None:
         "surveyAfterSeconds": 3600,
         "autoCloseAfterSeconds": 7 * 86_400,
         "reopenWithinSeconds": 7 * 86_400,
+        "reporterPriorityLimit": "high",
     }
 
 

@@ -58,6 +58,44 @@ async def test_without_that_address_in_his_token_it_is_not_his(claims: dict[str,
     assert (await stranger.get("/tickets")).json()["data"] == []
 
 
+@pytest.mark.parametrize("said", [False, None])
+async def test_an_address_that_is_not_verified_opens_nothing(said: Any, resting: Merchant) -> None:
+    ticket = await _opened_for_rob(resting)
+    mallory = _rob(resting, "mallory", email_verified=said)
+    assert (await mallory.post("/tickets", json=MINE)).json()["reporter"]["email"] == "Rob@Customer.example"
+    assert (await mallory.get(f"/tickets/{ticket['id']}")).status_code == 404
+    assert (await mallory.post(f"/tickets/{ticket['id']}/messages", json={"body": "x"})).status_code == 404
+    assert len((await mallory.get("/tickets")).json()["data"]) == 1
+    assert (await _rob(resting).get(f"/tickets/{ticket['id']}")).status_code == 200
+
+
+async def test_what_is_opened_for_an_address_later_is_not_theirs_either(resting: Merchant) -> None:
+    mallory = _rob(resting, "mallory", email_verified=False)
+    await mallory.post("/tickets", json=MINE)
+    ticket = await _opened_for_rob(resting)
+    assert (await mallory.get(f"/tickets/{ticket['id']}")).status_code == 404
+    assert (await _rob(resting).get(f"/tickets/{ticket['id']}")).status_code == 200
+
+
+async def test_a_verified_address_that_changes_to_an_unverified_one_takes_nothing_with_it(resting: Merchant) -> None:
+    await _rob(resting, email="mallory@customer.example").post("/tickets", json=MINE)
+    resting.clients.clear()
+    mallory = _rob(resting, email_verified=False)
+    await mallory.post("/tickets", json=MINE)
+    ticket = await _opened_for_rob(resting)
+    assert (await mallory.get(f"/tickets/{ticket['id']}")).status_code == 404
+
+
+async def test_a_token_that_says_nothing_about_a_verified_address_leaves_it_so(resting: Merchant) -> None:
+    await _rob(resting).post("/tickets", json=MINE)
+    unsaid: list[dict[str, Any]] = [{"email_verified": None}, {"email": None}]
+    for claims in unsaid:
+        resting.clients.clear()
+        await _rob(resting, **claims).post("/tickets", json=MINE)
+    ticket = await _opened_for_rob(resting)
+    assert (await _rob(resting).get(f"/tickets/{ticket['id']}")).status_code == 200
+
+
 async def test_what_somebody_has_claimed_is_no_longer_anybodys(resting: Merchant) -> None:
     ticket = await _opened_for_rob(resting)
     await _rob(resting).post("/tickets", json=MINE)

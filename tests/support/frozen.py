@@ -12,7 +12,7 @@ from sqlmodel import col
 
 from models.audit import SYSTEM, Actor, ActorKind, Change
 from models.notifications.tables import Notification
-from models.people.directory import reporter_with_token
+from models.people.directory import Identity, reporter_with_token
 from models.people.tables import Merchant as MerchantRow
 from models.sla.policy import Metric, OnReopen
 from models.sla.run_due import run_due
@@ -70,7 +70,7 @@ class FrozenTicket:
 async def opened(desk: Desk, merchant: Merchant | None = None) -> FrozenTicket:
     acme = merchant or await desk.merchant()
     async with desk.database.writing(acme.id) as session:
-        rita = await reporter_with_token(session, "rita", "Rita", "rita@customer.example")
+        rita = await reporter_with_token(session, Identity("rita", "Rita", "rita@customer.example", is_verified=True))
         by = Actor(kind=ActorKind.REPORTER, id=rita.id, name="Rita")
         new = NewTicket(subject="Till", description="Broken", category="demo-fast")
         ticket = await open_ticket(session, new, rita, Change(by=by, at=NOON))

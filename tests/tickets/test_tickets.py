@@ -23,7 +23,7 @@ AGENTS_ONLY = {"assigneeId", "teamId", "escalationLevel", "nextDueAt", "slaStatu
 
 
 async def test_what_was_sent_comes_back(acme: Merchant) -> None:
-    response = await acme.rita.post("/tickets", json=WHOLE)
+    response = await acme.lars.post("/tickets", json=WHOLE)
     ticket = response.json()
     assert response.status_code == 201
     assert {name: ticket[name] for name in WHOLE} == WHOLE | {"tags": ["hardware", "till"]}

@@ -30,6 +30,14 @@ def test_a_token_verifies_against_the_key_set_and_says_what_was_wanted(tmp_path:
     assert "organizerIds" not in claims
 
 
+@pytest.mark.parametrize(
+    ("wanted", "said"), [({}, True), ({"email_verified": False}, False), ({"email_verified": None}, None), ({"email": None}, None)]
+)
+def test_an_address_is_verified_unless_it_is_wanted_otherwise(wanted: dict[str, object], said: object, tmp_path: Path) -> None:
+    service = identity(tmp_path)
+    assert verify(service.token(ANA.model_copy(update=wanted)), service).get("email_verified") is said
+
+
 def test_the_key_outlives_the_process_and_is_its_owners_alone(tmp_path: Path) -> None:
     token = identity(tmp_path).token(ANA)
     assert verify(token, identity(tmp_path))["sub"] == "ana"
