@@ -1,7 +1,7 @@
 """How well targets are met, and how the queues stand: for those who lead."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -25,11 +25,11 @@ USUAL = timedelta(days=30)
 
 
 def _dimensions(value: Any) -> Any:
-    """An empty text asks for no dimension: one row for everything."""
     parts = split(value)
-    return [] if parts == [""] else parts
+    return [] if parts == ["none"] else parts
 
 
+_Dimensions = Annotated[list[Dimension], BeforeValidator(_dimensions, json_schema_input_type=list[Dimension | Literal["none"]])]
 _Ids = Annotated[list[WantedId], BeforeValidator(split), Field(max_length=50)]
 _End = Annotated[Instant, Field(ge=datetime(1970, 1, 1, tzinfo=UTC))]
 
@@ -41,7 +41,9 @@ class SlaQuery(BaseModel):
 
     from_: Annotated[_End | None, Field(alias="from", description="30 days before `to` unless given; belongs to the range")] = None
     to: Annotated[_End | None, Field(description="now unless given; does not belong to the range")] = None
-    group_by: Annotated[list[Dimension], BeforeValidator(_dimensions), Field(max_length=len(Dimension))] = [Dimension.METRIC]
+    group_by: Annotated[_Dimensions, Field(max_length=len(Dimension), description="`none` alone is one row for everything")] = [
+        Dimension.METRIC
+    ]
     metric: Annotated[list[Metric], BeforeValidator(split)] = []
     priority: Annotated[list[Priority], BeforeValidator(split)] = []
     team_id: _Ids = []

@@ -11,7 +11,7 @@ from api.http.responses import respond
 from api.http.transaction import Now, Session, TransactionRoute
 from api.notifications import NotificationResponse, with_attempts
 from api.tickets.locking import VisibleTicket
-from api.tickets.responses import ContextResponse, CycleResponse, EscalationResponse, EventResponse, SegmentResponse, actor_shown
+from api.tickets.responses import ActorResponse, ContextResponse, CycleResponse, EscalationResponse, EventResponse, SegmentResponse
 from api.tickets.timeline import IN_ORDER, cycle, next_of_each_clock, segments
 from models.notifications.tables import Notification
 from models.people.permissions import Permission
@@ -74,5 +74,5 @@ async def show_context(ticket: VisibleTicket) -> Response:
 
 
 def _event(row: Event) -> EventResponse:
-    actor = actor_shown(row.actor_kind, row.actor_id, row.actor_name)
+    actor = ActorResponse(kind=row.actor_kind, id=row.actor_id, name=row.actor_name)
     return EventResponse(id=row.id, sequence=row.sequence, at=row.at, actor=actor, kind=row.kind, changes=row.changes)

@@ -18,6 +18,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError, to_json
 
 from api.http.problems import explain
+from api.http.responses import ID
 from models.errors import Invalid
 from models.tickets.lifecycle import Channel, Priority, Status
 from models.value import Value
@@ -48,7 +49,7 @@ def _of_bounded_size(fields: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-Id = Annotated[int, BeforeValidator(_id, json_schema_input_type=str)]
+Id = Annotated[int, BeforeValidator(_id, json_schema_input_type=Annotated[str, Field(json_schema_extra=ID)])]
 Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 Subject = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT, pattern=r"\S")]

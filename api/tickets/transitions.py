@@ -3,12 +3,13 @@
 from fastapi import APIRouter, Response
 
 from api.auth.caller import allow
+from api.http.body import NoBody
 from api.http.headers import IfMatch
 from api.http.path import TicketId
 from api.http.transaction import CurrentTransaction, TransactionRoute
 from api.tickets.locking import LockedTicket, lock_two, saved
 from api.tickets.requests import Acknowledge, Assign, Because, Escalate, Merge, Snooze
-from api.tickets.responses import TicketResponse
+from api.tickets.responses import AnyTicket, TicketResponse
 from models.audit import ActorKind
 from models.errors import Conflict
 from models.people.permissions import Permission
@@ -60,49 +61,49 @@ async def escalate_ticket(ticket: LockedTicket, body: Escalate) -> Response:
 
 
 @router.post("/acknowledge", response_model=TicketResponse, dependencies=[allow(Permission.ACKNOWLEDGE)])
-async def acknowledge_escalation(ticket: LockedTicket, body: Acknowledge | None = None) -> Response:
+async def acknowledge_escalation(ticket: LockedTicket, body: Acknowledge | NoBody = None) -> Response:
     """Take care of an escalation: the later rungs of that metric's cycle are not taken any more."""
     acknowledge(ticket, body.level if body else None)
     return await saved(ticket)
 
 
 @router.post("/pending", response_model=TicketResponse, dependencies=[allow(Permission.PENDING)])
-async def mark_ticket_pending(ticket: LockedTicket, body: Because | None = None) -> Response:
+async def mark_ticket_pending(ticket: LockedTicket, body: Because | NoBody = None) -> Response:
     """Wait for the reporter."""
     await transition(ticket, Transition.PENDING, body.reason if body else None)
     return await saved(ticket)
 
 
 @router.post("/hold", response_model=TicketResponse, dependencies=[allow(Permission.HOLD)])
-async def hold_ticket(ticket: LockedTicket, body: Because | None = None) -> Response:
+async def hold_ticket(ticket: LockedTicket, body: Because | NoBody = None) -> Response:
     """Wait for a third party."""
     await transition(ticket, Transition.HOLD, body.reason if body else None)
     return await saved(ticket)
 
 
 @router.post("/resume", response_model=TicketResponse, dependencies=[allow(Permission.RESUME)])
-async def resume_ticket(ticket: LockedTicket, body: Because | None = None) -> Response:
+async def resume_ticket(ticket: LockedTicket, body: Because | NoBody = None) -> Response:
     """Work on a ticket that waited."""
     await transition(ticket, Transition.RESUME, body.reason if body else None)
     return await saved(ticket)
 
 
-@router.post("/resolve", response_model=TicketResponse, dependencies=[allow(Permission.RESOLVE)])
-async def resolve_ticket(ticket: LockedTicket, body: Because | None = None) -> Response:
+@router.post("/resolve", response_model=AnyTicket, dependencies=[allow(Permission.RESOLVE)])
+async def resolve_ticket(ticket: LockedTicket, body: Because | NoBody = None) -> Response:
     """Resolve the ticket. Reporters may resolve their own."""
     await transition(ticket, Transition.RESOLVE, body.reason if body else None)
     return await saved(ticket)
 
 
-@router.post("/reopen", response_model=TicketResponse, dependencies=[allow(Permission.REOPEN)])
-async def reopen_ticket(ticket: LockedTicket, body: Because | None = None) -> Response:
+@router.post("/reopen", response_model=AnyTicket, dependencies=[allow(Permission.REOPEN)])
+async def reopen_ticket(ticket: LockedTicket, body: Because | NoBody = None) -> Response:
     """Reopen a resolved ticket. Reporters may reopen their own, within the merchant's window."""
     await transition(ticket, Transition.REOPEN, body.reason if body else None)
     return await saved(ticket)
 
 
-@router.post("/close", response_model=TicketResponse, dependencies=[allow(Permission.CLOSE)])
-async def close_ticket(ticket: LockedTicket, body: Because | None = None) -> Response:
+@router.post("/close", response_model=AnyTicket, dependencies=[allow(Permission.CLOSE)])
+async def close_ticket(ticket: LockedTicket, body: Because | NoBody = None) -> Response:
     """Close the ticket. Reporters may close their own."""
     await transition(ticket, Transition.CLOSE, body.reason if body else None)
     return await saved(ticket)
