@@ -8,7 +8,6 @@ from fastapi import APIRouter, Response
 from sqlmodel import col
 
 from api.auth.caller import allow
-from api.http.body import NoBody
 from api.http.pagination import Order, Page, Paged
 from api.http.path import JobId
 from api.http.responses import Id, ResponseBody, location, respond
@@ -49,7 +48,7 @@ class JobResponse(ResponseBody):
 
 
 @router.post("/sla/checks", status_code=202, response_model=JobResponse, dependencies=[allow(Permission.CHECK_SLA)])
-async def check_sla(transaction: CurrentTransaction, body: CheckSla | NoBody = None) -> Response:
+async def check_sla(transaction: CurrentTransaction, body: CheckSla | None = None) -> Response:
     """Act on every target that is overdue now: of one ticket, or of all open ones."""
     caller, ticket_id = transaction.caller, body.ticket_id if body else None
     if ticket_id is not None:

@@ -10,15 +10,12 @@ from typing import Any, NoReturn
 import jiter
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
-from pydantic.json_schema import SkipJsonSchema
 
 from api.http.problems import CLOSE
 from models.errors import BadRequest, Invalid
 
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 """The methods whose body is read."""
-NoBody = SkipJsonSchema[None]
-"""Of a body that may be left out. The document says the model alone: a generated client would send the null of a union."""
 BODY_SECONDS = 20
 MAX_DEPTH = 32
 _CODES = {

@@ -127,6 +127,7 @@ def _named_body(operation: Shape) -> tuple[str, Shape] | None:
 
 def _describe(method: str, path: str, operation: Shape) -> None:
     operation["responses"].pop("422", None)  # the framework's own, in its own shape
+    _leave_out_null(operation.get("requestBody", {}))
     _exemplify(operation.get("requestBody", {}))
     for status, response in operation["responses"].items():
         response["headers"] = _named("X-Request-Id", *_headers_of(method, status, response))
@@ -143,6 +144,14 @@ def _headers_of(method: str, status: str, response: Shape) -> Iterable[str]:
         "Idempotent-Replayed": method == "post",
     }
     return (name for name, is_so in applies.items() if is_so)
+
+
+def _leave_out_null(body: Shape) -> None:
+    """A body that may be left out is no null: a generated client would send one."""
+    for content in body.get("content", {}).values():
+        shapes = [each for each in content["schema"].get("anyOf", ()) if each.get("type") != "null"]
+        if len(shapes) == 1:
+            content["schema"] = shapes[0]
 
 
 def _exemplify(said: Shape) -> None:

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from fastapi import APIRouter, Response
 
 from api.auth.caller import allow
-from api.http.body import NoBody
 from api.http.headers import IfMatch
 from api.http.pagination import Page, Paged
 from api.http.path import CalendarId, Version
@@ -85,7 +84,7 @@ async def get_calendar_version(calendar_id: CalendarId, version: Version, sessio
 
 @router.post("/{calendar_id}/preview", dependencies=[allow(Permission.TRY_CONFIGURATION)], **ANNOUNCED)
 async def dry_run_calendar(
-    calendar_id: CalendarId, transaction: CurrentTransaction, body: Proposal[CalendarBody] | NoBody = None
+    calendar_id: CalendarId, transaction: CurrentTransaction, body: Proposal[CalendarBody] | None = None
 ) -> Response:
     """A dry run: how many open tickets a definition would retime, and which would be overdue at once; or a forecast for `ticketSample`."""
     return await dry_run(transaction, _KIND, calendar_id, body or Preview(), body.definition if body else None)

@@ -3,7 +3,6 @@
 from fastapi import APIRouter, Response
 
 from api.auth.caller import allow
-from api.http.body import NoBody
 from api.http.headers import IfMatch
 from api.http.pagination import Page, Paged
 from api.http.path import LadderId, Version
@@ -65,7 +64,7 @@ async def get_ladder_version(ladder_id: LadderId, version: Version, session: Ses
 
 
 @router.post("/{ladder_id}/preview", dependencies=[allow(Permission.TRY_CONFIGURATION)], **ANNOUNCED)
-async def dry_run_ladder(ladder_id: LadderId, transaction: CurrentTransaction, body: Proposal[LadderBody] | NoBody = None) -> Response:
+async def dry_run_ladder(ladder_id: LadderId, transaction: CurrentTransaction, body: Proposal[LadderBody] | None = None) -> Response:
     """A dry run: how many open tickets a definition would retime, and which would be overdue at once; or a forecast for `ticketSample`."""
     return await dry_run(transaction, _KIND, ladder_id, body or Preview(), body.definition if body else None)
 

@@ -3,7 +3,6 @@
 from fastapi import APIRouter, Response
 
 from api.auth.caller import allow
-from api.http.body import NoBody
 from api.http.headers import IfMatch
 from api.http.pagination import Page, Paged
 from api.http.path import PolicyId, Version
@@ -72,7 +71,7 @@ async def get_policy_version(policy_id: PolicyId, version: Version, session: Ses
 
 
 @router.post("/{policy_id}/preview", dependencies=[allow(Permission.TRY_CONFIGURATION)], **ANNOUNCED)
-async def dry_run_policy(policy_id: PolicyId, transaction: CurrentTransaction, body: Proposal[PolicyBody] | NoBody = None) -> Response:
+async def dry_run_policy(policy_id: PolicyId, transaction: CurrentTransaction, body: Proposal[PolicyBody] | None = None) -> Response:
     """A dry run: how many open tickets a definition would retime, and which would be overdue at once; or a forecast for `ticketSample`."""
     return await dry_run(transaction, _KIND, policy_id, body or Preview(), body.definition if body else None)
 

@@ -3,7 +3,6 @@
 from fastapi import APIRouter, Response
 
 from api.auth.caller import allow
-from api.http.body import NoBody
 from api.http.headers import IfMatch
 from api.http.path import TicketId
 from api.http.transaction import CurrentTransaction, TransactionRoute
@@ -61,49 +60,49 @@ async def escalate_ticket(ticket: LockedTicket, body: Escalate) -> Response:
 
 
 @router.post("/acknowledge", response_model=TicketResponse, dependencies=[allow(Permission.ACKNOWLEDGE)])
-async def acknowledge_escalation(ticket: LockedTicket, body: Acknowledge | NoBody = None) -> Response:
+async def acknowledge_escalation(ticket: LockedTicket, body: Acknowledge | None = None) -> Response:
     """Take care of an escalation: the later rungs of that metric's cycle are not taken any more."""
     acknowledge(ticket, body.level if body else None)
     return await saved(ticket)
 
 
 @router.post("/pending", response_model=TicketResponse, dependencies=[allow(Permission.PENDING)])
-async def mark_ticket_pending(ticket: LockedTicket, body: Because | NoBody = None) -> Response:
+async def mark_ticket_pending(ticket: LockedTicket, body: Because | None = None) -> Response:
     """Wait for the reporter."""
     await transition(ticket, Transition.PENDING, body.reason if body else None)
     return await saved(ticket)
 
 
 @router.post("/hold", response_model=TicketResponse, dependencies=[allow(Permission.HOLD)])
-async def hold_ticket(ticket: LockedTicket, body: Because | NoBody = None) -> Response:
+async def hold_ticket(ticket: LockedTicket, body: Because | None = None) -> Response:
     """Wait for a third party."""
     await transition(ticket, Transition.HOLD, body.reason if body else None)
     return await saved(ticket)
 
 
 @router.post("/resume", response_model=TicketResponse, dependencies=[allow(Permission.RESUME)])
-async def resume_ticket(ticket: LockedTicket, body: Because | NoBody = None) -> Response:
+async def resume_ticket(ticket: LockedTicket, body: Because | None = None) -> Response:
     """Work on a ticket that waited."""
     await transition(ticket, Transition.RESUME, body.reason if body else None)
     return await saved(ticket)
 
 
 @router.post("/resolve", response_model=AnyTicket, dependencies=[allow(Permission.RESOLVE)])
-async def resolve_ticket(ticket: LockedTicket, body: Because | NoBody = None) -> Response:
+async def resolve_ticket(ticket: LockedTicket, body: Because | None = None) -> Response:
     """Resolve the ticket. Reporters may resolve their own."""
     await transition(ticket, Transition.RESOLVE, body.reason if body else None)
     return await saved(ticket)
 
 
 @router.post("/reopen", response_model=AnyTicket, dependencies=[allow(Permission.REOPEN)])
-async def reopen_ticket(ticket: LockedTicket, body: Because | NoBody = None) -> Response:
+async def reopen_ticket(ticket: LockedTicket, body: Because | None = None) -> Response:
     """Reopen a resolved ticket. Reporters may reopen their own, within the merchant's window."""
     await transition(ticket, Transition.REOPEN, body.reason if body else None)
     return await saved(ticket)
 
 
 @router.post("/close", response_model=AnyTicket, dependencies=[allow(Permission.CLOSE)])
-async def close_ticket(ticket: LockedTicket, body: Because | NoBody = None) -> Response:
+async def close_ticket(ticket: LockedTicket, body: Because | None = None) -> Response:
     """Close the ticket. Reporters may close their own."""
     await transition(ticket, Transition.CLOSE, body.reason if body else None)
     return await saved(ticket)
