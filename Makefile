@@ -6,7 +6,8 @@
 #   make test    all tests, on three processes        make test ARGS="tests/auth -k stranger"
 #   make lint    ruff, mypy --strict, import contracts
 #   make check   lint + test
-#   make prove   the SLA clocks against an oracle: 100,000 random histories, and some hundred through the whole stack (an hour)
+#   make prove   the SLA clocks against an oracle: 100,000 random histories, and some hundred through the whole stack (an hour);
+#                every operation of the API against its document, with all that schemathesis knows to send
 #   make bench   the figures of docs/benchmarks.md, beside the bare ceilings of this machine
 #   make fmt     let ruff format and fix
 #   make lock    pin the newest versions that pyproject.toml allows
@@ -45,6 +46,7 @@ check: lint test
 prove: $(STAMP)
 	$(BIN)/python -m tests.sla.prove $(ARGS)
 	HISTORIES=300 HISTORIES_SEED=$$(date +%s) $(BIN)/python -m pytest -n 2 --timeout 300 tests/system/test_histories.py
+	SCHEMATHESIS=long $(BIN)/python -m pytest -n 2 tests/http/test_schemathesis.py
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench $(ARGS)
