@@ -15,7 +15,7 @@ from api.http.responses import ID
 Text = str | SkipJsonSchema[None]
 REQUEST_ID: Final[dict[str, Any]] = {"pattern": "^[A-Za-z0-9._-]{1,128}$"}
 _KEY: Final[dict[str, Any]] = {"minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"}
-_TAGS: Final[dict[str, Any]] = {"pattern": r'^(\*|"[^"]*"( *, *"[^"]*")*)$', "examples": ['"3"']}
+_TAGS: Final[dict[str, Any]] = {"pattern": r'^(\*|(W/)?"[^"]*"( *, *(W/)?"[^"]*")*)$', "examples": ['"3"']}
 _MATCH: Final = "the ETag of the version that the client saw; of another one nothing is changed (412)"
 
 RequestId = Annotated[

@@ -56,10 +56,10 @@ _HEADERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
     "Retry-After": ("seconds after which the same request may come again", {"pattern": "^[0-9]+$"}),
     "WWW-Authenticate": ("the scheme, and what is wrong with the token (RFC 6750)", {}),
 }
-_OF_ERRORS: Final[dict[type[HelpdeskError], str]] = {
-    Unauthenticated: "WWW-Authenticate",
-    Conflict: "Retry-After",
-    Unavailable: "Retry-After",
+_OF_ERRORS: Final[dict[type[HelpdeskError], tuple[str, ...]]] = {
+    Unauthenticated: ("WWW-Authenticate",),
+    Conflict: ("Retry-After",),
+    Unavailable: ("Retry-After",),
 }
 Shape = dict[str, Any]
 
@@ -194,7 +194,7 @@ def _is_judged(parameter: Shape) -> bool:
 
 def _response(error: type[HelpdeskError]) -> Shape:
     content = {MEDIA_TYPE: {"schema": _ref("schemas", "Problem"), "example": _example(error)}}
-    return {"description": error.title, "headers": _named("X-Request-Id", *filter(None, [_OF_ERRORS.get(error)])), "content": content}
+    return {"description": error.title, "headers": _named("X-Request-Id", *_OF_ERRORS.get(error, ())), "content": content}
 
 
 def _example(error: type[HelpdeskError]) -> Shape:
