@@ -84,7 +84,7 @@ async def _answered(generated: Generated, desk: Desk, acme: Merchant, ticket_id:
 
 async def test_a_list_is_of_the_shape_that_its_reader_sees(generated: Generated, acme: Merchant, ticket: dict[str, Any]) -> None:
     pages = [await generated.call(generated.of(person), "tickets.list_tickets") for person in (acme.rita, acme.ana)]
-    assert [type(page.data[0]) for page in pages] == [generated.models.ReporterTicketResponse, generated.models.TicketResponse]
+    assert [hasattr(page.data[0], "assignee_id") for page in pages] == [False, True]
 
 
 async def test_a_refusal_is_parsed_as_a_problem(generated: Generated, acme: Merchant, ticket: dict[str, Any]) -> None:

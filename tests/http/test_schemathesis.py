@@ -118,7 +118,10 @@ async def _run(stage: Stage, person: httpx.AsyncClient, bounds: tuple[str, ...],
 
 
 def _settings(stage: Stage, person: httpx.AsyncClient) -> str:
-    """TOML takes a JSON value as it is. A bad X-Request-Id is replaced and not refused, which the tool would not believe."""
+    """TOML takes a JSON value as it is.
+
+    A bad X-Request-Id is replaced and not refused, which the tool would not believe; with any If-Match but one it would only meet 412.
+    """
     lists = [f"[dictionaries.{name}]\nvalues = {json.dumps(values)}" for name, values in stage.ids.items()]
     bound = [f'"path.{name}" = {{ dictionary = "{name}", probability = 0.9 }}' for name in stage.ids]
     return "\n".join(
@@ -127,9 +130,12 @@ def _settings(stage: Stage, person: httpx.AsyncClient) -> str:
             *lists,
             "[parameters]",
             '"header.X-Request-Id" = "schemathesis"',
+            '"header.If-Match" = "*"',
             f'"header.X-Merchant-Id" = "{stage.acme.id}"',
             *bound,
             "[checks.negative_data_rejection]",
             'expected-statuses = ["4xx", "5xx"]',
+            "[checks.missing_required_header]",
+            'expected-statuses = ["4xx"]',
         ]
     )
