@@ -7,7 +7,8 @@
 #   make lint    ruff, mypy --strict, import contracts
 #   make check   lint + test
 #   make prove   the SLA clocks against an oracle: 100,000 random histories, and some hundred through the whole stack (an hour);
-#                a minute of hostile requests beside honest ones
+#                a minute of hostile requests beside honest ones;
+#                every operation of the API against its document, with all that schemathesis knows to send
 #   make bench   the figures of docs/benchmarks.md, beside the bare ceilings of this machine
 #   make fmt     let ruff format and fix
 #   make lock    pin the newest versions that pyproject.toml allows
@@ -47,6 +48,7 @@ prove: $(STAMP)
 	$(BIN)/python -m tests.sla.prove $(ARGS)
 	HISTORIES=300 HISTORIES_SEED=$$(date +%s) $(BIN)/python -m pytest -n 2 --timeout 300 tests/system/test_histories.py
 	HOSTILE_SECONDS=60 HOSTILE_SEED=$$(date +%s) APP_ENV_LOG_LEVEL=ERROR $(BIN)/python -m pytest -s tests/http/test_hostile_mix.py
+	SCHEMATHESIS=long $(BIN)/python -m pytest -n 2 tests/http/test_schemathesis.py
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Literal
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Depends, Request, Response
@@ -9,6 +10,7 @@ from pydantic_core import to_json
 
 from api.context import Context
 from api.http.headers import takes_request_id
+from api.http.responses import ResponseBody
 from models.db.migrate import older_revisions
 from models.db.session import is_busy
 
@@ -17,13 +19,30 @@ _READY = ("ok", "busy")
 _KEPT_SECONDS = 2.0
 
 
+class HealthResponse(ResponseBody):
+    status: Literal["ok"] = "ok"
+
+
+class ReadinessResponse(ResponseBody):
+    """What is not ``ok`` says what is the matter; a database that is busy, or Temporal away, leaves the process ready."""
+
+    status: Literal["ok", "degraded", "unready"]
+    database: str
+    keys: str
+    temporal: str
+
+
 @router.get("/healthz")
-async def check_health() -> dict[str, str]:
+async def check_health() -> HealthResponse:
     """The process answers; nothing else is asked."""
-    return {"status": "ok"}
+    return HealthResponse()
 
 
-@router.get("/readyz", responses={503: {"description": "Not ready; says what is the matter"}})
+@router.get(
+    "/readyz",
+    response_model=ReadinessResponse,
+    responses={503: {"model": ReadinessResponse, "description": "Not ready; says what is the matter"}},
+)
 async def check_readiness(request: Request) -> Response:
     """The schema is the one that this release knows or a later one, the database answers, the keys are there.
 
@@ -55,7 +74,7 @@ async def _look(context: Context) -> tuple[bytes, int]:
     is_ready = all(value in _READY for value in checks.values())
     temporal = "ok" if await context.temporal_answers() else "unreachable"
     status = "unready" if not is_ready else "ok" if temporal == "ok" else "degraded"
-    return to_json({"status": status, **checks, "engine": temporal}), 200 if is_ready else 503
+    return to_json({"status": status, **checks, "temporal": temporal}), 200 if is_ready else 503
 
 
 async def _database(context: Context) -> str:

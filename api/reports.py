@@ -1,7 +1,7 @@
 """How well targets are met, and how the queues stand: for those who lead."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -26,12 +26,12 @@ USUAL = timedelta(days=30)
 
 
 def _dimensions(value: Any) -> Any:
-    """An empty text asks for no dimension: one row for everything."""
     parts = split(value)
-    return [] if parts == [""] else parts
+    return [] if parts == ["none"] else parts
 
 
 _Ids = Annotated[list[WantedId], AtMost(FEW), BeforeValidator(split)]
+_Dimensions = Annotated[list[Dimension], BeforeValidator(_dimensions, json_schema_input_type=list[Dimension | Literal["none"]])]
 _End = Annotated[Instant, Field(ge=datetime(1970, 1, 1, tzinfo=UTC))]
 
 
@@ -42,7 +42,9 @@ class SlaQuery(BaseModel):
 
     from_: Annotated[_End | None, Field(alias="from", description="30 days before `to` unless given; belongs to the range")] = None
     to: Annotated[_End | None, Field(description="now unless given; does not belong to the range")] = None
-    group_by: Annotated[list[Dimension], AtMost(len(Dimension)), BeforeValidator(_dimensions)] = [Dimension.METRIC]
+    group_by: Annotated[_Dimensions, AtMost(len(Dimension)), Field(description="`none` alone is one row for everything")] = [
+        Dimension.METRIC
+    ]
     metric: Annotated[list[Metric], AtMost(FEW), BeforeValidator(split)] = []
     priority: Annotated[list[Priority], AtMost(FEW), BeforeValidator(split)] = []
     team_id: _Ids = []

@@ -4,7 +4,7 @@ No token is needed, so these are no :class:`TransactionRoute`: the link stands f
 """
 
 from datetime import datetime
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 from urllib.parse import parse_qs
 
 import sqlalchemy as sa
@@ -45,7 +45,7 @@ class AnswerSurvey(Value):
 class SurveyResponse(ResponseBody):
     ticket_number: int
     merchant_name: str
-    state: str
+    state: Literal["open", "answered", "over"]
     expires_at: datetime
     score: int | None
     comment: str | None
@@ -67,7 +67,13 @@ async def get_survey(token: Token, request: Request) -> Response:
     return _respond(request, _shown(asked, context.now()))
 
 
-@router.post("/{token}", response_model=SurveyResponse, max_body_size=SMALL_BODY, dependencies=[Depends(takes_idempotency_key)])
+@router.post(
+    "/{token}",
+    response_model=SurveyResponse,
+    max_body_size=SMALL_BODY,
+    dependencies=[Depends(takes_idempotency_key)],
+    openapi_extra={"requestBody": {"required": True, "content": {"application/json": {"schema": AnswerSurvey.model_json_schema()}}}},
+)
 async def answer_survey(token: Token, request: Request) -> Response:
     """Score 1 to 5 and perhaps a comment, as JSON or as the form of the page."""
     context = context_of(request)
@@ -137,7 +143,7 @@ async def _answered(session: TenantSession, asked: _Asked, given: AnswerSurvey, 
 def _shown(asked: _Asked, now: datetime) -> SurveyResponse:
     survey = asked.survey
     is_over = survey.cancelled_at is not None or survey.expires_at <= now
-    state = "answered" if survey.answered_at else "over" if is_over else "open"
+    state: Literal["open", "answered", "over"] = "answered" if survey.answered_at else "over" if is_over else "open"
     shown = survey.model_dump(include={"expires_at", "score", "comment"})
     return SurveyResponse(**shown, state=state, ticket_number=asked.ticket.number, merchant_name=asked.merchant.name)
 

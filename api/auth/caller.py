@@ -18,7 +18,7 @@ from models.people.directory import Identity, agent_with_sub, reporter_with_toke
 from models.people.permissions import Permission, Scope, may
 from models.tickets.visibility import Viewer
 
-_bearer = HTTPBearer(auto_error=False, description="An ES256 token of the identity service")
+_bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="An ES256 token of the identity service")
 
 
 class Caller:

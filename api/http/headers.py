@@ -11,30 +11,36 @@ from fastapi import Header
 from pydantic import BaseModel
 from pydantic.json_schema import SkipJsonSchema
 
+from api.http.responses import ID
 from models.errors import BadRequest
 
 _ETAG: Final = re.compile(r'\*|(W/)?"[^"]*"')
+
 Text = str | SkipJsonSchema[None]
-_PATTERN: Final[dict[str, Any]] = {"pattern": "^[A-Za-z0-9._-]{1,128}$"}
-_LENGTHS: Final[dict[str, Any]] = {"minLength": 1, "maxLength": 255}
+REQUEST_ID: Final[dict[str, Any]] = {"pattern": "^[A-Za-z0-9._-]{1,128}$"}
+_KEY: Final[dict[str, Any]] = {"minLength": 1, "maxLength": 255, "pattern": "^[!-~]([ -~]*[!-~])?$"}
+_TAGS: Final[dict[str, Any]] = {"pattern": r'^(\*|(W/)?"[^"]*"( *, *(W/)?"[^"]*")*)$', "examples": ['"3"']}
 _MATCH: Final = "the ETag of the version that the client saw; of another one nothing is changed (412)"
 
 RequestId = Annotated[
-    Text, Header(alias="X-Request-Id", description="an id of the client's own for this request", json_schema_extra=_PATTERN)
+    Text, Header(alias="X-Request-Id", description="an id of the client's own for this request", json_schema_extra=REQUEST_ID)
 ]
 MerchantId = Annotated[
-    Text, Header(alias="X-Merchant-Id", description="the merchant to act for; needed with a token that is good for several")
+    Text,
+    Header(
+        alias="X-Merchant-Id", description="the merchant to act for; needed with a token that is good for several", json_schema_extra=ID
+    ),
 ]
 IdempotencyKey = Annotated[
     Text,
     Header(
         alias="Idempotency-Key",
         description="the same key and body within 24 hours get the first response again",
-        json_schema_extra=_LENGTHS,
+        json_schema_extra=_KEY,
     ),
 ]
-IfMatch = Annotated[Text, Header(alias="If-Match", description=_MATCH)]
-NeededIfMatch = Annotated[str, Header(alias="If-Match", description=_MATCH)]
+IfMatch = Annotated[Text, Header(alias="If-Match", description=_MATCH, json_schema_extra=_TAGS)]
+NeededIfMatch = Annotated[str, Header(alias="If-Match", description=_MATCH, json_schema_extra=_TAGS)]
 """Without it the request is answered with 428: see api/http/problems.py."""
 
 

@@ -1,14 +1,17 @@
-"""What the OpenAPI document says of all operations alike: their errors as problems (RFC 9457), and the headers of their responses.
+"""What the OpenAPI document says of all operations alike: their errors as problems (RFC 9457), the headers of their responses, an example.
 
 The routes declare what is their own. What follows from an operation's shape (signed in, writing, about one thing) is said here, once.
 """
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from fastapi import FastAPI
 from pydantic import Field
 
 from api.http.body import WITH_BODY
+from api.http.examples import TAGS, example_of
+from api.http.headers import REQUEST_ID
 from api.http.problems import MEDIA_TYPE
 from api.http.responses import ResponseBody
 from models.errors import (
@@ -49,6 +52,23 @@ _VERSIONED: Final = ("TicketResponse", "MerchantResponse", "CalendarResponse", "
 _OF_A_LIMIT: Final = ("Retry-After", "RateLimit", "RateLimit-Policy")
 """draft-ietf-httpapi-ratelimit-headers-10"""
 _OF_THE_FRAMEWORK: Final = ("HTTPValidationError", "ValidationError")
+_HEADERS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
+    "X-Request-Id": ("the request's id: the client's own, if it sent a good one", REQUEST_ID),
+    "ETag": ("the version, strong; what If-Match takes", {"pattern": '^"[^"]+"$'}),
+    "Location": ("where what was made is from now on", {"pattern": "^/"}),
+    "Link": ("the address of the next page, with rel=next (RFC 8288); none on the last one", {}),
+    "Idempotent-Replayed": ("true: the stored response to an earlier request with this Idempotency-Key", {"enum": ["true"]}),
+    "Retry-After": ("seconds after which the same request may come again", {"pattern": "^[0-9]+$"}),
+    "RateLimit": ("the limit that was reached, r: what is left of it, t: seconds until there is more", {}),
+    "RateLimit-Policy": ("that limit; q: how much may be asked, w: in so many seconds", {}),
+    "WWW-Authenticate": ("the scheme, and what is wrong with the token (RFC 6750)", {}),
+}
+_OF_ERRORS: Final[dict[type[HelpdeskError], tuple[str, ...]]] = {
+    Unauthenticated: ("WWW-Authenticate",),
+    Conflict: ("Retry-After",),
+    RateLimited: _OF_A_LIMIT,
+    Unavailable: ("Retry-After",),
+}
 Shape = dict[str, Any]
 
 
@@ -94,19 +114,66 @@ def _described(document: Shape) -> Shape:
     for name in _OF_THE_FRAMEWORK:
         components["schemas"].pop(name, None)
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-    components["schemas"] = dict(sorted({**components["schemas"], **problem.pop("$defs"), "Problem": problem}.items()))
+    shapes = {**components["schemas"], **problem.pop("$defs"), "Problem": problem}
+    shapes |= dict(filter(None, (_named_body(each) for verbs in document["paths"].values() for each in verbs.values())))
+    components["schemas"] = dict(sorted(shapes.items()))
     components |= {"headers": _headers(), "responses": {each.__name__: _response(each) for each in _ERRORS}}
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
             _describe(method, path, operation)
-    return document
+    described = [{"name": name, "description": text} for name, text in TAGS.items()]
+    return document | {"servers": [{"url": "/", "description": "where this document is served"}], "tags": described}
+
+
+def _named_body(operation: Shape) -> tuple[str, Shape] | None:
+    """The shape that a route tells of a body which it reads itself: referred to by its name, like all others."""
+    content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    shape = content.get("schema", {})
+    if "title" not in shape or "properties" not in shape:
+        return None
+    content["schema"] = _ref("schemas", shape["title"])
+    return shape["title"], shape
 
 
 def _describe(method: str, path: str, operation: Shape) -> None:
     operation["responses"].pop("422", None)  # the framework's own, in its own shape
-    for response in operation["responses"].values():
-        response["headers"] = {name: _ref("headers", name) for name in ("X-Request-Id", *(["ETag"] if _is_versioned(response) else []))}
+    _leave_out_null(operation.get("requestBody", {}))
+    _exemplify(operation.get("requestBody", {}))
+    for status, response in operation["responses"].items():
+        response["headers"] = _named("X-Request-Id", *_headers_of(method, status, response))
+        _exemplify(response)
     operation["responses"] |= {str(each.status): _ref("responses", each.__name__) for each in _errors(method, path, operation)}
+
+
+def _headers_of(method: str, status: str, response: Shape) -> Iterable[str]:
+    names = _schemas(response)
+    applies = {
+        "ETag": any(name in _VERSIONED for name in names),
+        "Location": status in ("201", "202"),
+        "Link": any(name.startswith("Page_") for name in names),
+        "Idempotent-Replayed": method == "post",
+    }
+    return (name for name, is_so in applies.items() if is_so)
+
+
+def _leave_out_null(body: Shape) -> None:
+    """A body that may be left out is no null: a generated client would send one."""
+    for content in body.get("content", {}).values():
+        shapes = [each for each in content["schema"].get("anyOf", ()) if each.get("type") != "null"]
+        if len(shapes) == 1:
+            content["schema"] = shapes[0]
+
+
+def _exemplify(said: Shape) -> None:
+    """Of what may have several shapes, the first has an example."""
+    for name in _schemas(said)[:1]:
+        said["content"]["application/json"]["example"] = example_of(name)
+
+
+def _schemas(said: Shape) -> list[str]:
+    """The names of the shapes that a body may have."""
+    schema = said.get("content", {}).get("application/json", {}).get("schema", {})
+    return [each["$ref"].rpartition("/")[2] for each in (schema, *schema.get("anyOf", ())) if "$ref" in each]
 
 
 def _errors(method: str, path: str, operation: Shape) -> list[type[HelpdeskError]]:
@@ -123,7 +190,7 @@ def _errors(method: str, path: str, operation: Shape) -> list[type[HelpdeskError
         PreconditionFailed: bool(if_match),
         TooLarge: sends,
         UnsupportedMedia: sends,
-        Invalid: sends or any(each["in"] == "query" or (each["in"] == "path" and "maxLength" in each["schema"]) for each in parameters),
+        Invalid: sends or any(_is_judged(each) for each in parameters),
         PreconditionRequired: any(if_match),
         RateLimited: "health" not in operation["tags"],
         Unavailable: "health" not in operation["tags"],  # a probe says it in its own shape
@@ -131,26 +198,35 @@ def _errors(method: str, path: str, operation: Shape) -> list[type[HelpdeskError
     return [each for each in _ERRORS if applies[each]]
 
 
-def _is_versioned(response: Shape) -> bool:
-    schema = response.get("content", {}).get("application/json", {}).get("schema", {})
-    return any(schema.get("$ref", "").endswith(f"/{name}") for name in _VERSIONED)
+def _is_judged(parameter: Shape) -> bool:
+    """An id that can't be one is no error of the request: there is nothing of that name."""
+    return parameter["in"] == "query" or (parameter["in"] == "path" and "pattern" not in parameter["schema"])
 
 
 def _response(error: type[HelpdeskError]) -> Shape:
-    content = {MEDIA_TYPE: {"schema": _ref("schemas", "Problem")}}
-    names = ("X-Request-Id", *(_OF_A_LIMIT if error is RateLimited else ()))
-    return {"description": error.title, "headers": {name: _ref("headers", name) for name in names}, "content": content}
+    content = {MEDIA_TYPE: {"schema": _ref("schemas", "Problem"), "example": _example(error)}}
+    return {"description": error.title, "headers": _named("X-Request-Id", *_OF_ERRORS.get(error, ())), "content": content}
+
+
+def _example(error: type[HelpdeskError]) -> Shape:
+    return {
+        "type": f"urn:helpdesk:problem:{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.title,
+        "instance": "/v1/api/helpdesk/tickets",
+        "code": error.code,
+        "requestId": "b1c2d3e4f5a60718",
+        **({"errors": [{"pointer": "/subject", "code": "missing", "detail": "Field required"}]} if error is Invalid else {}),
+    }
 
 
 def _headers() -> Shape:
-    text = {"type": "string"}
-    return {
-        "X-Request-Id": {"description": "the request's id: the client's own, if it sent a good one", "schema": text},
-        "ETag": {"description": "the version, strong; what If-Match takes", "schema": text},
-        "Retry-After": {"description": "the seconds after which the same request is taken", "schema": {"type": "integer", "minimum": 1}},
-        "RateLimit": {"description": "the limit that was reached, r: what is left of it, t: seconds until there is more", "schema": text},
-        "RateLimit-Policy": {"description": "that limit; q: how much may be asked, w: in so many seconds", "schema": text},
-    }
+    return {name: {"description": text, "schema": {"type": "string", **bounds}} for name, (text, bounds) in _HEADERS.items()}
+
+
+def _named(*headers: str) -> Shape:
+    return {name: _ref("headers", name) for name in headers}
 
 
 def _ref(kind: str, name: str) -> Shape:

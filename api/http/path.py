@@ -3,13 +3,16 @@
 The dependencies are async although nothing waits in them: FastAPI sends a plain function through a thread pool.
 """
 
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path
 
+from api.http.responses import ID
 from models.errors import NotFound
 
-TicketIdText = Annotated[str, Path(alias="ticket_id", description="a ticket's id")]
+TicketIdText = Annotated[str, Path(alias="ticket_id", description="a ticket's id", json_schema_extra=ID)]
+
+_NUMBER: Final[dict[str, Any]] = {"pattern": "^[1-9][0-9]{0,9}$", "maxLength": 10}
 
 
 def known(text: str, what: str = "id") -> int:
@@ -27,35 +30,35 @@ async def _ticket_id(ticket_id: TicketIdText) -> int:
     return known(ticket_id)
 
 
-async def _agent_id(agent_id: Annotated[str, Path(description="an agent's id")]) -> int:
+async def _agent_id(agent_id: Annotated[str, Path(description="an agent's id", json_schema_extra=ID)]) -> int:
     return known(agent_id)
 
 
-async def _merchant_id(merchant_id: Annotated[str, Path(description="a merchant's id")]) -> int:
+async def _merchant_id(merchant_id: Annotated[str, Path(description="a merchant's id", json_schema_extra=ID)]) -> int:
     return known(merchant_id)
 
 
-async def _notification_id(notification_id: Annotated[str, Path(description="a notification's id")]) -> int:
+async def _notification_id(notification_id: Annotated[str, Path(description="a notification's id", json_schema_extra=ID)]) -> int:
     return known(notification_id)
 
 
-async def _job_id(job_id: Annotated[str, Path(description="a job's id")]) -> int:
+async def _job_id(job_id: Annotated[str, Path(description="a job's id", json_schema_extra=ID)]) -> int:
     return known(job_id)
 
 
-async def _calendar_id(calendar_id: Annotated[str, Path(description="a calendar's id")]) -> int:
+async def _calendar_id(calendar_id: Annotated[str, Path(description="a calendar's id", json_schema_extra=ID)]) -> int:
     return known(calendar_id)
 
 
-async def _policy_id(policy_id: Annotated[str, Path(description="a policy's id")]) -> int:
+async def _policy_id(policy_id: Annotated[str, Path(description="a policy's id", json_schema_extra=ID)]) -> int:
     return known(policy_id)
 
 
-async def _ladder_id(ladder_id: Annotated[str, Path(description="a ladder's id")]) -> int:
+async def _ladder_id(ladder_id: Annotated[str, Path(description="a ladder's id", json_schema_extra=ID)]) -> int:
     return known(ladder_id)
 
 
-async def _version(version: Annotated[str, Path(description="a version's number")]) -> int:
+async def _version(version: Annotated[str, Path(description="a version's number", json_schema_extra=_NUMBER)]) -> int:
     number = known(version)
     if number >= 2**31:
         raise NotFound("version")

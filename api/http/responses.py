@@ -1,14 +1,16 @@
 """How responses are written: camelCase, ids as strings, instants in UTC with Z, durations in whole seconds."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Any, Final
 
 from fastapi import Response
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
 BASE = "/v1/api/helpdesk"
-Id = Annotated[int, PlainSerializer(str, return_type=str)]
+ID: Final[dict[str, Any]] = {"pattern": "^[1-9][0-9]{0,18}$", "maxLength": 19}
+"""How the document says that a text is an id."""
+Id = Annotated[int, PlainSerializer(str, return_type=str), WithJsonSchema({"type": "string", **ID})]
 
 
 class ResponseBody(BaseModel):

@@ -5,7 +5,8 @@ from datetime import datetime
 from typing import TypeVar
 
 from api.http.responses import Id, ResponseBody
-from models.audit import Actor, ActorKind
+from api.tickets.responses import ActorResponse
+from models.audit import Actor
 from models.sla.calendar import Holiday, Weekly
 from models.sla.deadlines import ESCALATE, WARN, Deadline
 from models.sla.forecast import Forecast, ForecastClock
@@ -17,12 +18,6 @@ from models.sla.tables import ConfigurationVersion
 from models.tickets.lifecycle import Priority
 
 _T = TypeVar("_T", bound="ConfigurationResponse")
-
-
-class ActorResponse(ResponseBody):
-    kind: ActorKind
-    id: Id | None
-    name: str
 
 
 class ConfigurationResponse(ResponseBody):

@@ -9,7 +9,7 @@ from api.http.responses import location, respond
 from api.http.transaction import ContinueOn, CurrentCaller, Session, TransactionRoute, viewer_of
 from api.tickets.locking import LockedTicket, VisibleTicket
 from api.tickets.requests import Note, Reply
-from api.tickets.responses import CommentResponse, actor_shown
+from api.tickets.responses import ActorResponse, CommentResponse
 from models.db.session import TenantSession
 from models.errors import Forbidden
 from models.people.permissions import Permission
@@ -74,7 +74,7 @@ async def _continue_where_merged(ticket: TicketAggregate) -> None:
 async def _follow_up(ticket: TicketAggregate, body: str) -> Response:
     """The reply becomes the description of a new ticket; the response shows it as the reply that it was."""
     opened, by = await open_follow_up(ticket.session, ticket.row, body, ticket.change), ticket.change.by
-    author, at = actor_shown(by.kind.value, by.id, by.name), ticket.change.at
+    author, at = ActorResponse(kind=by.kind, id=by.id, name=by.name), ticket.change.at
     shown = CommentResponse(id=opened.id, ticket_id=opened.id, kind=CommentKind.REPLY, author=author, body=body, created_at=at)
     return respond(shown, 201, location(f"/tickets/{opened.id}"))
 
@@ -86,5 +86,5 @@ async def _list(session: TenantSession, ticket: Ticket, kinds: list[CommentKind]
 
 
 def _shown(comment: Comment) -> CommentResponse:
-    author = actor_shown(comment.author_kind, comment.author_id, comment.author_name)
+    author = ActorResponse(kind=comment.author_kind, id=comment.author_id, name=comment.author_name)
     return CommentResponse(**comment.model_dump(include={"id", "ticket_id", "kind", "body", "created_at"}), author=author)

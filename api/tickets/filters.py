@@ -12,9 +12,9 @@ from sqlmodel import col
 
 from api.http.pagination import Order
 from api.tickets.requests import Id, Instant
-from models.errors import Forbidden, Invalid
+from models.errors import Forbidden
 from models.people.tables import Agent
-from models.sla.clock import ClockStatus
+from models.sla.clock import ClockStatus, SlaStatus
 from models.tickets.filter import having
 from models.tickets.lifecycle import Priority, Status
 from models.tickets.tables import SEARCH, Ticket
@@ -61,8 +61,7 @@ class TicketFilter(BaseModel):
     reporter_id: Id | None = None
     organizer_id: Id | None = None
     tag: _Texts = []
-    # From left to right: a union's smart mode takes any text for a str, and no status would ever be known.
-    sla_status: Annotated[list[Annotated[ClockStatus | str, Field(union_mode="left_to_right")]], AtMost(FEW), BeforeValidator(split)] = []
+    sla_status: Annotated[list[SlaStatus], AtMost(FEW), BeforeValidator(split)] = []
     escalation_level: Annotated[int | None, Field(ge=0, le=3)] = None
     created_since: Instant | None = None
     updated_since: Instant | None = None
@@ -90,10 +89,8 @@ class TicketFilter(BaseModel):
         if not self.sla_status:
             return []
         column: Any = Ticket.sla_status
-        known = [status for status in self.sla_status if isinstance(status, ClockStatus)]
-        if any(status != "none" for status in self.sla_status if not isinstance(status, ClockStatus)):
-            raise Invalid("enum", "Not an SLA status.", "/query/slaStatus")
-        return [column.in_(known) | (column.is_(None) if "none" in self.sla_status else sa.false())]
+        known = [ClockStatus(status) for status in self.sla_status if status is not SlaStatus.NONE]
+        return [column.in_(known) | (column.is_(None) if SlaStatus.NONE in self.sla_status else sa.false())]
 
     def _of_assignee(self, viewer: Viewer) -> list[Any]:
         column: Any = Ticket.assignee_id

@@ -12,6 +12,7 @@ from api.http.transaction import Now, Session, TransactionRoute, viewer_of
 from api.notifications import NotificationResponse, with_attempts
 from api.tickets.locking import VisibleTicket
 from api.tickets.responses import (
+    ActorResponse,
     Context,
     ContextResponse,
     CycleResponse,
@@ -19,7 +20,6 @@ from api.tickets.responses import (
     EscalationResponse,
     EventResponse,
     SegmentResponse,
-    actor_shown,
 )
 from api.tickets.timeline import IN_ORDER, cycle, next_of_each_clock, segments
 from models.notifications.tables import Notification
@@ -91,5 +91,5 @@ async def show_context(ticket: VisibleTicket, session: Session) -> Response:
 
 
 def _event(row: Event) -> EventResponse:
-    actor = actor_shown(row.actor_kind, row.actor_id, row.actor_name)
+    actor = ActorResponse(kind=row.actor_kind, id=row.actor_id, name=row.actor_name)
     return EventResponse(id=row.id, sequence=row.sequence, at=row.at, actor=actor, kind=row.kind, changes=row.changes)

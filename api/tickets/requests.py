@@ -20,11 +20,13 @@ from pydantic import (
 from pydantic_core import PydanticCustomError, to_json
 
 from api.http.problems import explain
+from api.http.responses import ID
 from models.errors import Invalid
 from models.tickets.lifecycle import Channel, Priority, Status
 from models.value import AtMost, Value
 
 _ID = re.compile(r"[1-9][0-9]{0,18}", re.ASCII)
+_YEAR = re.compile(r"[0-9]{4}-", re.ASCII)
 MAX_TEXT = 100_000
 MAX_CUSTOM_FIELDS = 64 * 1024
 """Bytes of all custom fields of a ticket, as JSON."""
@@ -44,6 +46,13 @@ def _in_utc(at: datetime) -> datetime:
         return at.astimezone(UTC)
     except OverflowError:
         raise ValueError("an instant between the years 1 and 9999") from None
+
+
+def _written(value: object) -> object:
+    """Pydantic would also take a number of seconds, and turn a typing error into an instant of 1970."""
+    if isinstance(value, datetime) or (isinstance(value, str) and _YEAR.match(value)):
+        return value
+    raise ValueError("write an instant as RFC 3339 does: 2026-03-02T08:00:00Z")
 
 
 def _of_bounded_size(fields: dict[str, Any]) -> dict[str, Any]:
@@ -73,8 +82,8 @@ def _numbers(value: Any) -> Iterator[int | float]:
             yield from _numbers(inner)
 
 
-Id = Annotated[int, BeforeValidator(_id, json_schema_input_type=str)]
-Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Id = Annotated[int, BeforeValidator(_id, json_schema_input_type=Annotated[str, Field(json_schema_extra=ID)])]
+Instant = Annotated[AwareDatetime, BeforeValidator(_written, json_schema_input_type=AwareDatetime), AfterValidator(_in_utc)]
 Subject = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=MAX_TEXT, pattern=r"\S")]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000)]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, Literal
 
 import sqlalchemy as sa
 from fastapi import Response
@@ -14,24 +14,40 @@ from sqlmodel import col
 from api.http.headers import etag
 from api.http.responses import Id, ResponseBody, location, respond
 from api.http.transaction import viewer_of
+from models.audit import ActorKind
 from models.db.session import TenantSession
 from models.people.tables import Reporter
-from models.sla.clock import ClockStatus
+from models.sla.clock import ClockStatus, SlaStatus
+from models.sla.clocks import LedgerKind
 from models.sla.policy import Metric
 from models.sla.tables import EscalationCause, EscalationOutcome
-from models.tickets.aggregate import id_text
 from models.tickets.lifecycle import Channel, Priority, Status
-from models.tickets.tables import Ticket
+from models.tickets.tables import CommentKind, Ticket
 from models.tickets.visibility import Viewer, readable
 
 _MADE = ("reporter", "sla_status")
 """What of a ticket's response is no column of its row."""
+_EVENTS: Final = """\
+Each after `ticket.`: opened, opened_by_reply, edited, assigned, unassigned, moved_to_team, replied, noted, pending, held, snoozed, woken,
+resumed, resolved, reopened, closed, merged, merged_from, deleted, restored. Also `sla.warned`, `sla.breached`, `sla.retimed`,
+`escalation.reassigned`, `.notified`, `.no_target`, `.superseded`, `.acknowledged`, `survey.sent`, `survey.answered`."""
 
 
 class PersonResponse(ResponseBody):
     id: Id | None
     name: str
     email: str | None = None
+
+
+class WhoResponse(ResponseBody):
+    """``id`` is that of the agent or the reporter; others have none."""
+
+    kind: ActorKind
+    id: Id | None
+
+
+class ActorResponse(WhoResponse):
+    name: str
 
 
 class ReporterTicketInList(ResponseBody):
@@ -70,7 +86,7 @@ class TicketInList(ReporterTicketInList):
     team_id: Id | None
     escalation_level: int
     next_due_at: datetime | None
-    sla_status: ClockStatus | str
+    sla_status: SlaStatus
     snoozed_until: datetime | None
     deleted_at: datetime | None
 
@@ -87,8 +103,8 @@ class TicketResponse(TicketInList):
     description: str
 
 
-def actor_shown(kind: str, actor_id: int | None, name: str) -> dict[str, str | None]:
-    return {"kind": kind, "id": id_text(actor_id), "name": name}
+AnyTicket = TicketResponse | ReporterTicketResponse
+"""By whom the response is for. The one with more fields first: a generated client takes the first that fits."""
 
 
 class CountResponse(ResponseBody):
@@ -99,18 +115,21 @@ class CountResponse(ResponseBody):
 class CommentResponse(ResponseBody):
     id: Id
     ticket_id: Id
-    kind: str
-    author: dict[str, str | None]
+    kind: CommentKind
+    author: ActorResponse
     body: str
     created_at: datetime
 
 
 class EventResponse(ResponseBody):
+    """``kind`` may also be one that only a later release knows. In ``changes`` a field that was changed has its two values, before and
+    after; a single value belongs to the event, for example the ``messageId`` of ``ticket.replied``."""
+
     id: Id
     sequence: int
     at: datetime
-    actor: dict[str, str | None]
-    kind: str
+    actor: ActorResponse
+    kind: Annotated[str, Field(description=_EVENTS)]
     changes: dict[str, Any]
 
 
@@ -138,10 +157,10 @@ class SegmentResponse(ResponseBody):
 
     metric: Metric
     cycle: int
-    state: str
-    kind: str
+    state: Literal["running", "paused"]
+    kind: LedgerKind
     reason: str
-    actor: dict[str, str | None]
+    actor: WhoResponse
     from_: datetime
     to: datetime | None
     seconds: float
@@ -224,7 +243,7 @@ def _shown(kind: type[ReporterTicketInList], ticket: Ticket, reporter: Reporter)
     # The values come from our own rows: they need no second judgement.
     fields = {name: getattr(ticket, name) for name, field in kind.model_fields.items() if name not in _MADE and field.is_required()}
     if issubclass(kind, TicketInList):
-        fields["sla_status"] = ticket.sla_status or "none"
+        fields["sla_status"] = SlaStatus(ticket.sla_status or SlaStatus.NONE)
     else:
         fields |= {"version": ticket.public_version, "updated_at": ticket.public_updated_at}
     return kind.model_construct(reporter=person, **fields)

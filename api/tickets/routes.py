@@ -13,7 +13,16 @@ from api.http.transaction import CurrentCaller, CurrentTransaction, Session, Tra
 from api.tickets.filters import TicketFilter, TicketQuery
 from api.tickets.locking import LockedEvenDeleted, LockedTicket, LockedToEdit, VisibleTicket, saved
 from api.tickets.requests import EditTicket, OpenTicket
-from api.tickets.responses import CountResponse, TicketInList, TicketResponse, present, present_in_list, ticket_response
+from api.tickets.responses import (
+    AnyTicket,
+    CountResponse,
+    ReporterTicketInList,
+    TicketInList,
+    TicketResponse,
+    present,
+    present_in_list,
+    ticket_response,
+)
 from models.audit import Change
 from models.db.session import TenantSession
 from models.errors import Conflict, Forbidden
@@ -32,7 +41,7 @@ _OF_STAFF = ("reporter", "tags", "custom_fields", "channel")
 _UNDECIDED = OpenTicket(subject="-", description="-")
 
 
-@router.post("", status_code=201, response_model=TicketResponse, dependencies=[allow(Permission.OPEN_TICKET)])
+@router.post("", status_code=201, response_model=AnyTicket, dependencies=[allow(Permission.OPEN_TICKET)])
 async def open_ticket(body: OpenTicket, transaction: CurrentTransaction) -> Response:
     """Open a ticket. The response does not wait for the ticket's workflow.
 
@@ -47,7 +56,7 @@ async def open_ticket(body: OpenTicket, transaction: CurrentTransaction) -> Resp
     return await ticket_response(session, ticket, 201)
 
 
-@router.get("", response_model=Page[TicketInList], dependencies=[allow(Permission.READ_TICKETS)])
+@router.get("", response_model=Page[TicketInList] | Page[ReporterTicketInList], dependencies=[allow(Permission.READ_TICKETS)])
 async def list_tickets(query: Annotated[TicketQuery, Query()], session: Session, caller: CurrentCaller, request: Request) -> Response:
     """The caller's tickets, a page at a time. Filters take several values, separated by commas.
 
@@ -66,7 +75,7 @@ async def count_tickets(query: Annotated[TicketFilter, Query()], session: Sessio
     return respond(CountResponse(count=min(number, COUNTED_AT_MOST), capped=number > COUNTED_AT_MOST))
 
 
-@router.get("/{ticket_id}", response_model=TicketResponse, dependencies=[allow(Permission.READ_TICKETS)])
+@router.get("/{ticket_id}", response_model=AnyTicket, dependencies=[allow(Permission.READ_TICKETS)])
 async def get_ticket(ticket: VisibleTicket, session: Session) -> Response:
     """One ticket, with its ETag."""
     return await ticket_response(session, ticket)

@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import col
 
 from api.http.pagination import Order
-from api.tickets.responses import CycleResponse, SegmentResponse
+from api.tickets.responses import CycleResponse, SegmentResponse, WhoResponse
 from models.db.session import TenantSession
 from models.sla.calendar import Calendar, elapsed
 from models.sla.clock import settle, used
@@ -73,7 +73,7 @@ def _segment(entry: LedgerEntry, to: datetime | None, business: timedelta) -> Se
     return SegmentResponse(
         **entry.model_dump(include={"metric", "cycle", "kind", "reason", "due_at", "policy_id", "policy_version", "calendar_version"}),
         state="running" if entry.is_running else "paused",
-        actor={"kind": entry.actor_kind, "id": str(entry.actor_id) if entry.actor_id else None},
+        actor=WhoResponse(kind=entry.actor_kind, id=entry.actor_id),
         from_=entry.at,
         to=to,
         seconds=business.total_seconds(),

@@ -8,7 +8,7 @@ from api.http.path import TicketId
 from api.http.transaction import CurrentTransaction, TransactionRoute
 from api.tickets.locking import LockedTicket, lock_two, saved
 from api.tickets.requests import Acknowledge, Assign, Because, Escalate, Merge, Snooze
-from api.tickets.responses import TicketResponse
+from api.tickets.responses import AnyTicket, TicketResponse
 from models.audit import ActorKind
 from models.errors import Conflict
 from models.people.permissions import Permission
@@ -87,21 +87,21 @@ async def resume_ticket(ticket: LockedTicket, body: Because | None = None) -> Re
     return await saved(ticket)
 
 
-@router.post("/resolve", response_model=TicketResponse, dependencies=[allow(Permission.RESOLVE)])
+@router.post("/resolve", response_model=AnyTicket, dependencies=[allow(Permission.RESOLVE)])
 async def resolve_ticket(ticket: LockedTicket, body: Because | None = None) -> Response:
     """Resolve the ticket. Reporters may resolve their own."""
     await transition(ticket, Transition.RESOLVE, body.reason if body else None)
     return await saved(ticket)
 
 
-@router.post("/reopen", response_model=TicketResponse, dependencies=[allow(Permission.REOPEN)])
+@router.post("/reopen", response_model=AnyTicket, dependencies=[allow(Permission.REOPEN)])
 async def reopen_ticket(ticket: LockedTicket, body: Because | None = None) -> Response:
     """Reopen a resolved ticket. Reporters may reopen their own, within the merchant's window."""
     await transition(ticket, Transition.REOPEN, body.reason if body else None)
     return await saved(ticket)
 
 
-@router.post("/close", response_model=TicketResponse, dependencies=[allow(Permission.CLOSE)])
+@router.post("/close", response_model=AnyTicket, dependencies=[allow(Permission.CLOSE)])
 async def close_ticket(ticket: LockedTicket, body: Because | None = None) -> Response:
     """Close the ticket. Reporters may close their own."""
     await transition(ticket, Transition.CLOSE, body.reason if body else None)

@@ -37,6 +37,19 @@ class ClockStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class SlaStatus(StrEnum):
+    """A ticket's: that of the worst of its clocks, or none."""
+
+    NONE = "none"
+    PENDING = "pending"
+    RUNNING = "running"
+    PAUSED = "paused"
+    IMMINENT = "imminent"
+    BREACHED = "breached"
+    ACHIEVED = "achieved"
+    CANCELLED = "cancelled"
+
+
 class Clock(Value):
     """``warned_fraction`` is the highest warning given so far. A breach, once recorded, is never taken back.
 

@@ -12,7 +12,7 @@ from models.sla.policy import Metric, OnReopen
 from models.tickets.lifecycle import UNFINISHED, Priority, Status
 
 
-class Kind(StrEnum):
+class LedgerKind(StrEnum):
     """What happened to a clock, as a row of the ledger says it."""
 
     STARTED = "started"
@@ -28,7 +28,7 @@ class ClockChange(NamedTuple):
     """A row for the ledger: the clock after the change."""
 
     clock: Clock
-    kind: Kind
+    kind: LedgerKind
     reason: str
 
 
@@ -83,7 +83,7 @@ class Clocks:
     def agent_replied(self, now: TicketState) -> None:
         """A public reply of an agent meets the first response, and later each next response."""
         for metric in (Metric.FIRST_RESPONSE, Metric.NEXT_RESPONSE):
-            self._turn_live(now, metric, one.stop, Kind.STOPPED, "public reply")
+            self._turn_live(now, metric, one.stop, LedgerKind.STOPPED, "public reply")
             self._end_withdrawal(metric)
 
     def reporter_commented(self, now: TicketState) -> None:
@@ -96,18 +96,18 @@ class Clocks:
         """The ticket's status changed: each live clock runs or is paused, as the policy says."""
         for clock in self.live():
             if self._runs_in(clock.metric, now.status):
-                self._turn(now, clock, one.start, Kind.RESUMED if clock.started_at else Kind.STARTED, reason)
+                self._turn(now, clock, one.start, LedgerKind.RESUMED if clock.started_at else LedgerKind.STARTED, reason)
             else:
-                self._turn(now, clock, one.pause, Kind.PAUSED, reason)
+                self._turn(now, clock, one.pause, LedgerKind.PAUSED, reason)
 
     def resolved(self, now: TicketState) -> None:
-        self._turn_live(now, Metric.RESOLUTION, one.stop, Kind.STOPPED, "resolved")
+        self._turn_live(now, Metric.RESOLUTION, one.stop, LedgerKind.STOPPED, "resolved")
         self.cancelled(now, "resolved")
 
     def cancelled(self, now: TicketState, reason: str) -> None:
         """No metric applies any more: cancel every live clock."""
         for metric in Metric:
-            self._turn_live(now, metric, one.cancel, Kind.CANCELLED, reason)
+            self._turn_live(now, metric, one.cancel, LedgerKind.CANCELLED, reason)
             self._end_withdrawal(metric)
 
     def reopened(self, now: TicketState) -> None:
@@ -125,14 +125,14 @@ class Clocks:
     def deleted(self, now: TicketState) -> None:
         """Nothing is due on a deleted ticket. A clock that was withdrawn stays withdrawn: it may get a target again once restored."""
         for metric in Metric:
-            self._turn_live(now, metric, one.cancel, Kind.CANCELLED, "deleted")
+            self._turn_live(now, metric, one.cancel, LedgerKind.CANCELLED, "deleted")
 
     def restored(self, now: TicketState, deleted_at: datetime) -> None:
         """Undo a deletion: the clocks that it cancelled, and no others, are live again, and run if the status allows."""
         for clock in [clock for metric in Metric if (clock := self.latest(metric)) and _ended_with(clock, deleted_at)]:
             kept = self._put(one.restore(clock))
             if kept.started_at and not self._runs_in(kept.metric, now.status):
-                self._events.append(ClockChange(kept, Kind.PAUSED, "restored"))
+                self._events.append(ClockChange(kept, LedgerKind.PAUSED, "restored"))
         self.status_changed(now, "restored")
 
     def retimed(self, now: TicketState, configuration: SlaConfiguration, reason: str) -> None:
@@ -143,7 +143,7 @@ class Clocks:
         for clock in self.live():
             target = None if configuration.policy is None else configuration.policy.target(now.priority, clock.metric)
             if target is None:
-                self._turn(now, clock, one.cancel, Kind.CANCELLED, reason)
+                self._turn(now, clock, one.cancel, LedgerKind.CANCELLED, reason)
                 self._put(self.by_key[clock.metric, clock.cycle].model_copy(update={"is_withdrawn": True}))
             elif configuration != self.configuration or target != clock.target:
                 self._retime(now, clock, target, configuration, reason)
@@ -179,9 +179,9 @@ class Clocks:
             return
         clock = self._put(one.retarget(one.revive(withdrawn, now.at), plan(self.configuration, withdrawn.metric, target)))
         if self._runs_in(clock.metric, now.status):
-            self._turn(now, clock, one.start, Kind.RESUMED if clock.started_at else Kind.STARTED, reason)
+            self._turn(now, clock, one.start, LedgerKind.RESUMED if clock.started_at else LedgerKind.STARTED, reason)
         elif clock.started_at:
-            self._events.append(ClockChange(clock, Kind.PAUSED, reason))
+            self._events.append(ClockChange(clock, LedgerKind.PAUSED, reason))
 
     def _end_withdrawal(self, metric: Metric) -> None:
         """The cycle is over, met or not: a later target begins a new one."""
@@ -200,13 +200,13 @@ class Clocks:
             return
         clock = self._put(Clock(metric=metric, cycle=latest.cycle + 1 if latest else 1, target=target))
         if self._runs_in(metric, now.status):
-            self._turn(now, clock, one.start, Kind.STARTED, reason)
+            self._turn(now, clock, one.start, LedgerKind.STARTED, reason)
 
     def _retime(self, now: TicketState, clock: Clock, target: timedelta, configuration: SlaConfiguration, reason: str) -> None:
         assert self.configuration.calendar and configuration.calendar  # noqa: S101 PT018 - a clock and a target imply a calendar
         settled, retarget = self._settled(now, clock), plan(configuration, clock.metric, target)
         turned = one.retime(settled, now.at, retarget, was=self.configuration.calendar, calendar=configuration.calendar)
-        self._events.append(ClockChange(self._put(turned), Kind.RETIMED, reason))
+        self._events.append(ClockChange(self._put(turned), LedgerKind.RETIMED, reason))
 
     def _revive(self, now: TicketState, stopped: Clock, target: timedelta, how: OnReopen) -> None:
         """An acknowledgement from before the resolution no longer holds."""
@@ -215,15 +215,15 @@ class Clocks:
         clock = one.retarget(revived, plan(self.configuration, stopped.metric, target)).model_copy(update={"is_acknowledged": False})
         if runs and self.configuration.calendar:
             clock = one.start(clock, now.at, self.configuration.calendar)
-        kind = Kind.RESTARTED if is_restart else Kind.RESUMED if runs else Kind.PAUSED
+        kind = LedgerKind.RESTARTED if is_restart else LedgerKind.RESUMED if runs else LedgerKind.PAUSED
         self._events.append(ClockChange(self._put(clock), kind, "reopened"))
 
-    def _turn_live(self, now: TicketState, metric: Metric, change: Callable[..., Clock], kind: Kind, reason: str) -> None:
+    def _turn_live(self, now: TicketState, metric: Metric, change: Callable[..., Clock], kind: LedgerKind, reason: str) -> None:
         clock = self.latest(metric)
         if clock is not None and clock.is_live:
             self._turn(now, clock, change, kind, reason)
 
-    def _turn(self, now: TicketState, clock: Clock, change: Callable[..., Clock], kind: Kind, reason: str) -> None:
+    def _turn(self, now: TicketState, clock: Clock, change: Callable[..., Clock], kind: LedgerKind, reason: str) -> None:
         """Change one clock. What was overdue before is recorded first: a late pause or reply takes no breach back."""
         settled = self._settled(now, clock)
         turned = change(settled, now.at, self.configuration.calendar)

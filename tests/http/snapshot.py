@@ -4,10 +4,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-from api.app import create_app
+from api.app import ROUTERS, create_app
 from api.context import Context
+from api.http.transaction import TransactionRoute
 
 FILE = Path(__file__).with_name("openapi.json")
+
+
+def routes() -> list[TransactionRoute]:
+    """The signed-in routes, in the order of the document."""
+    return [route for router in ROUTERS for route in router.routes if isinstance(route, TransactionRoute)]
 
 
 def document() -> dict[str, Any]:

@@ -248,3 +248,10 @@ async def test_nothing_of_all_this_was_opened_in_half(shop: Merchant) -> None:
     opened = (await shop.rita.post("/tickets", json=_body())).json()
     events = (await shop.lars.get(f"/tickets/{opened['id']}/events")).json()["data"]
     assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))
+
+
+@pytest.mark.parametrize("until", [0, 1.5, "0", "1767225600", "tomorrow", "08:00", True])
+async def test_an_instant_is_written_as_a_date_and_a_time(until: Any, shop: Merchant) -> None:
+    problem = _is_problem(await shop.lars.put(f"/agents/{shop.agents['ana']}/availability", json={"state": "away", "until": until}), 422)
+    assert problem["errors"][0]["pointer"] == "/until"
+    _is_problem(await shop.lars.get("/tickets", params={"updatedSince": str(until)}), 422)

@@ -1,5 +1,7 @@
 """The served document: agrees with what is announced, and with what is answered."""
 
+import json
+from collections.abc import Iterator
 from re import findall
 from typing import Any
 
@@ -7,8 +9,11 @@ import pytest
 
 from api.http.openapi import Problem
 from api.people import AgentResponse
-from api.tickets.responses import TicketResponse
-from tests.http.snapshot import FILE, document, written
+from api.tickets.responses import AnyTicket, TicketResponse
+from models.people.permissions import Scope, may
+from models.people.roles import Role
+from models.sla.clock import ClockStatus, SlaStatus
+from tests.http.snapshot import FILE, document, routes, written
 from tests.support.desk import BASE, Desk, Merchant
 
 PROBLEM = "#/components/schemas/Problem"
@@ -53,8 +58,8 @@ def _headers(operation: dict[str, Any]) -> dict[str, bool]:
 @each_operation
 def test_every_error_is_announced_as_a_problem(verb: str, path: str, operation: dict[str, Any]) -> None:
     errors = {status: _resolved(said) for status, said in operation["responses"].items() if int(status) >= 400}
-    shape = None if "health" in operation["tags"] else {"application/problem+json": {"schema": {"$ref": PROBLEM}}}
-    assert all(said.get("content") == shape for said in errors.values())
+    if "health" not in operation["tags"]:
+        assert {said["content"]["application/problem+json"]["schema"]["$ref"] for said in errors.values()} == {PROBLEM}
     assert {"401", "403", "404"} <= errors.keys() or "security" not in operation
     assert ("429" in errors) == ("health" not in operation["tags"])
     assert "409" in errors or verb == "get"
@@ -74,6 +79,59 @@ def test_the_headers_that_an_operation_takes_are_announced(verb: str, path: str,
     if "/tickets/{ticket_id}" in path and verb != "get":
         assert headers["If-Match"] is (verb == "patch")
         assert ("428" in operation["responses"], "412" in operation["responses"]) == (verb == "patch", True)
+
+
+@each_operation
+def test_what_is_made_and_what_goes_on_is_announced_in_headers(verb: str, path: str, operation: dict[str, Any]) -> None:
+    of_success = {status: said for status, said in operation["responses"].items() if int(status) < 400}
+    for status, said in of_success.items():
+        is_page = "Page_" in json.dumps(said.get("content", {}).get("application/json", {}).get("schema", {}))
+        announced = {name: name in said["headers"] for name in ("Location", "Idempotent-Replayed", "Link")}
+        assert announced == {"Location": status in ("201", "202"), "Idempotent-Replayed": verb == "post", "Link": is_page}
+        assert "ETag" in said["headers"] or "TicketResponse" not in json.dumps(said) or is_page
+
+
+@each_operation
+def test_an_operation_says_what_it_does_and_whom_it_is_of(verb: str, path: str, operation: dict[str, Any]) -> None:
+    tags = {tag["name"]: tag["description"] for tag in DOCUMENT["tags"]}
+    assert operation["description"]
+    assert all(tags[tag] for tag in operation["tags"])
+    assert operation["operationId"].partition("_")[1:] > ("_", ""), "a verb and a noun"
+
+
+@each_operation
+def test_a_body_is_named_and_never_null(verb: str, path: str, operation: dict[str, Any]) -> None:
+    content = operation.get("requestBody", {"content": {}})["content"]
+    assert all(said["schema"].keys() == {"$ref"} for said in content.values())
+
+
+@each_operation
+def test_an_id_in_a_path_is_a_text_of_digits(verb: str, path: str, operation: dict[str, Any]) -> None:
+    ids = [each["schema"] for each in operation.get("parameters", []) if each["in"] == "path" and each["name"].endswith("_id")]
+    assert all((schema["pattern"], schema["maxLength"]) == ("^[1-9][0-9]{0,18}$", 19) for schema in ids)
+
+
+def _ids(name: str, schema: Any) -> Iterator[tuple[str, Any]]:
+    """Every property whose name says that it is an id."""
+    for field, said in schema.get("properties", {}).items():
+        if field == "id" or field.endswith("Id"):
+            yield f"{name}.{field}", next((each for each in said.get("anyOf", ()) if each["type"] != "null"), said)
+
+
+def test_an_id_in_a_body_is_a_text_of_digits() -> None:
+    ids = [each for name, schema in DOCUMENT["components"]["schemas"].items() for each in _ids(name, schema)]
+    assert len(ids) > 50
+    assert [name for name, said in ids if said.get("pattern") != "^[1-9][0-9]{0,18}$" and name != "Problem.requestId"] == []
+
+
+def test_who_may_be_a_reporter_is_told_of_both_shapes_of_a_ticket() -> None:
+    for route in (route for route in routes() if route.response_model in (TicketResponse, AnyTicket)):
+        is_for_reporters = may([Role.REPORTER], route.permission) >= Scope.OWN
+        assert (route.response_model == AnyTicket) == is_for_reporters, route.path
+
+
+def test_a_ticket_has_the_status_of_one_of_its_clocks_or_none() -> None:
+    assert {*SlaStatus} == {SlaStatus.NONE.value, *ClockStatus}
 
 
 def test_nothing_of_the_frameworks_own_errors_is_announced() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from models.sla.clock import Clock
-from models.sla.clocks import Kind
+from models.sla.clocks import LedgerKind
 from models.sla.policy import Metric
 from models.tickets.lifecycle import REOPENED_BY_REPORTER, TARGET, UNFINISHED, Status, Transition, is_allowed, may_snooze
 from tests.sla.driver_sla import DriverSla
@@ -159,7 +159,7 @@ def ledger_sums_up(play: Play) -> None:
         ends = [(at, turn.clock.spent.total_seconds(), turn.kind) for at, turn, _ in rows[1:]] + [(play.driver.at, used, None)] * bool(rows)
         for (at, turn, calendar), (until, spent, kind) in zip(rows, ends, strict=True):
             ran = open_seconds(play, calendar, at, until) if turn.clock.is_running else 0
-            expected = 0 if kind is Kind.RESTARTED else turn.clock.spent.total_seconds() + ran
+            expected = 0 if kind is LedgerKind.RESTARTED else turn.clock.spent.total_seconds() + ran
             if spent != expected:
                 raise Disagreement(f"{_of(clock)} from {turn.kind} at {at} to {kind} at {until}: {spent} s were used, not {expected}")
     assert len({_of(clock) for clock in play.driver.breaches}) == len(play.driver.breaches), "a breach is recorded once"

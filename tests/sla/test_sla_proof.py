@@ -4,7 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from models.sla.clock import ClockStatus
-from models.sla.clocks import Kind
+from models.sla.clocks import LedgerKind
 from tests.sla.sla_histories import History, histories
 from tests.sla.sla_proof import prove
 
@@ -23,4 +23,4 @@ def test_the_clocks_agree_with_the_oracle() -> None:
         met.update(prove(history))
 
     agree()
-    assert met >= {*ClockStatus, *Kind, "taken", "superseded"}, "the histories reach every status, ledger kind and outcome"
+    assert met >= {*ClockStatus, *LedgerKind, "taken", "superseded"}, "the histories reach every status, ledger kind and outcome"
