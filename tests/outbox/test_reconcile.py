@@ -1,7 +1,7 @@
 """What was lost is found and sent again, and counted; in a healthy system there is nothing to find."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from itertools import count
 from types import SimpleNamespace
@@ -42,9 +42,11 @@ async def alone(quiet: tuple[Isolated, Desk]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run has time for all that it finds, however slow this machine is."""
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A run has time for all that it finds, however slow this machine is; and no traceback is drawn with its locals: that takes seconds."""
     each_look_takes(0, monkeypatch)
+    with capture_logs():
+        yield
 
 
 async def lose(isolated: Isolated, acme: Merchant) -> None:

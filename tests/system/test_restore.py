@@ -1,7 +1,9 @@
 """PostgreSQL is restored from a backup: the workflows, which are ahead, follow it, and nothing is told twice."""
 
 import asyncio
+import os
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +19,7 @@ from models.outbox.resync import resync
 from models.tickets.tables import Ticket
 from tests.support.auditor import audit, rows
 from tests.support.desk import Desk, Merchant, working_desk
-from tests.support.isolated import Isolated, still_desk
+from tests.support.isolated import ROOT, Isolated, still_desk
 from tests.system.jobs import HOUR, begun, over, policy_of_billing
 from tests.system.verbs import do, say
 
@@ -41,9 +43,10 @@ async def test_after_a_restore_the_workflows_follow_the_database_and_nothing_is_
 
     async with still_desk(isolated) as desk:
         tomorrow = desk.clock.now() + timedelta(days=1)
-        first, second = [await resync(desk.database, isolated.urls[1], tomorrow) for _ in range(2)]
-    assert (first.tickets, first.failed, second.failed) == (4, 0, 0)
-    assert first.notifications > 1 > second.notifications
+        done = await resync(desk.database, isolated.urls[1], tomorrow)
+    assert (done.tickets, done.failed) == (4, 0)
+    assert done.notifications > 1
+    await asyncio.to_thread(resync_again, isolated)
     async with at_work(isolated) as desk:
         acme = on(desk, acme)
         await audit(desk, acme)
@@ -89,6 +92,16 @@ def restore(isolated: Isolated, backup: Path) -> None:
     isolated.postgres.psql(f"DROP DATABASE {isolated.database} WITH (FORCE)")
     isolated.postgres.psql(f"CREATE DATABASE {isolated.database} OWNER helpdesk_owner")
     pg(isolated, "pg_restore", str(backup))
+
+
+def resync_again(isolated: Isolated) -> None:
+    """As an operator does it."""
+    environment = {**os.environ, **isolated.settings(), "RUN_MODE": "resync"}
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy"], env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert '"notifications": 0, "failed": 0, "event": "resync.done"' in done.stdout
 
 
 def pg(isolated: Isolated, tool: str, *options: str) -> None:
