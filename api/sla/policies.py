@@ -48,7 +48,7 @@ async def get_policy_order(session: Session) -> Response:
 
 @router.put("/order", response_model=PolicyOrderResponse, dependencies=[allow(Permission.PUBLISH_CONFIGURATION)])
 async def set_policy_order(body: PolicyOrderBody, transaction: CurrentTransaction) -> Response:
-    """Bring the policies into this order: each one that moves gets its next version, with its place from 1 as its position."""
+    """Bring the policies into this order: each gets its place, from 1, as its position; one that had another gets its next version."""
     order = await reorder(transaction.session, body.ids, await transaction.change())
     return respond(PolicyOrderResponse(data=[place_of(each) for each in order]))
 

@@ -44,7 +44,7 @@ async def test_a_check_comes_first_and_merchants_take_turns(in_one_order: Isolat
         assert order.index(one) < 5, order
 
 
-async def test_the_reconciliation_runs_while_every_slot_of_the_jobs_is_taken(isolated: Isolated) -> None:
+async def test_the_reconciliation_has_a_queue_in_which_no_job_waits(isolated: Isolated) -> None:
     async with still_desk(isolated) as desk:
         acme = await desk.merchant()
         job_id = await dry_run(acme)
