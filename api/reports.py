@@ -31,7 +31,8 @@ def _dimensions(value: Any) -> Any:
 
 
 _Ids = Annotated[list[WantedId], AtMost(FEW), BeforeValidator(split)]
-_Dimensions = Annotated[list[Dimension], BeforeValidator(_dimensions, json_schema_input_type=list[Dimension | Literal["none"]])]
+_Named = Annotated[list[Dimension | Literal["none"]], Field(max_length=len(Dimension))]
+_Dimensions = Annotated[list[Dimension], AtMost(len(Dimension)), BeforeValidator(_dimensions, json_schema_input_type=_Named)]
 _End = Annotated[Instant, Field(ge=datetime(1970, 1, 1, tzinfo=UTC))]
 
 
@@ -42,9 +43,7 @@ class SlaQuery(BaseModel):
 
     from_: Annotated[_End | None, Field(alias="from", description="30 days before `to` unless given; belongs to the range")] = None
     to: Annotated[_End | None, Field(description="now unless given; does not belong to the range")] = None
-    group_by: Annotated[_Dimensions, AtMost(len(Dimension)), Field(description="`none` alone is one row for everything")] = [
-        Dimension.METRIC
-    ]
+    group_by: Annotated[_Dimensions, Field(description="`none` alone is one row for everything")] = [Dimension.METRIC]
     metric: Annotated[list[Metric], AtMost(FEW), BeforeValidator(split)] = []
     priority: Annotated[list[Priority], AtMost(FEW), BeforeValidator(split)] = []
     team_id: _Ids = []

@@ -75,6 +75,16 @@ _OF_REPORTER: Final = {
     "followUpOfId": None,
     "version": 3,
 }
+_OF_STAFF: Final = {
+    "assigneeId": _AGENT_ID,
+    "teamId": _TEAM_ID,
+    "escalationLevel": 0,
+    "nextDueAt": _LATER,
+    "slaStatus": "running",
+    "snoozedUntil": None,
+    "deletedAt": None,
+}
+_IN_LIST: Final = {name: value for name, value in _OF_REPORTER.items() if name != "description"}
 _TRIED: Final = {"priority": "high", "category": "general", "organizerId": None, "tags": ["vip"], "createdAt": _AT}
 _TRY: Final = {"ticketSample": _TRIED}
 
@@ -94,6 +104,7 @@ _REQUESTS: Final[dict[str, Any]] = {
     "AnswerSurvey": {"score": 5, "comment": "Quick and kind."},
     "CalendarBody": _CALENDAR,
     "PolicyBody": _POLICY,
+    "PolicyOrderBody": {"ids": [_ID]},
     "LadderBody": _LADDER,
     "PreviewCalendar": {"calendar": _CALENDAR, "start": _AT, "seconds": 28800},
     "Proposal_CalendarBody_": _TRY,
@@ -104,17 +115,10 @@ _REQUESTS: Final[dict[str, Any]] = {
 }
 
 _RESPONSES: Final[dict[str, Any]] = {
-    "TicketResponse": _OF_REPORTER
-    | {
-        "assigneeId": _AGENT_ID,
-        "teamId": _TEAM_ID,
-        "escalationLevel": 0,
-        "nextDueAt": _LATER,
-        "slaStatus": "running",
-        "snoozedUntil": None,
-        "deletedAt": None,
-    },
+    "TicketResponse": _OF_REPORTER | _OF_STAFF,
     "ReporterTicketResponse": _OF_REPORTER,
+    "TicketInList": _IN_LIST | _OF_STAFF,
+    "ReporterTicketInList": _IN_LIST,
     "HealthResponse": {"status": "ok"},
     "ReadinessResponse": {"status": "ok", "database": "ok", "keys": "ok", "temporal": "ok"},
     "CountResponse": {"count": 17, "capped": False},
@@ -184,7 +188,17 @@ _RESPONSES: Final[dict[str, Any]] = {
         "settledAt": _AT,
         "attempts": [{"attempt": 1, "startedAt": _AT, "finishedAt": _AT, "outcome": "sent", "code": 250, "detail": None}],
     },
-    "MeResponse": {"sub": "ana", "name": "Ana", "email": "ana@desk.example", "roles": ["agent"], "merchantId": "1", "agentId": _AGENT_ID},
+    "MeResponse": {
+        "sub": "ana",
+        "name": "Ana",
+        "email": "ana@desk.example",
+        "isEmailVerified": True,
+        "roles": ["agent"],
+        "merchantId": "1",
+        "organizerIds": None,
+        "agentId": _AGENT_ID,
+        "permissions": [{"permission": "read_tickets", "scope": "any"}],
+    },
     "AgentResponse": {
         "id": _AGENT_ID,
         "sub": "ana",
@@ -203,13 +217,15 @@ _RESPONSES: Final[dict[str, Any]] = {
         "surveyAfterSeconds": 86400,
         "autoCloseAfterSeconds": 604800,
         "reopenWithinSeconds": 1209600,
+        "reporterPriorityLimit": "high",
     },
     "SurveyResponse": {"ticketNumber": 42, "merchantName": "Acme", "state": "open", "expiresAt": _LATER, "score": None, "comment": None},
     "CalendarResponse": _VERSION | _CALENDAR,
     "PolicyResponse": _VERSION | _POLICY,
+    "PolicyOrderResponse": {"data": [{"id": _ID, "name": "VIP", "position": 10}]},
     "LadderResponse": _VERSION | _LADDER,
     "DueResponse": {"dueAt": _LATER},
-    "ForecastResponse": {"createdAt": _AT, "policy": None, "promised": []},
+    "ForecastResponse": {"createdAt": _AT, "policy": None, "wonBy": None, "reason": None, "promised": []},
     "JobResponse": {
         "id": _ID,
         "kind": "sla_check",

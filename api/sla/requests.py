@@ -104,7 +104,7 @@ class PolicyBody(SlaPolicy):
 class PolicyOrderBody(Value):
     """Each policy once, the one that is tried first in front."""
 
-    ids: Annotated[tuple[Id, ...], Field(max_length=MAX_CONFIGURATIONS), Once]
+    ids: Annotated[tuple[Id, ...], AtMost(MAX_CONFIGURATIONS), Once]
 
 
 class RungBody(Rung):

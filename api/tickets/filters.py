@@ -114,7 +114,7 @@ def _updated_at(viewer: Viewer) -> Any:
 
 class TicketQuery(TicketFilter):
     sort: Sort = Sort.CREATED_LAST_FIRST
-    include: Annotated[list[Include], BeforeValidator(split)] = []
+    include: Annotated[list[Include], AtMost(len(Include)), BeforeValidator(split)] = []
     limit: Annotated[int, Field(ge=1, le=100)] = 50
     after: Annotated[str | None, Field(max_length=2000)] = None
 

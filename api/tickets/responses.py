@@ -53,7 +53,7 @@ class ActorResponse(WhoResponse):
 class ReporterTicketInList(ResponseBody):
     """A ticket as its reporter sees it in a list: without its description, unless ``include=description`` asks for it.
 
-    What they do not see moves neither ``version`` nor ``updatedAt``.
+    What they do not see changes neither ``version`` nor ``updatedAt``.
     """
 
     id: Id

@@ -4,7 +4,6 @@ Verbs change it; :mod:`models.tickets.repository` locks and saves it, in the cal
 """
 
 from datetime import datetime
-from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 from models.audit import Change
@@ -34,7 +33,11 @@ SEEN_BY_REPORTER: Final = (
     "follow_up_of_id",
 )
 """The columns that may change and that the ticket's reporter is shown."""
-_seen_by_reporter = attrgetter(*SEEN_BY_REPORTER)
+
+
+def _seen_by_reporter(row: Ticket) -> tuple[Any, ...]:
+    """What was not loaded (a batch of a job reads no texts) was not changed either."""
+    return tuple(map(row.__dict__.get, SEEN_BY_REPORTER))
 
 
 class Loaded(NamedTuple):

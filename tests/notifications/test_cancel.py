@@ -78,13 +78,14 @@ async def test_what_waits_for_its_digest_is_cancelled_and_what_one_has_told_is_n
 
 
 async def hold_all_back(ticket: FrozenTicket, digest: NotificationStatus) -> None:
-    """All that waits is left to a digest, which is as far as ``digest`` says."""
-    first = (await rows(ticket.desk, ticket.merchant, Notification))[0].model_dump()
+    """All that waits is left to its address's digest, which is as far as ``digest`` says."""
+    first_of_each = {each.address: each.model_dump() for each in reversed(await rows(ticket.desk, ticket.merchant, Notification))}
     async with ticket.desk.database.writing(ticket.merchant.id) as session:
-        digest_id = session.new_id()
-        held = {"digest_id": digest_id, "status": NotificationStatus.IN_DIGEST}
-        await session.execute(sa.update(Notification).where(col(Notification.ticket_id) == ticket.ticket_id).values(**held))
-        session.append(Notification, **first | {"id": digest_id, "kind": NotificationKind.DIGEST, "status": digest})
+        for address, first in first_of_each.items():
+            digest_id = session.new_id()
+            held = {"digest_id": digest_id, "status": NotificationStatus.IN_DIGEST, "settled_at": NOON}
+            await session.execute(sa.update(Notification).where(col(Notification.address) == address).values(**held))
+            session.append(Notification, **first | {"id": digest_id, "kind": NotificationKind.DIGEST, "status": digest})
         await session.write()
 
 

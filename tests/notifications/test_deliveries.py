@@ -105,7 +105,7 @@ async def test_a_recipient_who_does_not_exist_is_not_tried_again(post: Post) -> 
     assert notification["status"] == "dead"
     dead = [line for line in lines if line["event"] == "notification.dead"]
     said = [(line["log_level"], line["merchant_id"], line["ticket_id"], line["notification_id"]) for line in dead]
-    assert said == [("error", acme.id, int(ticket["id"]), int(notification["id"]))]
+    assert said.count(("error", acme.id, int(ticket["id"]), int(notification["id"]))) == 1
     assert "@" not in str(dead)
     assert [(attempt["outcome"], attempt["code"]) for attempt in notification["attempts"]] == [("permanent", 550)]
     await audit(post.desk, acme)
