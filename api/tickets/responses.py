@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any, Final, Literal
 
 import sqlalchemy as sa
@@ -25,8 +26,6 @@ from models.tickets.lifecycle import Channel, Priority, Status
 from models.tickets.tables import CommentKind, Ticket
 from models.tickets.visibility import Viewer, readable
 
-_MADE = ("reporter", "sla_status")
-"""What of a ticket's response is no column of its row."""
 _EVENTS: Final = """\
 Each after `ticket.`: opened, opened_by_reply, edited, assigned, unassigned, moved_to_team, replied, noted, pending, held, snoozed, woken,
 resumed, resolved, reopened, closed, merged, merged_from, deleted, restored. Also `sla.warned`, `sla.breached`, `sla.retimed`,
@@ -241,12 +240,18 @@ async def _present(
 def _shown(kind: type[ReporterTicketInList], ticket: Ticket, reporter: Reporter) -> ReporterTicketInList:
     person = PersonResponse(id=reporter.id, name=reporter.name, email=reporter.email)
     # The values come from our own rows: they need no second judgement.
-    fields = {name: getattr(ticket, name) for name, field in kind.model_fields.items() if name not in _MADE and field.is_required()}
+    fields = {name: getattr(ticket, name) for name in _columns_of(kind)}
     if issubclass(kind, TicketInList):
         fields["sla_status"] = SlaStatus(ticket.sla_status or SlaStatus.NONE)
     else:
         fields |= {"version": ticket.public_version, "updated_at": ticket.public_updated_at}
     return kind.model_construct(reporter=person, **fields)
+
+
+@cache
+def _columns_of(kind: type[ReporterTicketInList]) -> tuple[str, ...]:
+    """The fields that are columns of the ticket's row, and always shown."""
+    return tuple(name for name, field in kind.model_fields.items() if name not in ("reporter", "sla_status") and field.is_required())
 
 
 async def _hidden(session: TenantSession, viewer: Viewer, ids: set[int]) -> set[int]:
