@@ -6,8 +6,10 @@ from datetime import datetime
 
 import structlog
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from models.db.session import Database, is_passing
+from models.errors import NotFound
 from models.jobs.messages import RUN_BATCH, JobFacts, JobRef
 from models.jobs.run import BATCH, run_batch, skip_one
 from models.outbox.relay import Relay
@@ -42,6 +44,8 @@ class JobActivities:
         about = _about(request)
         try:
             facts = await self._run(request, BATCH)
+        except NotFound as missing:  # the job, as after a restored backup: no ticket is ever removed
+            raise ApplicationError(missing.detail, type="NotFound", non_retryable=True) from missing
         except Exception as error:
             if is_passing(error):
                 log.warning("job.interrupted", **about, error=type(error).__name__, goes_on="when Temporal tries again")

@@ -22,7 +22,7 @@ from api.http.responses import ResponseBody, respond
 from api.portal.pages import PageRoute, page, wants_page
 from models.audit import Actor, ActorKind, Change
 from models.db.session import TenantSession
-from models.errors import Invalid, NotFound
+from models.errors import Conflict, Invalid, NotFound
 from models.people.tables import Merchant
 from models.platform import signed_links as links
 from models.surveys.survey import answer_survey as record_answer
@@ -85,7 +85,12 @@ async def answer_survey(token: Token, request: Request) -> Response:
             return _respond_again(request, stored)
         asked = await _find(session, survey_id)
         change = Change(by=_reporter(asked.ticket), at=now, request_id=request.scope["request_id"])
-        shown = _shown(asked._replace(survey=await _answered(session, asked, given, change)), now)
+        try:
+            survey = await _answered(session, asked, given, change)
+        except Conflict:
+            if not (wants_page(request) and _is_noted(survey := asked.survey, given)):
+                raise
+        shown = _shown(asked._replace(survey=survey), now)
         if once:
             await once.store(session, respond(shown), now)
     return _respond(request, shown)
@@ -110,8 +115,10 @@ def _given(request: BodyRequest) -> AnswerSurvey:
 
 
 def _fields(form: bytes) -> dict[str, str]:
+    """What was filled in. Browsers send line breaks as CRLF, and count them as one character."""
     try:
-        return {name: values[-1] for name, values in parse_qs(form.decode(errors="replace"), max_num_fields=10).items()}
+        fields = parse_qs(form.decode(errors="replace"), max_num_fields=10)
+        return {name: values[-1].replace("\r\n", "\n") for name, values in fields.items()}
     except ValueError:
         raise Invalid("too_many_fields", "The form has more than ten fields.", "") from None
 
@@ -138,6 +145,11 @@ async def _answered(session: TenantSession, asked: _Asked, given: AnswerSurvey, 
     survey = await record_answer(ticket, asked.survey.id, given.score, given.comment)
     await save(ticket)
     return survey
+
+
+def _is_noted(survey: Survey, given: AnswerSurvey) -> bool:
+    """A double click: the browser shows the response to the second one, and what was clicked is noted."""
+    return (survey.score, survey.comment) == (given.score, given.comment)
 
 
 def _shown(asked: _Asked, now: datetime) -> SurveyResponse:

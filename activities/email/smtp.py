@@ -42,6 +42,7 @@ MAX_TEXT: Final = 200
 
 _OUR_STANDING: Final = frozenset({530, 534, 535, 538})  # RFC 4954, section 6
 _ADDRESS_LIKE: Final = re.compile(r"\S*@\S*")
+_LINK_LIKE: Final = re.compile(r"\bhttps?:\S*", re.IGNORECASE)
 
 
 class DeliveryFailed(Exception):
@@ -225,9 +226,11 @@ class _Conversation:
             raise _silence(step, f"the client failed with {type(error).__name__}") from error
 
     def _sayable(self, text: str) -> str:
-        """Keep of a server's words one printable line without addresses, for it is stored and logged."""
+        """Keep of a server's words one printable line without addresses, for it is stored and logged; without links, as a filter that
+        refuses the e-mail for one may quote it: a link to the portal opens the ticket.
+        """
         line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-        line = _ADDRESS_LIKE.sub("<address>", line)
+        line = _ADDRESS_LIKE.sub("<address>", _LINK_LIKE.sub("<link>", line))
         for address in (self._sender, self._recipient):
             line = re.sub(rf"(?<!\w){re.escape(address.partition('@')[0])}(?!\w)", "<address>", line, flags=re.IGNORECASE)
         return line[:MAX_TEXT]

@@ -59,7 +59,9 @@ class PageRoute(APIRoute):
             except Exception as error:
                 if not self.is_for_people(request) or isinstance(error, ClientDisconnect):
                     raise
-                return self.refuse(request, _known(error))
+                known = _known(error)
+                request.scope.setdefault("refused_for", known.code)
+                return self.refuse(request, known)
 
         return handle
 

@@ -24,6 +24,7 @@ from models.platform.signed_links import sign
 from models.portal.link import PortalLink, link_of, token_of
 from models.portal.renew import renew_link
 from models.surveys.survey import unanswered_survey
+from models.tickets.aggregate import TicketAggregate
 from models.tickets.comments import needs_follow_up, reply
 from models.tickets.open import open_follow_up
 from models.tickets.repository import lock, save
@@ -103,25 +104,25 @@ async def _written(session: TenantSession, link: PortalLink, form: ReplyForm, re
     if await once.stored(session, now) is not None:
         return _back_to(token_of(keys, link), _SENT)
     opened = await find(session, link)
+    change = Change(by=_actor(opened), at=now, request_id=request.scope["request_id"])
+    ticket = await lock(session, named_by(link), change)  # from here on ``opened`` shows what it is under the lock: it may be merged by now
     flaw = form.flaw or (await home_of(session, opened) and "This request goes on as another one: please write there. Nothing was sent.")
     if flaw:
         shown = await _content(session, opened, context, None)
         return page("ticket.html", 422, **shown | {"error": flaw, "text": form.text[:MAX_TEXT]})
-    change = Change(by=_actor(opened), at=now, request_id=request.scope["request_id"])
-    ticket = await _reply(session, opened, form.text, change)
+    written = await _reply(session, ticket, form.text)
     await once.store(session, Response(status_code=303), now)  # without the link: it is kept nowhere
-    return _back_to(token_of(keys, _link_to(link, ticket)), _SENT)
+    return _back_to(token_of(keys, _link_to(link, written)), _SENT)
 
 
 def _actor(opened: Opened) -> Actor:
     return Actor(kind=ActorKind.REPORTER, id=opened.reporter.id, name=opened.reporter.name)
 
 
-async def _reply(session: TenantSession, opened: Opened, text: str, change: Change) -> Ticket:
+async def _reply(session: TenantSession, ticket: TicketAggregate, text: str) -> Ticket:
     """The ticket that has the text now: this one, or a follow-up."""
-    ticket = await lock(session, named_by(opened.link), change)
     if needs_follow_up(ticket):
-        return await open_follow_up(session, ticket.row, text, change)
+        return await open_follow_up(session, ticket.row, text, ticket.change)
     await reply(ticket, text)
     await save(ticket)
     return ticket.row

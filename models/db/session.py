@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any, TypeVar
@@ -69,13 +69,17 @@ class TenantSession(AsyncSession):
 
     def __init__(self, engine: AsyncEngine, merchant_id: int, ids: _IdBlock) -> None:
         super().__init__(engine, expire_on_commit=False, autoflush=False, sync_session_class=_TenantSyncSession)
-        self.sync_session.info.update(merchant_id=merchant_id, read=[])
+        self.sync_session.info.update(merchant_id=merchant_id, read=[], once_committed=[])
         self.merchant_id = merchant_id
         self._ids = ids
         self._new: dict[str, list[SQLModel | dict[str, Any]]] = {}
 
     def new_id(self) -> int:
         return self._ids.take()
+
+    def once_committed(self, call: Callable[[], object]) -> None:
+        """Have ``call`` made after the commit, and never if it is rolled back: the log tells of nothing that did not happen."""
+        self.sync_session.info["once_committed"].append(call)
 
     def seen(self, table: type[_R], ids: Iterable[int]) -> dict[int, _R]:
         """Those of the merchant's rows with these ids that this transaction has read already."""
@@ -136,6 +140,13 @@ class _TenantSyncSession(Session):
 def _name_merchant(session: Session, _transaction: Any, connection: sa.Connection) -> None:
     # SQLAlchemy's BEGIN goes out with the first statement, which comes after this.
     connection.connection.driver_connection.merchant_id = session.info["merchant_id"]  # type: ignore[union-attr]
+
+
+@event.listens_for(_TenantSyncSession, "after_commit")
+def _call(session: Session) -> None:
+    calls, session.info["once_committed"] = session.info["once_committed"], []
+    for call in calls:
+        call()
 
 
 @event.listens_for(_TenantSyncSession, "loaded_as_persistent")

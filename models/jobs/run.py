@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import sqlalchemy as sa
@@ -261,7 +262,8 @@ async def _end_if_over(session: TenantSession, job: Job, at: datetime) -> None:
     if is_live and (await session.execute(tickets_of(session, job.request, job.cursor).limit(1))).first() is None:
         job.status, job.finished_at, job.version = JobStatus.DONE, at, job.version + 1
         counts = {"total": job.total, "changed": job.changed, "failed": job.failed}
-        (log.error if job.failed else log.info)("job.done", merchant_id=job.merchant_id, job_id=job.id, kind=job.kind, **counts)
+        say = log.error if job.failed else log.info
+        session.once_committed(partial(say, "job.done", merchant_id=job.merchant_id, job_id=job.id, kind=job.kind, **counts))
 
 
 def _name(job: Job, what: str, ids: Sequence[int]) -> None:

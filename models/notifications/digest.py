@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
 from models.audit import SYSTEM, Change
@@ -95,6 +96,14 @@ _IS_ASKED = (col(Notification.kind) != NotificationKind.SURVEY) | (
     .where(col(Survey.cancelled_at).is_(None), col(Survey.answered_at).is_(None))
     .exists()
 )
+
+
+def _place(of: Mapped[int]) -> sa.ColumnElement[int]:
+    return sa.func.row_number().over(partition_by=of, order_by=col(Notification.id))
+
+
+_RARE_FIRST = _place(col(Notification.recipient_id)) * _place(col(Notification.ticket_id))
+"""Of more than are listed no flood hides the rest: neither one ticket's, nor that of another person who names the same address."""
 _LISTED = (
     sa.select(col(Ticket.number), col(Ticket.subject), col(Ticket.id), col(Ticket.link_generation))
     .add_columns(col(Notification.kind), col(Notification.recipient_kind))
@@ -102,6 +111,6 @@ _LISTED = (
     .join(Ticket, (col(Ticket.merchant_id) == col(Notification.merchant_id)) & (col(Ticket.id) == col(Notification.ticket_id)))
     .where(col(Notification.digest_id) == sa.bindparam("digest"), col(Notification.status) == NotificationStatus.IN_DIGEST)
     .where(col(Ticket.deleted_at).is_(None), _IS_ASKED)
-    .order_by(col(Notification.id))
+    .order_by(_RARE_FIRST, col(Notification.id))
     .limit(MAX_LISTED)
 )

@@ -5,6 +5,7 @@ It reassigns or notifies, in one transaction; never silently nothing.
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 import structlog
 
@@ -183,9 +184,9 @@ def _record(ticket: TicketAggregate, escalation: Escalation, before: Status) -> 
 
 
 def _log(ticket: TicketAggregate, escalation: Escalation) -> None:
-    event = f"escalation.{escalation.outcome.value}"
-    log.info(
-        event,
+    told = partial(
+        log.info,
+        f"escalation.{escalation.outcome.value}",
         merchant_id=escalation.merchant_id,
         ticket_id=escalation.ticket_id,
         request_id=ticket.change.request_id,
@@ -193,6 +194,7 @@ def _log(ticket: TicketAggregate, escalation: Escalation) -> None:
         from_agent_id=escalation.from_agent_id,
         to_agent_id=escalation.to_agent_id,
     )
+    ticket.session.once_committed(told)
 
 
 def _rung(ticket: TicketAggregate, level: int) -> Rung:

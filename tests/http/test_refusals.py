@@ -46,6 +46,12 @@ async def test_the_path_as_it_was_sent_is_not_logged(acme: Merchant, lines: Line
     assert line.get("reason") == ("not_found" if line["status"] == 404 else None)
 
 
+async def test_a_page_that_refuses_is_logged_with_the_reason(desk: Desk, lines: Lines) -> None:
+    await desk.client_with(None, base="").get("/portal/tickets/x")
+    (line,) = of(lines, 404)
+    assert (line["route"], line["reason"]) == ("/portal/tickets/{token}", "not_found")
+
+
 async def test_a_subject_that_is_an_address_is_logged_as_its_digest(desk: Desk, acme: Merchant, lines: Lines) -> None:
     await acme.client(SECRET, "reporter").get("/reports/queues")
     (line,) = of(lines, 403)

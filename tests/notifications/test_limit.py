@@ -14,7 +14,7 @@ from sqlmodel import col
 from temporalio.testing import ActivityEnvironment
 
 from activities.notification import DeliveryActivities
-from models.notifications.digest import DIGEST_AFTER, DIGEST_EVERY
+from models.notifications.digest import DIGEST_AFTER, DIGEST_EVERY, MAX_LISTED
 from models.notifications.kinds import NotificationKind
 from models.notifications.limit import admit, hold_back
 from models.notifications.messages import DeliveryRef, NotificationStatus
@@ -239,6 +239,23 @@ async def test_each_thing_that_a_digest_lists_has_its_link_and_no_survey_that_is
     assert link[:3] == (acme.id, held[0].ticket_id, 0)
     assert to_survey.startswith("/v1/api/helpdesk/surveys/")
     assert to_console == f"/console/tickets/{held[0].ticket_id}"
+
+
+@pytest.mark.parametrize("other", ["ticket_id", "recipient_id"])
+async def test_a_flood_of_one_ticket_or_of_one_person_hides_nothing_else(other: str, acme: Merchant, post: Mailbox) -> None:
+    await delivered(acme, post, *await opened(acme, LIMIT + 1))
+    (held,) = await rows(acme.desk, acme, Notification, col(Notification.digest_id).is_not(None))
+    last = {"ticket_id": int((await acme.open(category="general"))["id"]), "recipient_id": 1}[other]
+    async with acme.desk.database.writing(acme.id) as session:
+        one = held.model_dump()
+        for cause_id in range(3 * MAX_LISTED):
+            session.append(Notification, **one | {"id": session.new_id(), "cause_id": cause_id})
+        session.append(Notification, **one | {"id": session.new_id(), "cause_id": 1, "kind": NotificationKind.ESCALATED, other: last})
+        await session.write()
+    (digest,) = await digests(acme)
+    assert await delivered(acme, post, refer(digest)) == ["sent"]
+    assert "(escalated)" in texts(post)[-1]
+    assert f"and {2 + 2 * MAX_LISTED} more" in texts(post)[-1]
 
 
 def survey_of(held: Notification, survey_id: int, cancelled_at: datetime | None) -> dict[str, Any]:

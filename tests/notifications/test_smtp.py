@@ -100,6 +100,14 @@ async def test_a_5xx_is_permanent_when_it_is_about_the_email(
     assert "nobody called <address> here" in failed.text
 
 
+async def test_a_link_that_a_filter_quotes_is_not_kept(mailbox: Mailbox, attempts: Attempts) -> None:
+    mailbox.tricks["DOT"] = say(
+        "554 5.7.1 blocked:http://desk.test/portal/tickets/W1s.x-_1, (HTTPS://desk.test/console/tickets/7) see rule 9"
+    )
+    failed = await fail(mailbox.address(), attempts)
+    assert failed.text == "DATA: 554 5.7.1 blocked:<link> (<link> see rule 9"
+
+
 @pytest.mark.parametrize("trick", [stall, drop], ids=["stall", "drop"])
 @pytest.mark.parametrize("step", ["GREETING", "EHLO", "MAIL", "RCPT"])
 async def test_silence_before_data_is_transient(mailbox: Mailbox, attempts: Attempts, step: str, trick: Trick) -> None:

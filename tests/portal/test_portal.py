@@ -14,12 +14,15 @@ from sqlmodel import col
 from structlog.testing import capture_logs
 
 from api.portal.conversation import AT_ONCE
+from models.audit import SYSTEM, Change
 from models.notifications.kinds import NotificationKind
 from models.notifications.tables import Notification
 from models.people.tables import Merchant as MerchantRow
 from models.people.tables import Reporter
 from models.platform.signed_links import sign
 from models.portal.link import PortalLink, link_of, token_of
+from models.tickets.merge import merge
+from models.tickets.repository import lock_both, save
 from models.tickets.tables import Comment, Ticket
 from tests.support.auditor import rows
 from tests.support.desk import SIGNING_KEYS, Desk, Merchant
@@ -142,6 +145,26 @@ async def test_a_merged_ticket_leads_to_the_other_and_takes_no_reply(page: Page)
     (link,) = [each["href"] for each in _Markup(await page.get()).all("a")]
     assert f"request #{other['number']}" in (await page.client.get(str(link))).text
     assert not any("messages" in str(form["action"]) for form in _Markup(refused.text).all("form"))
+
+
+async def test_a_reply_that_meets_a_merge_is_asked_to_go_where_the_ticket_went(page: Page) -> None:
+    """The page read the ticket before the merge was committed, and waits for its row."""
+    other = await page.merchant.open(category="general")
+    ids = (int(page.ticket["id"]), int(other["id"]))
+    async with page.desk.database.writing(page.merchant.id) as session:
+        source, target = await lock_both(session, sa.select(Ticket), ids, Change(by=SYSTEM, at=page.desk.clock.now()))
+        await merge(source, target)
+        await save(source, target)
+        writing = asyncio.create_task(page.write("Where am I?"))
+        await page.desk.until(lambda: waits_for_a_row(page), lambda waits: waits or writing.done())
+    refused = await writing
+    assert (refused.status_code, "please write there" in refused.text, "Where am I?" in refused.text) == (422, True, True)
+
+
+async def waits_for_a_row(page: Page) -> bool:
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'transactionid' AND NOT granted"
+    async with page.desk.database.reading(page.merchant.id) as session:
+        return bool((await session.execute(sa.text(waiting))).scalar_one())
 
 
 async def test_a_ticket_that_was_merged_into_a_strangers_tells_nothing_of_that(page: Page) -> None:

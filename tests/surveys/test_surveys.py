@@ -79,6 +79,23 @@ async def test_a_browser_gets_a_page_and_posts_its_form(asked: Asked) -> None:
     assert (await asked.client.get(asked.path)).json()["score"] == 5
 
 
+async def test_a_double_click_is_thanked_and_another_answer_is_refused(asked: Asked) -> None:
+    async def click(score: str) -> tuple[int, bool]:
+        response = await asked.client.post(asked.path, data={"score": score, "comment": "Good."}, headers=HTML)
+        return response.status_code, "Thank you" in response.text
+
+    assert await asyncio.gather(*(click("4") for _ in range(4))) == [(200, True)] * 4
+    assert await click("4") == (200, True)
+    assert await click("5") == (409, False)
+    assert (await asked.client.get(asked.path)).json()["score"] == 4
+
+
+async def test_a_line_break_of_a_browser_is_one_character(asked: Asked) -> None:
+    response = await asked.client.post(asked.path, data={"score": "4", "comment": "x\r\n" * 2000}, headers=HTML)
+    assert response.status_code == 200
+    assert (await asked.client.get(asked.path)).json()["comment"] == "x\n" * 2000
+
+
 async def test_the_page_runs_no_script_and_is_not_kept(asked: Asked) -> None:
     headers = (await asked.client.get(asked.path, headers=HTML)).headers
     assert "default-src 'none'" in headers["Content-Security-Policy"]

@@ -12,10 +12,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from temporalio.client import WorkflowFailureError
 
 from deploy.local.postgres import _binary
+from models.jobs import messages as jobs
 from models.notifications.tables import Notification
 from models.outbox.resync import resync
+from models.tickets import messages as tickets
 from models.tickets.tables import Ticket
 from tests.support.auditor import audit, rows
 from tests.support.desk import Desk, Merchant, working_desk
@@ -56,6 +59,18 @@ async def test_after_a_restore_the_workflows_follow_the_database_and_nothing_is_
         assert addressees(desk) == told
         await do(acme.ana, closed, "resolve")
         await audit(desk, acme)
+
+
+async def test_the_workflow_of_a_ticket_or_a_job_that_the_backup_does_not_have_ends(desk: Desk, acme: Merchant) -> None:
+    about = {"number": 7, "status": "new", "priority": "normal", "sla_status": None, "escalation_level": 0, "is_assigned": False}
+    facts = tickets.TicketFacts.model_validate({"merchant_id": acme.id, "ticket_id": 7, "version": 1, "deadlines": (), **about})
+    job = jobs.JobFacts(merchant_id=acme.id, job_id=7, version=1, kind="sla_check", total=1, done=0)
+    for workflow, input_, queue in (
+        (tickets.WORKFLOW, tickets.TicketLife(facts=facts), tickets.TASK_QUEUE),
+        (jobs.WORKFLOW, job, jobs.TASK_QUEUE),
+    ):
+        with pytest.raises(WorkflowFailureError):
+            await asyncio.wait_for(desk.client.execute_workflow(workflow, input_, id=f"{workflow}-{acme.id}", task_queue=queue), 30)
 
 
 async def go_on_after_the_backup(desk: Desk, acme: Merchant, ahead: str, closed: dict[str, str], overdue: dict[str, str]) -> None:
