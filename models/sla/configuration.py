@@ -16,7 +16,7 @@ from models.db.session import TenantSession, locked
 from models.errors import Conflict, Invalid, NotFound
 from models.people.tables import Category, Merchant
 from models.sla.calendar import Calendar
-from models.sla.definitions import Definition, Key
+from models.sla.definitions import Definition, Key, keep_no_more
 from models.sla.policy import SlaPolicy
 from models.sla.reach import longest_out_of_reach
 from models.sla.rulebook import rulebook
@@ -105,6 +105,7 @@ async def add_versions(
         Conflict: there are enough versions, or they take too much room.
     """
     await _require_room(session, kind, new)
+    keep_no_more(session)
     by = change.by.as_text
     added = [
         ConfigurationVersion(
