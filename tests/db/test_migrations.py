@@ -33,7 +33,7 @@ TICKET = """
     SET session_replication_role = replica;
     INSERT INTO ticket (merchant_id, id, number, subject, description, status, priority, channel, tags, custom_fields, reporter_id,
         is_queued, escalation_level, resolution_cycle, created_at, updated_at, version, facts_version, event_sequence, link_generation)
-    VALUES (1, 2, 3, 'The till', 'It is stuck.', 'open', 'normal', 'api', '{}', '{}', 4, false, 0, 1, '2026-03-01', '2026-03-02', 7, 7, 7, 0);
+    VALUES (1, 2, 3, 's', 'd', 'open', 'normal', 'api', '{}', '{}', 4, false, 0, 1, '2026-03-01', '2026-03-02', 7, 7, 7, 0);
 """
 
 
