@@ -8,9 +8,12 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from deploy.image import kept, removed
 
@@ -111,3 +114,24 @@ def test_the_parts_of_the_image_are_the_lock_without_what_is_taken_away() -> Non
     assert removed() <= names, "the lock no longer holds these"
     assert set(re.findall(r"^([\w.-]+)==", kept(lock), re.MULTILINE)) == names - removed()
     assert kept(lock).count("--hash=") > len(names - removed())
+
+
+def test_the_image_holds_what_production_needs_and_no_more() -> None:
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    named = re.findall(r"^([\w.-]+)==", kept((ROOT / "requirements.lock").read_text()), re.MULTILINE)
+    assert {canonicalize_name(name) for name in named} == needed(wanted)
+
+
+def needed(wanted: list[str]) -> set[str]:
+    """These distributions and all that they need, with their extras, by what is installed here."""
+    found: set[tuple[str, str]] = set()
+    ahead = [(each, "") for each in wanted]
+    while ahead:
+        text, of_extra = ahead.pop()
+        each = Requirement(text)
+        if each.marker and not each.marker.evaluate({"extra": of_extra}):
+            continue
+        for key in {(canonicalize_name(each.name), extra) for extra in ("", *each.extras)} - found:
+            found.add(key)
+            ahead += [(further, key[1]) for further in requires(each.name) or []]
+    return {name for name, _ in found}
