@@ -12,6 +12,7 @@
 #   make bench   the figures of docs/benchmarks.md, beside the bare ceilings of this machine
 #   make fmt     let ruff format and fix
 #   make lock    pin the newest versions that pyproject.toml allows
+#   make image-sbom   the parts of the image, with versions and hashes, as CycloneDX: ./var/image-sbom.json
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 VENV := .venv
@@ -21,7 +22,7 @@ ARGS ?=
 
 export PYTHONPATH :=
 
-.PHONY: up demo fresh test lint prove bench check lock fmt
+.PHONY: up demo fresh test lint prove bench check lock fmt image-sbom
 .DEFAULT_GOAL := check
 
 up: $(STAMP)
@@ -71,3 +72,11 @@ lock:
 		--no-header --no-annotate --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 		--output-file requirements.lock pyproject.toml
 	@if grep -nE '://|^-' requirements.lock; then echo "requirements.lock names an address"; exit 1; fi
+
+# A tool of its own, as pip-tools above: nothing of it is in the lock.
+image-sbom:
+	@test -x $(VENV)/sbom/bin/python || $(PYTHON) -m venv $(VENV)/sbom
+	@$(VENV)/sbom/bin/python -m pip install --quiet --disable-pip-version-check 'cyclonedx-bom>=7.2'
+	@mkdir -p var
+	@$(PYTHON) -m deploy.image | $(VENV)/sbom/bin/cyclonedx-py requirements - --pyproject pyproject.toml --short-PURLs --output-reproducible -o var/image-sbom.json
+	@echo "var/image-sbom.json"

@@ -32,10 +32,13 @@ class ByteCache(Generic[_K, _V]):
             return entry.value
 
     def keep(self, key: _K, value: _V, size: int) -> None:
-        """``size``: bytes. What alone exceeds the bound is not kept."""
+        """``size``: bytes. What alone exceeds the bound is not kept, and nothing gives way to it."""
         with self._lock:
             replaced = self._entries.pop(key, None)
-            self.size += size - (replaced.size if replaced else 0)
+            self.size -= replaced.size if replaced else 0
+            if size > self._max_bytes:
+                return
+            self.size += size
             self._entries[key] = _Entry(value, size)
             while self.size > self._max_bytes:
                 self.size -= self._entries.popitem(last=False)[1].size

@@ -1,6 +1,5 @@
 """Calendars: when a merchant is open. Staff reads them; an admin or an operator publishes."""
 
-import asyncio
 from datetime import datetime, timedelta
 
 from fastapi import APIRouter, Response
@@ -19,8 +18,10 @@ from api.sla.responses import CalendarResponse, DueResponse, ElapsedResponse
 from models.db.session import TenantSession
 from models.errors import Invalid, NotFound
 from models.people.permissions import Permission
+from models.sla.beside import beside
 from models.sla.calendar import Calendar, HorizonExceeded, advance, elapsed
 from models.sla.configuration import current
+from models.sla.definitions import Key, definition
 from models.sla.reach import IN_SIGHT
 from models.sla.tables import ConfigurationKind
 
@@ -47,7 +48,7 @@ async def preview_calendar(body: PreviewCalendar, session: Session) -> Response:
     """Try a calendar, or one that exists, over at most two years: {start, seconds} gives dueAt, {start, end} gives elapsedSeconds."""
     calendar = body.calendar or await _stored(session, body.calendar_id or 0)
     # A new calendar's open hours are laid out first, for up to two years: that is done beside the event loop.
-    return respond(await asyncio.to_thread(_computed, calendar, body))
+    return respond(await beside(_computed, calendar, body))
 
 
 @router.get("/{calendar_id}", response_model=CalendarResponse, dependencies=[allow(Permission.READ_CONFIGURATION)])
@@ -101,7 +102,7 @@ async def _stored(session: TenantSession, calendar_id: int) -> Calendar:
         configuration = await current(session, _KIND, calendar_id)
     except NotFound:
         raise Invalid("unknown_calendar", "There is no such calendar.", "/calendarId") from None
-    return Calendar.model_validate(configuration.definition)
+    return await definition(session, Key(configuration.id, configuration.version), Calendar)
 
 
 def _computed(calendar: Calendar, asked: PreviewCalendar) -> DueResponse | ElapsedResponse:

@@ -1,6 +1,5 @@
 """SLA configuration is published: a first version, or the next one. Tickets keep the versions that they were opened under."""
 
-import asyncio
 import json
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,8 +14,10 @@ from models.audit import Change
 from models.db.session import TenantSession, locked
 from models.errors import Conflict, Invalid, NotFound
 from models.people.tables import Category, Merchant
+from models.sla.beside import beside
 from models.sla.calendar import Calendar
-from models.sla.definitions import Definition, Key
+from models.sla.definitions import Definition, Key, keep_no_more
+from models.sla.definitions import definition as read_definition
 from models.sla.policy import SlaPolicy
 from models.sla.reach import longest_out_of_reach
 from models.sla.rulebook import rulebook
@@ -105,6 +106,7 @@ async def add_versions(
         Conflict: there are enough versions, or they take too much room.
     """
     await _require_room(session, kind, new)
+    keep_no_more(session)
     by = change.by.as_text
     added = [
         ConfigurationVersion(
@@ -176,25 +178,26 @@ async def require_sound(session: TenantSession, definition: Definition, at: date
     _require_small(definition, place)
     if isinstance(definition, SlaPolicy):
         await _require_references(session, definition, place)
-        calendar = await current(session, ConfigurationKind.CALENDAR, definition.calendar_id)
-        await _require_reach(definition, calendar, at, place)
+        newest_calendar = await current(session, ConfigurationKind.CALENDAR, definition.calendar_id)
+        await _require_reach(
+            definition, await read_definition(session, Key(newest_calendar.id, newest_calendar.version), Calendar), at, place
+        )
     elif isinstance(definition, Calendar):
         for each in (await rulebook(session)).ordered:
             if each.policy.calendar_id == configuration_id:
                 await _require_reach_of(each.policy, definition, at, place)
 
 
-async def _require_reach(policy: SlaPolicy, configuration: ConfigurationVersion, at: datetime, place: str) -> None:
-    """Beside the event loop: a calendar that is hardly ever open is laid out for two years."""
-    calendar = Calendar.model_validate(configuration.definition)
-    target = await asyncio.to_thread(longest_out_of_reach, policy, calendar, at)
+async def _require_reach(policy: SlaPolicy, calendar: Calendar, at: datetime, place: str) -> None:
+    """A calendar that is hardly ever open is laid out for two years."""
+    target = await beside(longest_out_of_reach, policy, calendar, at)
     if target is not None:
         pointer = f"{place}/targets/{target.priority}/{to_camel(target.metric)}Seconds"
         raise Invalid("target_out_of_reach", "The calendar has less open time than that within two years.", pointer)
 
 
 async def _require_reach_of(policy: SlaPolicy, calendar: Calendar, at: datetime, place: str) -> None:
-    if await asyncio.to_thread(longest_out_of_reach, policy, calendar, at):
+    if await beside(longest_out_of_reach, policy, calendar, at):
         detail = f"A target of the policy {policy.name} exceeds the open time of two years."
         raise Invalid("target_out_of_reach", detail, f"{place}/weekly")
 

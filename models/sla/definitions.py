@@ -1,7 +1,7 @@
 """Definitions of SLA configuration as values: read when they are asked for, and kept while they are used. A version never changes.
 
-They are parsed beside the event loop, and what is kept is bounded in bytes for all merchants of a process together. A transaction that
-has added versions must not ask for them: they would be kept although it may be rolled back.
+They are parsed beside the event loop, and what is kept is bounded in bytes for all merchants of a process together. What a transaction
+reads after it has added versions is not kept: it may be rolled back, and another one adds others under the same numbers.
 """
 
 import asyncio
@@ -26,8 +26,12 @@ VALUES: Final[dict[ConfigurationKind, type[Definition]]] = {
     ConfigurationKind.LADDER: Ladder,
 }
 _D = TypeVar("_D", Calendar, SlaPolicy, Ladder)
-KEPT_BYTES = 16 * 1024 * 1024
-"""As stored; parsed they take up to four times as much."""
+KEPT_BYTES = 64 * 1024 * 1024
+"""Of memory."""
+_PARSED = 12
+"""So many times its stored size a definition takes in memory at the most, besides a frame: as measured, of nothing but short intervals."""
+_FRAME_BYTES = 1024
+_ADDED = "has_added_versions"
 kept: ByteCache[tuple[int, "Key"], Definition] = ByteCache(KEPT_BYTES)
 
 
@@ -64,14 +68,29 @@ async def _read(session: TenantSession, keys: Collection[Key]) -> dict[Key, Defi
     version = ConfigurationVersion
     wanted = sa.tuple_(col(version.id), col(version.version)).in_(keys)
     text = sa.cast(col(version.definition), sa.Text)
-    rows = await session.execute(sa.select(col(version.id), col(version.version), col(version.kind), col(version.size), text).where(wanted))
-    return await asyncio.to_thread(_parse, session.merchant_id, rows.all())
-
-
-def _parse(merchant_id: int, rows: Sequence[sa.Row[int, int, ConfigurationKind, int | None, str]]) -> dict[Key, Definition]:
-    parsed: dict[Key, Definition] = {}
-    for id_, version, kind, size, text in rows:
-        key = Key(id_, version)
-        parsed[key] = VALUES[kind].model_validate_json(text)
-        kept.keep((merchant_id, key), parsed[key], size or 0)
+    selected = sa.select(col(version.id), col(version.version), col(version.kind), col(version.size), text).where(wanted)
+    rows = (await session.execute(selected)).all()
+    parsed = await asyncio.to_thread(_parse, rows)
+    if may_keep(session):
+        for row in rows:
+            key = Key(row.id, row.version)
+            kept.keep((session.merchant_id, key), parsed[key], in_memory(row.size))
     return parsed
+
+
+def _parse(rows: Sequence[sa.Row[int, int, ConfigurationKind, int | None, str]]) -> dict[Key, Definition]:
+    return {Key(id_, version): VALUES[kind].model_validate_json(text) for id_, version, kind, _, text in rows}
+
+
+def in_memory(stored: int | None) -> int:
+    """Bytes that a definition takes when it is kept; ``stored``: bytes of its document."""
+    return _FRAME_BYTES + _PARSED * (stored or 0)
+
+
+def keep_no_more(session: TenantSession) -> None:
+    """The transaction adds versions: what it reads from now on is for itself."""
+    session.sync_session.info[_ADDED] = True
+
+
+def may_keep(session: TenantSession) -> bool:
+    return _ADDED not in session.sync_session.info

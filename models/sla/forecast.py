@@ -1,11 +1,11 @@
 """What would come due on a ticket that is only described."""
 
-import asyncio
 from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
 
 from models.db.session import TenantSession
+from models.sla.beside import beside
 from models.sla.clock import Clock, start
 from models.sla.deadlines import Deadline, DeadlineInputs
 from models.sla.order import Standing
@@ -53,7 +53,7 @@ async def forecast(session: TenantSession, book: Rulebook, ticket: TicketSample,
     chosen = book.choose(traits)
     configuration = await book.configuration(session, chosen)
     # A new calendar is laid out first: that is done beside the event loop.
-    clocks = await asyncio.to_thread(lambda: list(_clocks(configuration, ticket.priority, at)))
+    clocks = await beside(lambda: list(_clocks(configuration, ticket.priority, at)))
     return Forecast(chosen, book.standing(traits, candidate_id), configuration, clocks)
 
 

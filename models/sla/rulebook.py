@@ -11,7 +11,7 @@ from models.db.session import TenantSession
 from models.errors import Invalid, NotFound
 from models.people.tables import Category, Merchant
 from models.sla.calendar import Calendar
-from models.sla.definitions import NOTHING, Definition, Key, definition, definitions
+from models.sla.definitions import NOTHING, Definition, Key, definition, definitions, in_memory, may_keep
 from models.sla.ladder import Ladder
 from models.sla.order import Placed, Standing, first_match, in_order, position_of_new, standing
 from models.sla.pinned import Pin, SlaConfiguration
@@ -21,8 +21,8 @@ from models.tickets.tables import Ticket
 
 PROPOSED = 2**63 - 1
 """The id of a policy that is only proposed: it is the newest of all."""
-_KEPT_BYTES = 16 * 1024 * 1024
-"""Of the current policies of all merchants, as stored."""
+_KEPT_BYTES = 64 * 1024 * 1024
+"""Of memory, by the current policies of all merchants."""
 _FRAME_BYTES = 4096
 """What a rulebook takes besides."""
 NAMED = 20
@@ -210,5 +210,6 @@ async def _read(session: TenantSession, merchant: Merchant) -> Rulebook:
     policies = {key.id: value for key, value in found.items() if isinstance(value, SlaPolicy)}
     current = {row.id: row.version for row in rows}
     book = Rulebook(merchant, {category.name: category.team_id for category in categories}, current, policies)
-    _kept.keep(merchant.id, book, _FRAME_BYTES + sum(row.size for row in rows if row.id in policies))
+    if may_keep(session):
+        _kept.keep(merchant.id, book, _FRAME_BYTES + sum(in_memory(row.size) for row in rows if row.id in policies))
     return book

@@ -23,6 +23,18 @@ AT = """
     ALTER TABLE alembic_version OWNER TO helpdesk_owner;
     INSERT INTO alembic_version VALUES ('{}');
 """
+UPGRADE = """
+import sys
+from alembic import command
+from models.db.migrate import configuration
+command.upgrade(configuration(sys.argv[1]), "{}")
+"""
+TICKET = """
+    SET session_replication_role = replica;
+    INSERT INTO ticket (merchant_id, id, number, subject, description, status, priority, channel, tags, custom_fields, reporter_id,
+        is_queued, escalation_level, resolution_cycle, created_at, updated_at, version, facts_version, event_sequence, link_generation)
+    VALUES (1, 2, 3, 's', 'd', 'open', 'normal', 'api', '{}', '{}', 4, false, 0, 1, '2026-03-01', '2026-03-02', 7, 7, 7, 0);
+"""
 
 
 async def test_two_migrations_at_once_and_a_third_apply_the_schema_once(postgres: EmbeddedPostgres) -> None:
@@ -52,6 +64,19 @@ async def test_a_database_that_no_migration_leads_on_from_is_refused_in_one_line
         assert postgres.psql("SELECT version_num FROM alembic_version", database) == revision
 
 
+async def test_tickets_from_before_public_versions_keep_what_their_reporters_saw(postgres: EmbeddedPostgres) -> None:
+    """The fence is lifted from the owner for that one statement, and stands again afterwards."""
+    with empty_database(postgres, "older") as database:
+        owner = postgres.url("helpdesk_owner", database)
+        before = await child(sys.executable, "-c", UPGRADE.format("0004"), owner)
+        assert before[0] == 0, before
+        postgres.psql(TICKET, database)
+        assert (await migration_process(owner))[0] == 0
+        kept = "SELECT public_version, version, public_updated_at = updated_at FROM ticket"
+        assert postgres.psql(kept, database) == "7|7|t"
+        assert postgres.psql("SELECT relforcerowsecurity FROM pg_class WHERE relname = 'ticket'", database) == "t"
+
+
 def test_a_migration_that_has_landed_is_never_edited() -> None:
     """A database that has it would stay as it was, and be served as if it had the edit."""
     landed = landed_migrations()
@@ -68,9 +93,11 @@ def _differences(connection: sa.Connection) -> list[object]:
 async def migration_process(url: str) -> tuple[int, str]:
     """Alembic keeps its state in modules: two at once are two processes, as in life."""
     environment = {**os.environ, "RUN_MODE": "migrate", "APP_ENV_DATABASE_OWNER_URL": url, "PYTHONPATH": str(ROOT)}
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "deploy", env=environment, cwd=ROOT, stderr=asyncio.subprocess.PIPE
-    )
+    return await child(sys.executable, "-m", "deploy", environment=environment)
+
+
+async def child(*command: str, environment: dict[str, str] | None = None) -> tuple[int, str]:
+    process = await asyncio.create_subprocess_exec(*command, env=environment, cwd=ROOT, stderr=asyncio.subprocess.PIPE)
     _, said = await process.communicate()
     assert process.returncode is not None
     return process.returncode, said.decode()

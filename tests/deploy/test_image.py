@@ -8,14 +8,18 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from deploy.image import kept, removed
 
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "deploy" / "Dockerfile").read_text()
 COPIES = [line.split() for line in re.findall(r"^COPY (?!--)(.+)$", DOCKERFILE, re.MULTILINE)]
-REMOVED = re.search(r"uninstall --quiet --yes ((?:[^\n]*\\\n)*[^\n]*)", DOCKERFILE)
 NOBODY = 65534
 # Run in the copied tree: what was uninstalled can't be imported, and nothing of ours comes from elsewhere.
 ROLES = """
@@ -33,11 +37,6 @@ for module in modules:
     importlib.import_module(module)
 print(json.dumps(sorted(module.__file__ for module in sys.modules.values() if getattr(module, "__file__", None))))
 """
-
-
-def removed() -> list[str]:
-    assert REMOVED is not None
-    return REMOVED[1].replace("\\\n", " ").split()
 
 
 @pytest.fixture
@@ -76,7 +75,7 @@ ROLE_MODULES = {
 
 @pytest.mark.parametrize("role", ROLE_MODULES)
 def test_each_role_has_all_that_it_imports_and_nothing_of_ours_from_elsewhere(role: str, image: Path) -> None:
-    command = [sys.executable, "-B", "-c", ROLES, json.dumps(removed()), *ROLE_MODULES[role]]
+    command = [sys.executable, "-B", "-c", ROLES, json.dumps(sorted(removed())), *ROLE_MODULES[role]]
     ended = subprocess.run(command, cwd=image, env={"PYTHONPATH": str(image)}, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 0, ended.stderr
     ours = [Path(path) for path in json.loads(ended.stdout) if "site-packages" not in path]
@@ -106,4 +105,33 @@ def _lets_in(image: Path) -> bool:
 def test_what_only_development_and_the_local_system_need_is_taken_away() -> None:
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     wanted = {re.split(r"[\[<>=!~ ]", each)[0] for extra in ("dev", "local") for each in extras[extra]}
-    assert wanted <= set(removed())
+    assert wanted <= removed()
+
+
+def test_the_parts_of_the_image_are_the_lock_without_what_is_taken_away() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    names = set(re.findall(r"^([\w.-]+)==", lock, re.MULTILINE))
+    assert removed() <= names, "the lock no longer holds these"
+    assert set(re.findall(r"^([\w.-]+)==", kept(lock), re.MULTILINE)) == names - removed()
+    assert kept(lock).count("--hash=") > len(names - removed())
+
+
+def test_the_image_holds_what_production_needs_and_no_more() -> None:
+    wanted = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    named = re.findall(r"^([\w.-]+)==", kept((ROOT / "requirements.lock").read_text()), re.MULTILINE)
+    assert {canonicalize_name(name) for name in named} == needed(wanted)
+
+
+def needed(wanted: list[str]) -> set[str]:
+    """These distributions and all that they need, with their extras, by what is installed here."""
+    found: set[tuple[str, str]] = set()
+    ahead = [(each, "") for each in wanted]
+    while ahead:
+        text, of_extra = ahead.pop()
+        each = Requirement(text)
+        if each.marker and not each.marker.evaluate({"extra": of_extra}):
+            continue
+        for key in {(canonicalize_name(each.name), extra) for extra in ("", *each.extras)} - found:
+            found.add(key)
+            ahead += [(further, key[1]) for further in requires(each.name) or []]
+    return {name for name, _ in found}
