@@ -41,7 +41,7 @@ def cost_of(method: str, path: str) -> int:
     return COSTS.get(f"{method} {path.removeprefix(BASE)}", 1)
 
 
-async def admit(request: Request, cost: int) -> Caller:
+async def admit(request: Request, cost: int, *, is_of_all_merchants: bool = False) -> Caller:
     """The caller behind the request's token, after it was counted.
 
     Raises:
@@ -49,7 +49,7 @@ async def admit(request: Request, cost: int) -> Caller:
     """
     limits = context_of(request).rate_limits
     try:
-        caller = await verified(request)
+        caller = await verified(request, is_of_all_merchants=is_of_all_merchants)
     except HelpdeskError:
         await takes_of_address(request)
         raise

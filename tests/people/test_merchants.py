@@ -18,7 +18,7 @@ def path(merchant: Merchant) -> str:
 async def test_an_admin_sees_his_merchant(acme: Merchant) -> None:
     assert (await acme.adam.get(path(acme))).json() == {
         "id": str(acme.id),
-        "slug": "acme",
+        "slug": f"acme-{acme.id}",
         "name": "Acme",
         "surveyAfterSeconds": 3600,
         "autoCloseAfterSeconds": 7 * 86_400,
