@@ -14,12 +14,12 @@ from sqlalchemy import Select
 from sqlmodel import col
 
 from api.auth.caller import allow
-from api.http.headers import IfMatch, etag
+from api.http.headers import IfMatch
 from api.http.pagination import Order, Page, Paged
 from api.http.path import MerchantId
-from api.http.responses import Id, ResponseBody, location, respond
+from api.http.responses import Id, location
 from api.http.transaction import CurrentChange, CurrentTransaction, Session, TransactionRoute
-from api.http.versions import require_match
+from api.http.versions import Versioned, require_match, respond_versioned
 from api.tickets.requests import Name
 from models.db.session import TenantSession, locked
 from models.errors import NotFound
@@ -68,12 +68,11 @@ class EditMerchant(Value):
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
-class MerchantResponse(ResponseBody):
-    """A merchant with ``closedAt`` takes no new ticket. Later than ``reopenWithinSeconds`` after its resolution, a reporter's reply opens a follow-up. ``reporterPriorityLimit`` is the
-    highest priority that a reporter may give to a ticket."""
+class MerchantResponse(Versioned):
+    """A merchant with ``closedAt`` takes no new ticket. Later than ``reopenWithinSeconds`` after its resolution, a reporter's reply opens a
+    follow-up. ``reporterPriorityLimit`` is the highest priority that a reporter may give to a ticket."""
 
     id: Id
-    version: int
     slug: str
     name: str
     time_zone: str
@@ -154,5 +153,4 @@ async def _found(session: TenantSession, wanted: Select[Merchant]) -> Merchant:
 
 
 def _respond(merchant: Merchant, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    shown = MerchantResponse.model_validate(merchant)
-    return respond(shown, status, {"ETag": etag(shown.version), **(headers or {})})
+    return respond_versioned(MerchantResponse.model_validate(merchant), status, headers)

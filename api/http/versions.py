@@ -1,18 +1,20 @@
-"""If-Match of what has a version."""
+"""What has a version: its ETag, and If-Match."""
 
-from typing import Protocol
+from collections.abc import Mapping
 
-from pydantic import BaseModel
+from fastapi import Response
 
 from api.http.headers import etag, matches
+from api.http.responses import ResponseBody, respond
 from models.errors import PreconditionFailed
 
 
-class Versioned(Protocol):
-    @property
-    def version(self) -> int: ...
+class Versioned(ResponseBody):
+    version: int
 
-    model_dump = BaseModel.model_dump
+
+def respond_versioned(shown: Versioned, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return respond(shown, status, {"ETag": etag(shown.version), **(headers or {})})
 
 
 def require_match(shown: Versioned, if_match: str | None) -> None:

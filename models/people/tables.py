@@ -16,8 +16,8 @@ from models.tickets.lifecycle import Priority
 class Merchant(SQLModel, table=True):
     """The tenant. ``rulebook_version`` grows with every change of categories or SLA configuration, so that caches know what is stale.
 
-    ``reporter_priority_limit`` is the highest priority that a reporter may give to a ticket. ``closed_at``: from then on no ticket is opened;
-    those that there are go on. ``time_zone`` is an IANA name, ``locale`` a BCP 47 tag.
+    ``reporter_priority_limit`` is the highest priority that a reporter may give to a ticket. ``closed_at``: from then on no ticket is
+    opened; those that there are go on. ``time_zone`` is an IANA name, ``locale`` a BCP 47 tag.
     """
 
     id: int = Field(sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})

@@ -16,7 +16,7 @@ from tests.support.isolated import Isolated
 from tests.system.jobs import over
 
 STAFF = {name: role for name, role in ROLES.items() if role != "reporter"}
-STAFFS = ("/agents", "/merchants", "/calendars", "/sla-policies", "/escalation-ladders", "/jobs")
+STAFFS = ("/agents", "/teams", "/categories", "/audit", "/merchants", "/calendars", "/sla-policies", "/escalation-ladders", "/jobs")
 
 
 class Scene(NamedTuple):

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from api.agents import AgentResponse
 from api.http.openapi import Problem
-from api.people import AgentResponse
 from api.tickets.responses import AnyTicket, TicketResponse
 from models.people.permissions import Scope, may
 from models.people.roles import Role
