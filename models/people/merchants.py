@@ -15,6 +15,7 @@ from models.db.session import TenantSession
 from models.errors import Conflict
 from models.people.audit import record
 from models.people.tables import Category, Merchant, Team
+from models.platform.settings import SLUG
 from models.sla.calendar import Calendar
 from models.sla.definitions import Definition
 from models.sla.ladder import DEFAULT_LADDER
@@ -42,7 +43,7 @@ def _known_time_zone(name: str) -> str:
     return name
 
 
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+Slug = Annotated[str, StringConstraints(pattern=SLUG)]
 TimeZone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_known_time_zone)]
 Locale = Annotated[str, StringConstraints(max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 

@@ -39,6 +39,8 @@ _SECRETS = (
 SigningKey = Annotated[SecretStr, Field(min_length=32)]
 EXAMPLE = "change-me"
 """How the keys in deploy/env.example begin: anybody may know them."""
+SLUG = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+"""A merchant's name for machines."""
 PostgresUrl = Annotated[AnyUrl, UrlConstraints(allowed_schemes=["postgresql"])]
 
 
@@ -207,8 +209,10 @@ class SetupSettings(TemporalSettings, MigrationSettings):
     """What the one-shot role ``setup`` needs. The first merchant is made if both of its settings are there."""
 
     database_url: PostgresUrl = Field(description="the application role: it makes the first merchant")
-    setup_merchant_slug: str | None = Field(default=None, description="of the first merchant: it is made unless one has it")
-    setup_merchant_name: str | None = None
+    setup_merchant_slug: str | None = Field(
+        default=None, pattern=SLUG, description="of the first merchant: it is made unless there is one with this slug"
+    )
+    setup_merchant_name: str | None = Field(default=None, max_length=200)
 
     @model_validator(mode="after")
     def _names_a_whole_merchant(self) -> Self:
