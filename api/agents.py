@@ -11,7 +11,7 @@ from sqlmodel import col
 
 from api.auth.caller import allow
 from api.http.headers import IfMatch, NeededIfMatch
-from api.http.pagination import Order, Page, Paged
+from api.http.pagination import After, Limit, Order, Page, Paged
 from api.http.path import AgentId
 from api.http.responses import Id, location
 from api.http.transaction import CurrentChange, CurrentTransaction, Session, TransactionRoute
@@ -63,11 +63,15 @@ class EditAgent(Value):
         return wanted | {"skills": list(self.skills)} if "skills" in wanted else wanted
 
 
-class AgentFilter(Value):
+class AgentQuery(Value):
+    """The pager reads the last two by itself."""
+
     team_id: IdIn | None = None
     role: AgentRole | None = None
     availability: Availability | None = None
     skill: Tag | None = None
+    limit: Limit = 50
+    after: After = None
 
     def conditions(self) -> list[sa.ColumnElement[bool]]:
         columns = {"team_id": col(Agent.team_id), "role": col(Agent.role), "availability": col(Agent.availability)}
@@ -103,7 +107,7 @@ class AgentResponse(Versioned):
 
 
 @router.get("/agents", response_model=Page[AgentResponse], dependencies=[allow(Permission.READ_AGENTS)])
-async def list_agents(session: Session, pager: Paged, wanted: Annotated[AgentFilter, Query()]) -> Response:
+async def list_agents(session: Session, pager: Paged, wanted: Annotated[AgentQuery, Query()]) -> Response:
     """Everyone who works on the merchant's tickets; not those who are retired."""
     agents = sa.select(Agent).where(col(Agent.merchant_id) == session.merchant_id, col(Agent.retired_at).is_(None), *wanted.conditions())
     rows, end = await pager.page(session, agents, Order(Agent.id, Agent.id))

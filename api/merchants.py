@@ -23,17 +23,9 @@ from api.http.versions import Versioned, require_match, respond_versioned
 from api.tickets.requests import Name
 from models.db.session import TenantSession, locked
 from models.errors import NotFound
+from models.people import merchants as verbs
 from models.people.audit import edit
-from models.people.merchants import (
-    Listed,
-    Locale,
-    NewMerchant,
-    Slug,
-    TimeZone,
-    close_merchant,
-    create_merchant,
-    reopen_merchant,
-)
+from models.people.merchants import Listed, Locale, NewMerchant, Slug, TimeZone
 from models.people.permissions import Permission
 from models.people.tables import Merchant
 from models.tickets.lifecycle import Priority
@@ -93,13 +85,13 @@ async def list_merchants(session: Session, pager: Paged) -> Response:
 
 
 @router.post("", status_code=201, response_model=MerchantResponse, dependencies=[allow(Permission.CREATE_MERCHANT)])
-async def create(body: CreateMerchant, session: Session, change: CurrentChange) -> Response:
+async def create_merchant(body: CreateMerchant, session: Session, change: CurrentChange) -> Response:
     """Make a merchant that takes tickets at once: it has a team, a category, a calendar that is always open, a policy and a ladder.
 
     Agents are added by POST /agents. Needs a token for all merchants; X-Merchant-Id is not needed. Another merchant's slug is refused
     (409 ``slug_taken``).
     """
-    merchant = await create_merchant(session, NewMerchant(**body.model_dump()), change)
+    merchant = await verbs.create_merchant(session, NewMerchant(**body.model_dump()), change)
     return _respond(merchant, 201, location(f"/merchants/{merchant.id}"))
 
 
@@ -118,19 +110,19 @@ async def edit_merchant(merchant_id: MerchantId, body: EditMerchant, transaction
 
 
 @router.post("/{merchant_id}/close", response_model=MerchantResponse, dependencies=[allow(Permission.CLOSE_MERCHANT)])
-async def close(merchant_id: MerchantId, transaction: CurrentTransaction, if_match: IfMatch = None) -> Response:
+async def close_merchant(merchant_id: MerchantId, transaction: CurrentTransaction, if_match: IfMatch = None) -> Response:
     """Close the merchant: no ticket is opened any more (409 ``merchant_closed``), also no follow-up. Its tickets go on: they are replied
     to, their deadlines run, and people read them. To close it again changes nothing."""
     merchant = await _held(transaction.session, merchant_id, if_match)
-    await close_merchant(transaction.session, merchant, await transaction.change())
+    await verbs.close_merchant(transaction.session, merchant, await transaction.change())
     return _respond(merchant)
 
 
 @router.post("/{merchant_id}/reopen", response_model=MerchantResponse, dependencies=[allow(Permission.CLOSE_MERCHANT)])
-async def reopen(merchant_id: MerchantId, transaction: CurrentTransaction, if_match: IfMatch = None) -> Response:
+async def reopen_merchant(merchant_id: MerchantId, transaction: CurrentTransaction, if_match: IfMatch = None) -> Response:
     """Let a closed merchant take new tickets again."""
     merchant = await _held(transaction.session, merchant_id, if_match)
-    await reopen_merchant(transaction.session, merchant, await transaction.change())
+    await verbs.reopen_merchant(transaction.session, merchant, await transaction.change())
     return _respond(merchant)
 
 
