@@ -20,7 +20,6 @@ DEAR: Final = 10
 COSTS: Final[Mapping[str, int]] = MappingProxyType(
     {
         "GET /tickets/count": DEAR,
-        "POST /merchants": DEAR,
         "DELETE /agents/{agent_id}": DEAR,
         "GET /audit": DEAR,
         "GET /reports/sla": DEAR,

@@ -105,6 +105,10 @@ async def test_a_retired_category_stays_on_its_tickets_and_comes_back(acme: Merc
     assert (await acme.get(ticket["id"]))["category"] == "billing"
     refused = await acme.rita.post("/tickets", json={"subject": "s", "description": "d", "category": "billing"})
     assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "unknown_category")
+    policy = (await acme.adam.get("/sla-policies")).json()["data"][0]
+    body = {name: value for name, value in policy.items() if name not in ("id", "version", "createdAt", "createdBy")}
+    refused = await acme.adam.post("/sla-policies", json=body | {"match": {"categories": ["billing"]}})
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (422, "unknown_category")
     back = await made(acme.adam, "/categories", name="billing", teamId=(await team_of(acme))["id"])
     assert back.json()["retiredAt"] is None
     assert (await acme.open(category="billing"))["category"] == "billing"
