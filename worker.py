@@ -5,7 +5,6 @@ It serves the task queues that its settings name, relays what their workflows mu
 
 import asyncio
 import contextlib
-import dataclasses
 import gc
 import signal
 from collections.abc import Iterable, Sequence
@@ -16,18 +15,7 @@ from typing import Any, NamedTuple
 import structlog
 import uvicorn
 from fastapi import FastAPI, Response
-from temporalio.client import (
-    Client,
-    Schedule,
-    ScheduleActionStartWorkflow,
-    ScheduleAlreadyRunningError,
-    ScheduleHandle,
-    ScheduleIntervalSpec,
-    ScheduleOverlapPolicy,
-    SchedulePolicy,
-    ScheduleSpec,
-    ScheduleUpdate,
-)
+from temporalio.client import Client
 from temporalio.worker import Interceptor, Worker, WorkflowRunner
 
 from activities.email.smtp import SmtpServer, accept_local_domains
@@ -41,6 +29,7 @@ from models.notifications import messages as delivery
 from models.outbox import messages as maintenance
 from models.outbox.dispatch import Dispatcher
 from models.outbox.relay import DELIVERIES, FACTS, Relay
+from models.outbox.schedule import schedule_reconciliation
 from models.platform import logging as logs
 from models.platform import temporal
 from models.platform.database import open_pool
@@ -60,17 +49,6 @@ DELIVERIES_AT_ONCE = 6
 """Few, so that a slow mail server is not met by a crowd."""
 JOBS_AT_ONCE = 2
 """Each has one connection of the pool for some seconds, then it is the next job's turn."""
-RECONCILED_EVERY = timedelta(minutes=1)
-SCHEDULE = Schedule(
-    action=ScheduleActionStartWorkflow(
-        maintenance.WORKFLOW,
-        id="reconciliation",
-        task_queue=maintenance.TASK_QUEUE,
-        run_timeout=timedelta(minutes=10),
-    ),
-    spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=RECONCILED_EVERY)]),
-    policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP),
-)
 RECONNECT_SECONDS = 1
 log = structlog.get_logger()
 
@@ -204,37 +182,6 @@ def deliveries_of(settings: Settings, database: Database) -> DeliveryActivities:
         signing_keys=settings.plain_signing_keys,
         hourly_limit=settings.mail_hourly_limit,
     )
-
-
-async def schedule_reconciliation(client: Client) -> None:
-    """Once for all workers: the schedule lives in Temporal. One that differs from this release's is brought up to date."""
-    try:
-        await client.create_schedule(maintenance.SCHEDULE_ID, SCHEDULE)
-    except ScheduleAlreadyRunningError:
-        await _bring_up_to_date(client.get_schedule_handle(maintenance.SCHEDULE_ID))
-    else:
-        log.info("reconciliation.scheduled", every_seconds=RECONCILED_EVERY.total_seconds())
-
-
-async def _bring_up_to_date(handle: ScheduleHandle) -> None:
-    """Whether it is paused is an operator's word, and stays; but it is said."""
-    found = (await handle.describe()).schedule
-    if _gist(found) == _gist(SCHEDULE):
-        log.info("reconciliation.is_scheduled", every_seconds=RECONCILED_EVERY.total_seconds())
-    else:
-        await handle.update(lambda now: ScheduleUpdate(dataclasses.replace(SCHEDULE, state=now.description.schedule.state)))
-        log.warning("reconciliation.schedule_changed", was=_gist(found), now=_gist(SCHEDULE))
-    if found.state.paused:
-        log.warning("reconciliation.is_paused", note=found.state.note)
-
-
-def _gist(schedule: Schedule) -> dict[str, str]:
-    """What it does, when, and what happens to a run that overlaps; as Temporal tells it back."""
-    action = schedule.action
-    assert isinstance(action, ScheduleActionStartWorkflow)  # noqa: S101 - there is no other kind
-    spec = {name: value for name, value in vars(schedule.spec).items() if value}
-    started = {name: str(getattr(action, name)) for name in ("workflow", "id", "task_queue", "run_timeout", "execution_timeout")}
-    return {**started, "arguments": str(len(action.args)), "spec": str(spec), "overlap": schedule.policy.overlap.name}
 
 
 def probes(settings: Settings, client: Client) -> uvicorn.Server:

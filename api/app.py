@@ -2,7 +2,7 @@
 
 from fastapi import FastAPI
 
-from api import docs, jobs, merchants, notifications, people, reports, surveys
+from api import agents, audit, docs, jobs, merchants, notifications, people, reports, surveys, teams
 from api.context import Context
 from api.health import Readiness
 from api.health import router as health
@@ -24,7 +24,10 @@ ROUTERS = tuple(
         history,
         notifications,
         people,
+        agents,
+        teams,
         merchants,
+        audit,
         surveys,
         calendars,
         policies,

@@ -10,12 +10,13 @@ from api.auth.jwks import KeySet
 from api.auth.tokens import TokenVerifier
 from api.http.limits import RateLimits
 from models.db.session import Database
+from models.people.merchants import DIRECTORY
 
 
 @dataclass(frozen=True)
 class Context:
     """``now`` is the one clock of the edge: tests move it. ``signing_keys`` are the newest first. ``known_merchants`` are those that were
-    found to exist: none is ever removed."""
+    found to exist: none is ever removed. The directory is there always."""
 
     database: Database
     keys: KeySet
@@ -25,7 +26,7 @@ class Context:
     now: Callable[[], datetime]
     signing_keys: tuple[str, ...]
     rate_limits: RateLimits
-    known_merchants: set[int] = field(default_factory=set)
+    known_merchants: set[int] = field(default_factory=lambda: {DIRECTORY})
 
 
 def context_of(request: Request) -> Context:

@@ -1,52 +1,17 @@
-"""Who the caller is, and who works here."""
+"""Who the caller is."""
 
-from datetime import datetime
-from typing import Literal, Self
+from typing import Literal
 
-import sqlalchemy as sa
 from fastapi import APIRouter, Response
-from pydantic import model_validator
-from sqlmodel import col
 
 from api.auth.caller import Caller, allow
-from api.http.pagination import Order, Page, Paged
-from api.http.path import AgentId
 from api.http.responses import Id, ResponseBody, respond
-from api.http.transaction import CurrentCaller, CurrentTransaction, Session, TransactionRoute
-from api.tickets.requests import Instant
-from models.db.session import TenantSession
-from models.errors import Forbidden, NotFound
-from models.people.directory import agent_with_sub, set_availability
+from api.http.transaction import CurrentCaller, Session, TransactionRoute
+from models.people.directory import agent_with_sub
 from models.people.permissions import Permission, Scope, granted
 from models.people.roles import Role
-from models.people.tables import Agent
-from models.tickets.assignment import Availability
-from models.value import Value
 
 router = APIRouter(tags=["people"], route_class=TransactionRoute)
-
-
-class SetAvailability(Value):
-    state: Availability
-    until: Instant | None = None
-
-    @model_validator(mode="after")
-    def _until_is_of_away(self) -> Self:
-        if self.until is not None and self.state is Availability.AVAILABLE:
-            raise ValueError("only away has an end")
-        return self
-
-
-class AgentResponse(ResponseBody):
-    id: Id
-    sub: str
-    name: str
-    email: str
-    role: Role
-    team_id: Id
-    capacity: int
-    availability: Availability
-    away_until: datetime | None
 
 
 class GrantResponse(ResponseBody):
@@ -86,38 +51,6 @@ async def get_me(session: Session, caller: CurrentCaller) -> Response:
     return respond(me)
 
 
-@router.get("/agents", response_model=Page[AgentResponse], dependencies=[allow(Permission.READ_AGENTS)])
-async def list_agents(session: Session, pager: Paged) -> Response:
-    """Everyone who works on the merchant's tickets."""
-    agents = sa.select(Agent).where(col(Agent.merchant_id) == session.merchant_id)
-    rows, end = await pager.page(session, agents, Order(Agent.id, Agent.id))
-    return pager.respond([AgentResponse.model_validate(row) for row in rows], end)
-
-
-@router.get("/agents/{agent_id}", response_model=AgentResponse, dependencies=[allow(Permission.READ_AGENTS)])
-async def get_agent(agent_id: AgentId, session: Session) -> Response:
-    """One agent."""
-    return respond(AgentResponse.model_validate(await _agent(session, agent_id)))
-
-
-@router.put("/agents/{agent_id}/availability", response_model=AgentResponse, dependencies=[allow(Permission.SET_AVAILABILITY)])
-async def put_availability(agent_id: AgentId, body: SetAvailability, transaction: CurrentTransaction) -> Response:
-    """Agents say it of themselves; a lead or an admin of anybody. An agent who comes back picks up what waits in the queue."""
-    session, caller, change = transaction.session, transaction.caller, await transaction.change()
-    await _agent(session, agent_id)
-    if caller.may(Permission.SET_AVAILABILITY) is Scope.OWN and change.by.id != agent_id:
-        raise Forbidden("You may say this of yourself only.")
-    changed = await set_availability(session, agent_id, body.state, body.until, change)
-    return respond(AgentResponse.model_validate(changed))
-
-
 def _grants(caller: Caller) -> list[GrantResponse]:
     reach = granted(caller.claims.roles, caller.claims.organizer_ids)
     return [GrantResponse(permission=each, scope="any" if scope is Scope.ANY else "own") for each, scope in reach.items()]
-
-
-async def _agent(session: TenantSession, agent_id: int) -> Agent:
-    agent = await session.get(Agent, (session.merchant_id, agent_id))
-    if agent is None:
-        raise NotFound("agent")
-    return agent

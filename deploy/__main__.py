@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
 from deploy.app_info import APP_INFO
-from models.platform.settings import MigrationSettings, Settings, explain
+from models.platform.settings import MigrationSettings, Settings, SetupSettings, explain
 
 WRONG = 2
 """Exit code: started wrongly, and starting again will not help."""
@@ -21,6 +21,7 @@ _S = TypeVar("_S", bound=BaseSettings)
 class RunMode(StrEnum):
     STARTUP = "startup"
     WORKER = "worker"
+    SETUP = "setup"
     MIGRATE = "migrate"
     RESYNC = "resync"
     LOCAL = "local"
@@ -31,6 +32,7 @@ def main() -> None:
     parts: dict[RunMode, Callable[[], None]] = {
         RunMode.STARTUP: _serve,
         RunMode.WORKER: _work,
+        RunMode.SETUP: _set_up,
         RunMode.MIGRATE: _migrate,
         RunMode.RESYNC: _resync,
         RunMode.LOCAL: _local,
@@ -58,6 +60,20 @@ def _work() -> None:
     from worker import run  # noqa: PLC0415
 
     uvloop.run(run(settings, node=APP_INFO.node))
+
+
+def _set_up() -> None:
+    settings = _read(SetupSettings)
+    from deploy import setup  # noqa: PLC0415
+    from models.db.migrate import UnknownRevisionError  # noqa: PLC0415
+
+    try:
+        setup.migrate(settings)
+        uvloop.run(setup.run(settings, node=APP_INFO.node))
+    except UnknownRevisionError as error:
+        _refuse(str(error))
+    except setup.SetupError as error:
+        sys.exit(str(error))
 
 
 def _migrate() -> None:

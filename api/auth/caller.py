@@ -15,6 +15,7 @@ from models.audit import Actor, ActorKind
 from models.db.session import TenantSession
 from models.errors import BadRequest, Forbidden, NotFound, Unauthenticated
 from models.people.directory import Identity, agent_with_sub, reporter_with_token
+from models.people.merchants import DIRECTORY
 from models.people.permissions import Permission, Scope, may
 from models.tickets.visibility import Viewer
 
@@ -77,12 +78,12 @@ def allow(permission: Permission) -> Declared:
     return Declared(Allowed(permission))
 
 
-async def verified(request: Request) -> Caller:
-    """The caller behind the request's token.
+async def verified(request: Request, *, is_of_all_merchants: bool = False) -> Caller:
+    """The caller behind the request's token; ``is_of_all_merchants``: the route acts for none of them.
 
     Raises:
         Unauthenticated: no token, or a bad one. Unavailable: no key is known. BadRequest: X-Merchant-Id is needed.
-        NotFound: it names a merchant for which the token is not good.
+        NotFound: it names a merchant for which the token is not good. Forbidden: the route needs a token for all merchants.
     """
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
@@ -99,9 +100,22 @@ async def verified(request: Request) -> Caller:
             headers={"WWW-Authenticate": challenge},
         ) from None
     request.scope["subject"] = claims.sub
-    caller = Caller(claims, _merchant(claims, request.headers.get("x-merchant-id")))
+    caller = Caller(claims, _directory(claims) if is_of_all_merchants else _merchant(claims, _named(request, claims)))
     request.scope["merchant_id"] = caller.merchant_id
     return caller
+
+
+def _named(request: Request, claims: Claims) -> str | None:
+    """The header, or the path if it names a merchant and the token is good for several."""
+    named = request.headers.get("x-merchant-id")
+    of_one = claims.merchant_ids is not Every.MERCHANT and len(claims.merchant_ids) == 1
+    return request.path_params.get("merchant_id") if named is None and not of_one else named
+
+
+def _directory(claims: Claims) -> int:
+    if claims.merchant_ids is not Every.MERCHANT:
+        raise Forbidden('This needs a token for all merchants: an operator\'s whose merchantIds are ["*"].')
+    return DIRECTORY
 
 
 def _merchant(claims: Claims, named: str | None) -> int:

@@ -34,6 +34,10 @@ async def _agent_id(agent_id: Annotated[str, Path(description="an agent's id", j
     return known(agent_id)
 
 
+async def _team_id(team_id: Annotated[str, Path(description="a team's id", json_schema_extra=ID)]) -> int:
+    return known(team_id)
+
+
 async def _merchant_id(merchant_id: Annotated[str, Path(description="a merchant's id", json_schema_extra=ID)]) -> int:
     return known(merchant_id)
 
@@ -67,6 +71,8 @@ async def _version(version: Annotated[str, Path(description="a version's number"
 
 TicketId = Annotated[int, Depends(_ticket_id)]
 AgentId = Annotated[int, Depends(_agent_id)]
+TeamId = Annotated[int, Depends(_team_id)]
+CategoryName = Annotated[str, Path(description="a category's name", min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f/]*$")]
 MerchantId = Annotated[int, Depends(_merchant_id)]
 NotificationId = Annotated[int, Depends(_notification_id)]
 JobId = Annotated[int, Depends(_job_id)]

@@ -12,21 +12,38 @@ from sqlmodel import col
 
 from deploy.app_info import APP_INFO
 from deploy.local.layout import DEMO_MERCHANT, read_layout
+from models.audit import SYSTEM, Change
 from models.db.migrate import upgrade
 from models.db.session import Database, TenantSession
+from models.people.agents import NewAgent, add_agent
+from models.people.merchants import (
+    DIRECTORY,
+    Beginning,
+    Configured,
+    NewMerchant,
+    always_open,
+    create_merchant,
+    merchant_with_slug,
+    usual_policy,
+)
 from models.people.roles import Role
 from models.people.tables import Agent, Category, Merchant, Team
 from models.platform.settings import MigrationSettings, Settings
 from models.sla.calendar import Calendar
 from models.sla.ladder import DEFAULT_LADDER
 from models.sla.policy import Match, SlaPolicy, Targets
-from models.sla.tables import ConfigurationKind, ConfigurationVersion
+from models.sla.tables import ConfigurationKind
 from models.tickets.lifecycle import Priority
 
-DAY = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-ALWAYS = Calendar.model_validate({"name": "Always open", "timeZone": "UTC", "weekly": {day: [["00:00", "24:00"]] for day in DAY}})
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri")
+ALWAYS = always_open("UTC")
 OFFICE = Calendar.model_validate(
-    {"name": "Office hours", "timeZone": "Europe/Berlin", "weekly": {day: [["08:00", "18:00"]] for day in DAY[:5]}, "holidayCountry": "DE"},
+    {
+        "name": "Office hours",
+        "timeZone": "Europe/Berlin",
+        "weekly": {day: [["08:00", "18:00"]] for day in WEEKDAYS},
+        "holidayCountry": "DE",
+    },
 )
 
 
@@ -84,13 +101,17 @@ async def seed(settings: Settings, auto_close_seconds: int) -> None:
 
 
 async def write_world(database: Database, world: World, auto_close_seconds: int = 7 * 24 * HOUR) -> None:
-    async with database.writing(world.merchant_id) as session:
+    """Through the operations that POST /merchants and POST /agents use; a merchant that is there keeps what it has."""
+    change = Change(by=SYSTEM, at=datetime.now(UTC))
+    async with database.writing(DIRECTORY) as session:
         await session.execute(sa.text("SELECT pg_advisory_xact_lock(120, 3)"))
-        merchant = (await session.execute(sa.select(Merchant))).scalar_one_or_none()
-        if merchant is None:
-            await _write(session, world, auto_close_seconds)
-        else:
-            merchant.auto_close_after_seconds = auto_close_seconds
+        is_new = await merchant_with_slug(session, world.slug) is None
+        if is_new:
+            await _create(session, world, change)
+        async with session.acting_for(world.merchant_id):
+            if is_new:
+                await _add_people(session, world, change)
+            await session.execute(sa.update(Merchant).values(auto_close_after_seconds=auto_close_seconds))
 
 
 async def world(database: Database) -> dict[str, Any]:
@@ -98,71 +119,36 @@ async def world(database: Database) -> dict[str, Any]:
     return {"merchants": [await _describe(database, world.merchant_id) for world in WORLDS]}
 
 
-async def _write(session: TenantSession, world: World, auto_close_seconds: int) -> None:
-    now = datetime.now(UTC)
-    key: dict[str, Any] = {"merchant_id": world.merchant_id}
-    team = Team(**key, id=session.new_id(), name="Support")
-    people = [
-        Agent(
-            **key,
-            id=session.new_id(),
-            sub=p.sub,
-            name=p.name,
-            email=f"{p.sub.split('-')[1]}@{world.slug}.example",
-            role=p.role,
-            team_id=team.id,
-        )
-        for p in world.people
-    ]
+async def _create(session: TenantSession, world: World, change: Change) -> None:
     names = ["general"] if world is OTHER else ["general", "billing", "demo-fast"]
-    categories = [Category(**key, id=session.new_id(), name=name, team_id=team.id, position=place) for place, name in enumerate(names)]
-    merchant = Merchant(id=world.merchant_id, slug=world.slug, name=world.name, auto_close_after_seconds=auto_close_seconds, created_at=now)
-    for row in (merchant, team, *people, *categories, *_configuration(session, now)):
-        session.insert(row)
-    await session.write()
+    new = NewMerchant(slug=world.slug, name=world.name)
+    await create_merchant(session, new, change, merchant_id=world.merchant_id, beginning=Beginning(names, _configuration(session)))
 
 
-def _configuration(session: TenantSession, now: datetime) -> list[ConfigurationVersion]:
+async def _add_people(session: TenantSession, world: World, change: Change) -> None:
+    team_id = (await session.execute(sa.select(col(Team.id)))).scalar_one()
+    for person in world.people:
+        email = f"{person.sub.split('-')[1]}@{world.slug}.example"
+        await add_agent(session, NewAgent(**person._asdict(), email=email, team_id=team_id), change)
+
+
+def _configuration(session: TenantSession) -> list[Configured]:
     always, office, ladder, fast, desk = (session.new_id() for _ in range(5))
-    fast_targets = Targets(first_response_seconds=5, resolution_seconds=10)
     fast_policy = SlaPolicy(
         name="Seconds, to watch",
         position=1,
         match=Match(categories=("demo-fast",)),
         calendar_id=always,
         ladder_id=ladder,
-        targets=dict.fromkeys(Priority, fast_targets),
+        targets=dict.fromkeys(Priority, Targets(first_response_seconds=5, resolution_seconds=10)),
         survey_after_seconds=2,
     )
-    desk_policy = SlaPolicy(
-        name="Desk",
-        position=2,
-        calendar_id=office,
-        ladder_id=ladder,
-        targets={
-            Priority.URGENT: Targets(first_response_seconds=HOUR // 2, next_response_seconds=HOUR, resolution_seconds=4 * HOUR),
-            Priority.HIGH: Targets(first_response_seconds=HOUR, next_response_seconds=2 * HOUR, resolution_seconds=8 * HOUR),
-            Priority.NORMAL: Targets(first_response_seconds=4 * HOUR, next_response_seconds=8 * HOUR, resolution_seconds=20 * HOUR),
-            Priority.LOW: Targets(first_response_seconds=8 * HOUR, next_response_seconds=16 * HOUR, resolution_seconds=50 * HOUR),
-        },
-    )
-    definitions = (
-        (always, ConfigurationKind.CALENDAR, ALWAYS),
-        (office, ConfigurationKind.CALENDAR, OFFICE),
-        (ladder, ConfigurationKind.LADDER, DEFAULT_LADDER),
-        (fast, ConfigurationKind.POLICY, fast_policy),
-        (desk, ConfigurationKind.POLICY, desk_policy),
-    )
     return [
-        ConfigurationVersion(
-            merchant_id=session.merchant_id,
-            id=id_,
-            version=1,
-            kind=kind,
-            definition=value.model_dump(mode="json", by_alias=True),
-            created_at=now,
-        )
-        for id_, kind, value in definitions
+        Configured(always, ConfigurationKind.CALENDAR, ALWAYS),
+        Configured(office, ConfigurationKind.CALENDAR, OFFICE),
+        Configured(ladder, ConfigurationKind.LADDER, DEFAULT_LADDER),
+        Configured(fast, ConfigurationKind.POLICY, fast_policy),
+        Configured(desk, ConfigurationKind.POLICY, usual_policy(office, ladder, position=2)),
     ]
 
 

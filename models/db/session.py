@@ -32,6 +32,7 @@ _COLLIDED = ("40", "55P03", "25P03")  # rolled back, as a deadlock's victim is; 
 _PROBE_SECONDS = 3.0
 _REVISION = sa.text("SELECT version_num FROM alembic_version")
 _LEASE = sa.text("SELECT lease_slots()")
+_NAME = sa.text("SELECT set_config('app.merchant_id', :merchant, true)")
 _T = TypeVar("_T")
 _R = TypeVar("_R", bound=Row)
 
@@ -73,6 +74,18 @@ class TenantSession(AsyncSession):
         self.merchant_id = merchant_id
         self._ids = ids
         self._new: dict[str, list[SQLModel | dict[str, Any]]] = {}
+
+    @asynccontextmanager
+    async def acting_for(self, merchant_id: int) -> AsyncIterator[None]:
+        """Let another merchant be named until the end of the block, in the same transaction: one that is made in it."""
+        before = self.merchant_id
+        await self._name(merchant_id)
+        yield
+        await self._name(before)  # not after an error: the transaction is rolled back
+
+    async def _name(self, merchant_id: int) -> None:
+        await self.execute(_NAME, {"merchant": str(merchant_id)})
+        self.merchant_id = merchant_id
 
     def new_id(self) -> int:
         return self._ids.take()

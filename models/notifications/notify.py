@@ -18,8 +18,9 @@ from models.sla.policy import Metric
 from models.tickets.aggregate import Recorded, TicketAggregate
 
 _AROUND = sa.select(Agent).where(
+    col(Agent.retired_at).is_(None),
     col(Agent.id).in_(sa.bindparam("ids", expanding=True))
-    | ((col(Agent.team_id) == sa.bindparam("team")) & col(Agent.role).in_(sa.bindparam("roles", expanding=True)))
+    | ((col(Agent.team_id) == sa.bindparam("team")) & col(Agent.role).in_(sa.bindparam("roles", expanding=True))),
 )
 
 

@@ -42,7 +42,7 @@ def _has(email: str | sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
 
 # Built once: one of these runs in nearly every request.
 _EMAIL = sa.bindparam("email", type_=sa.Text)
-_AGENT = sa.select(Agent).where(col(Agent.sub) == sa.bindparam("sub"))
+_AGENT = sa.select(Agent).where(col(Agent.sub) == sa.bindparam("sub"), col(Agent.retired_at).is_(None))
 _BY_SUB = sa.select(Reporter).where(col(Reporter.sub) == sa.bindparam("sub"))
 _BY_SUB_OR_UNCLAIMED = (
     sa.select(Reporter)
@@ -99,12 +99,13 @@ async def agent_with_sub(session: TenantSession, sub: str) -> Agent | None:
 async def set_availability(session: TenantSession, agent_id: int, state: Availability, until: datetime | None, change: Change) -> Agent:
     """Set an agent's availability. One who becomes available gets tickets that wait in the team's queue."""
     agent = await session.get(Agent, (session.merchant_id, agent_id))
-    if agent is None:
+    if agent is None or agent.retired_at is not None:
         raise NotFound("agent")
     await hold_team(session, agent.team_id)
     await session.refresh(agent)  # another request may have changed it while this one waited
     agent.availability = state
     agent.away_until = until if state is Availability.AWAY else None
+    agent.version += 1
     await session.flush()
     if state is Availability.AVAILABLE:
         await pick_up_waiting(session, agent.team_id, change)

@@ -56,9 +56,16 @@ class Permission(StrEnum):
     STEER_CHECK = "steer_check"
     STEER_JOB = "steer_job"
     READ_SELF = "read_self"
+    LIST_MERCHANTS = "list_merchants"
+    CREATE_MERCHANT = "create_merchant"
+    CLOSE_MERCHANT = "close_merchant"
     READ_MERCHANT = "read_merchant"
     EDIT_MERCHANT = "edit_merchant"
     READ_AGENTS = "read_agents"
+    EDIT_AGENTS = "edit_agents"
+    READ_TEAMS = "read_teams"
+    EDIT_TEAMS = "edit_teams"
+    READ_AUDIT = "read_audit"
     SET_AVAILABILITY = "set_availability"
     READ_REPORTS = "read_reports"
 
@@ -107,14 +114,24 @@ TABLE: Final[Mapping[Permission, tuple[Scope, ...]]] = MappingProxyType({
     _P.STEER_CHECK:           (_NONE,   _NONE, _NONE, _ANY,  _ANY,  _ANY),
     _P.STEER_JOB:             (_NONE,   _NONE, _NONE, _NONE, _ANY,  _ANY),
     _P.READ_SELF:             (_OWN,    _OWN,  _OWN,  _OWN,  _OWN,  _OWN),
+    _P.LIST_MERCHANTS:        (_NONE,   _NONE, _NONE, _NONE, _NONE, _ANY),
+    _P.CREATE_MERCHANT:       (_NONE,   _NONE, _NONE, _NONE, _NONE, _ANY),
+    _P.CLOSE_MERCHANT:        (_NONE,   _NONE, _NONE, _NONE, _NONE, _ANY),
     _P.READ_MERCHANT:         (_NONE,   _NONE, _NONE, _NONE, _ANY,  _ANY),
     _P.EDIT_MERCHANT:         (_NONE,   _NONE, _NONE, _NONE, _ANY,  _ANY),
     _P.READ_AGENTS:           (_NONE,   _ANY,  _ANY,  _ANY,  _ANY,  _ANY),
+    _P.EDIT_AGENTS:           (_NONE,   _NONE, _NONE, _NONE, _ANY,  _ANY),
+    _P.READ_TEAMS:            (_NONE,   _ANY,  _ANY,  _ANY,  _ANY,  _ANY),
+    _P.EDIT_TEAMS:            (_NONE,   _NONE, _NONE, _NONE, _ANY,  _ANY),
+    _P.READ_AUDIT:            (_NONE,   _NONE, _NONE, _NONE, _ANY,  _ANY),
     _P.SET_AVAILABILITY:      (_NONE,   _OWN,  _OWN,  _ANY,  _ANY,  _ANY),
     _P.READ_REPORTS:          (_NONE,   _NONE, _NONE, _ANY,  _ANY,  _ANY),
 }
 )
 # fmt: on
+
+OF_ALL_MERCHANTS: Final = frozenset({_P.LIST_MERCHANTS, _P.CREATE_MERCHANT})
+"""What a token for all merchants does without naming one."""
 
 OF_SOME_ORGANIZERS: Final[Mapping[Permission, Scope]] = MappingProxyType(
     {
@@ -123,7 +140,13 @@ OF_SOME_ORGANIZERS: Final[Mapping[Permission, Scope]] = MappingProxyType(
         _P.RECALCULATE: _NONE,
         _P.LIST_JOBS: _NONE,
         _P.STEER_JOB: _NONE,
+        _P.LIST_MERCHANTS: _NONE,
+        _P.CREATE_MERCHANT: _NONE,
+        _P.CLOSE_MERCHANT: _NONE,
         _P.EDIT_MERCHANT: _NONE,
+        _P.EDIT_AGENTS: _NONE,
+        _P.EDIT_TEAMS: _NONE,
+        _P.READ_AUDIT: _NONE,
         _P.CHECK_SLA: _OWN,
         _P.READ_JOB: _OWN,
         _P.STEER_CHECK: _OWN,

@@ -1,12 +1,13 @@
 """A merchant and the people around its tickets."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, UniqueConstraint, func
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, Text, UniqueConstraint, func
 from sqlalchemy import column as named
 from sqlmodel import Field, SQLModel
 
-from models.db.base import Row, big, choice, instant, text, texts
+from models.db.base import Row, big, choice, document, instant, text, texts
 from models.people.roles import Role
 from models.tickets.assignment import Availability
 from models.tickets.lifecycle import Priority
@@ -15,27 +16,36 @@ from models.tickets.lifecycle import Priority
 class Merchant(SQLModel, table=True):
     """The tenant. ``rulebook_version`` grows with every change of categories or SLA configuration, so that caches know what is stale.
 
-    ``reporter_priority_limit`` is the highest priority that a reporter may give to a ticket.
+    ``reporter_priority_limit`` is the highest priority that a reporter may give to a ticket. ``closed_at``: from then on no ticket is
+    opened; those that there are go on. ``time_zone`` is an IANA name, ``locale`` a BCP 47 tag.
     """
 
     id: int = Field(sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
-    slug: str = text()
+    slug: str = Field(sa_type=Text, unique=True)
     name: str = text()
+    time_zone: str = text("UTC")
+    locale: str = text("en")
+    version: int = 1
     rulebook_version: int = 1
     survey_after_seconds: int = 3600
     auto_close_after_seconds: int = 7 * 86_400
     reopen_within_seconds: int = 7 * 86_400
     reporter_priority_limit: Priority = choice(Priority, Priority.HIGH)
     created_at: datetime = instant()
+    closed_at: datetime | None = instant(nullable=True)
 
 
 class Team(Row, table=True):
     """Its row is the mutex of assignment: a transaction that counts or changes the load of its agents locks it first."""
 
     name: str = text()
+    version: int = 1
+    retired_at: datetime | None = instant(nullable=True)
 
 
 class Agent(Row, table=True):
+    """One that is retired keeps their name in the history, and gets no ticket any more."""
+
     __table_args__ = (
         UniqueConstraint("merchant_id", "sub"),
         ForeignKeyConstraint(["merchant_id", "team_id"], ["team.merchant_id", "team.id"]),
@@ -50,6 +60,8 @@ class Agent(Row, table=True):
     availability: Availability = choice(Availability, Availability.AVAILABLE)
     away_until: datetime | None = instant(nullable=True)
     skills: list[str] = texts()
+    version: int = 1
+    retired_at: datetime | None = instant(nullable=True)
 
 
 class Reporter(Row, table=True):
@@ -70,6 +82,8 @@ class Reporter(Row, table=True):
 
 
 class Category(Row, table=True):
+    """The first by ``position`` is the default. A retired one stays on its tickets, and no new ticket gets it."""
+
     __table_args__ = (
         UniqueConstraint("merchant_id", "name"),
         ForeignKeyConstraint(["merchant_id", "team_id"], ["team.merchant_id", "team.id"]),
@@ -78,3 +92,16 @@ class Category(Row, table=True):
     name: str = text()
     team_id: int = big()
     position: int = 0
+    version: int = 1
+    retired_at: datetime | None = instant(nullable=True)
+
+
+class AuditEntry(Row, table=True):
+    """A change outside tickets: ``actor`` is kind/id/name, ``changes`` maps a field to what it was and what it is."""
+
+    at: datetime = instant()
+    actor: str = text()
+    kind: str = text()
+    subject_id: int | None = big(nullable=True)
+    changes: dict[str, Any] = document()
+    request_id: str | None = text(nullable=True)

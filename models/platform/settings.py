@@ -9,7 +9,7 @@ import re
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, Self
 
 from email_validator import EmailNotValidError, validate_email
 from limits.errors import ConfigurationError
@@ -39,6 +39,8 @@ _SECRETS = (
 SigningKey = Annotated[SecretStr, Field(min_length=32)]
 EXAMPLE = "change-me"
 """How the keys in deploy/env.example begin: anybody may know them."""
+SLUG = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+"""A merchant's name for machines."""
 PostgresUrl = Annotated[AnyUrl, UrlConstraints(allowed_schemes=["postgresql"])]
 
 
@@ -74,8 +76,24 @@ class _FromEnvironment(BaseSettings):
         return value
 
 
-class Settings(_FromEnvironment):
-    """All settings of all roles. Durations are seconds."""
+class TemporalSettings(_FromEnvironment):
+    """Where Temporal is."""
+
+    temporal_address: str = Field(default="127.0.0.1:7233", pattern=r"^[^\s:]+:\d+$")
+    temporal_namespace: str = Field(default="default", min_length=1)
+    temporal_tls: bool = False
+    temporal_api_key: SecretStr | None = None
+
+    @field_validator("temporal_api_key")
+    @classmethod
+    def _is_sent_encrypted(cls, value: SecretStr | None, other: ValidationInfo) -> SecretStr | None:
+        if value and not other.data.get("temporal_tls", True):
+            raise ValueError("it would be sent as plain text: set APP_ENV_TEMPORAL_TLS=true")
+        return value
+
+
+class Settings(TemporalSettings):
+    """All settings of the API and the worker. Durations are seconds."""
 
     database_url: PostgresUrl = Field(description="the application role: bound by row-level security")
     database_relay_url: PostgresUrl = Field(description="the relay role: the outbox of every merchant and little else")
@@ -84,11 +102,6 @@ class Settings(_FromEnvironment):
     database_statement_seconds: float = Field(default=10, gt=0, le=30)
     database_lock_seconds: float = Field(default=5, gt=0, le=30)
     database_idle_seconds: float = Field(default=30, gt=0, description="in a transaction: then it is ended, and its locks are free")
-
-    temporal_address: str = Field(default="127.0.0.1:7233", pattern=r"^[^\s:]+:\d+$")
-    temporal_namespace: str = Field(default="default", min_length=1)
-    temporal_tls: bool = False
-    temporal_api_key: SecretStr | None = None
 
     identity_jwks_url: HttpUrl
     identity_issuer: str = Field(min_length=1)
@@ -137,13 +150,6 @@ class Settings(_FromEnvironment):
     def _split(cls, value: Any) -> Any:
         """Of an environment variable; a file may have a line for each."""
         return tuple(dict.fromkeys(re.split(r"[,\s]+", value.strip()))) if isinstance(value, str) else value
-
-    @field_validator("temporal_api_key")
-    @classmethod
-    def _is_sent_encrypted(cls, value: SecretStr | None, other: ValidationInfo) -> SecretStr | None:
-        if value and not other.data.get("temporal_tls", True):
-            raise ValueError("it would be sent as plain text: set APP_ENV_TEMPORAL_TLS=true")
-        return value
 
     @field_validator("identity_jwks_url")
     @classmethod
@@ -197,6 +203,22 @@ class MigrationSettings(_FromEnvironment):
     """What the one-shot role ``migrate`` needs, and nothing more."""
 
     database_owner_url: PostgresUrl = Field(description="the role that owns the tables; only the migration uses it")
+
+
+class SetupSettings(TemporalSettings, MigrationSettings):
+    """What the one-shot role ``setup`` needs. The first merchant is made if both of its settings are there."""
+
+    database_url: PostgresUrl = Field(description="the application role: it makes the first merchant")
+    setup_merchant_slug: str | None = Field(
+        default=None, pattern=SLUG, description="of the first merchant: it is made unless there is one with this slug"
+    )
+    setup_merchant_name: str | None = Field(default=None, max_length=200)
+
+    @model_validator(mode="after")
+    def _names_a_whole_merchant(self) -> Self:
+        if (self.setup_merchant_slug is None) != (self.setup_merchant_name is None):
+            raise ValueError("APP_ENV_SETUP_MERCHANT_SLUG and APP_ENV_SETUP_MERCHANT_NAME are given together, or neither")
+        return self
 
 
 class _Unreadable(NamedTuple):

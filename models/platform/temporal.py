@@ -7,7 +7,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import GrpcCompression, RPCError
 
-from models.platform.settings import Settings
+from models.platform.settings import TemporalSettings
 
 
 class Connection(StrEnum):
@@ -17,7 +17,7 @@ class Connection(StrEnum):
     NOW = "now"
 
 
-async def connect(settings: Settings, connection: Connection) -> Client:
+async def connect(settings: TemporalSettings, connection: Connection) -> Client:
     """Connect to Temporal.
 
     Raises:

@@ -72,6 +72,11 @@ def _available(session: TenantSession, at: datetime) -> sa.Executable:
             sa.cast(sa.func.sum(room), sa.Integer).label("capacity_left"),
         )
         .outerjoin(load, load.c.assignee_id == Agent.id)
-        .where(col(Agent.merchant_id) == session.merchant_id, is_available, col(Agent.role).in_([Role.AGENT, Role.SENIOR]))
+        .where(
+            col(Agent.merchant_id) == session.merchant_id,
+            col(Agent.retired_at).is_(None),
+            is_available,
+            col(Agent.role).in_([Role.AGENT, Role.SENIOR]),
+        )
         .group_by(col(Agent.team_id))
     )

@@ -206,7 +206,13 @@ async def _require_references(session: TenantSession, definition: SlaPolicy, pla
     await _require(session, ConfigurationKind.CALENDAR, definition.calendar_id, f"{place}/calendarId")
     if definition.ladder_id is not None:
         await _require(session, ConfigurationKind.LADDER, definition.ladder_id, f"{place}/ladderId")
-    known = set((await session.execute(sa.select(col(Category.name)).where(col(Category.merchant_id) == session.merchant_id))).scalars())
+    known = set(
+        (
+            await session.execute(
+                sa.select(col(Category.name)).where(col(Category.merchant_id) == session.merchant_id, col(Category.retired_at).is_(None))
+            )
+        ).scalars()
+    )
     for number, name in enumerate(definition.match.categories):
         if name not in known:
             raise Invalid("unknown_category", "There is no such category.", f"{place}/match/categories/{number}")

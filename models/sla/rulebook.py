@@ -202,7 +202,11 @@ def traits_of(ticket: Ticket) -> Traits:
 
 async def _read(session: TenantSession, merchant: Merchant) -> Rulebook:
     version = ConfigurationVersion
-    categories = (await session.execute(sa.select(Category).order_by(col(Category.position), col(Category.id)))).scalars()
+    categories = (
+        await session.execute(
+            sa.select(Category).where(col(Category.retired_at).is_(None)).order_by(col(Category.position), col(Category.id))
+        )
+    ).scalars()
     newest = sa.select(col(version.id), col(version.version), col(version.kind), col(version.size))
     newest = newest.ext(distinct_on(col(version.id))).order_by(col(version.id), col(version.version).desc())
     rows = (await session.execute(newest)).all()

@@ -59,10 +59,11 @@ async def assign_by_hand(ticket: TicketAggregate, agent_id: int) -> None:
 async def assign_to_team(ticket: TicketAggregate, team_id: int) -> None:
     """Put the ticket into another team's queue; the best available agent there gets it at once."""
     require_work(ticket.row)
-    if await ticket.session.get(Team, (ticket.row.merchant_id, team_id)) is None:
+    for each in sorted({team_id, ticket.row.team_id or team_id}):  # always in this order: of two that cross, neither waits for the other
+        await hold_team(ticket.session, each)
+    team = await ticket.session.get(Team, (ticket.row.merchant_id, team_id))
+    if team is None or team.retired_at is not None:
         raise Invalid("unknown_team", "There is no such team.", "/teamId")
-    for team in sorted({team_id, ticket.row.team_id or team_id}):  # always in this order: of two that cross, neither waits for the other
-        await hold_team(ticket.session, team)
     await unassign(ticket)
     ticket.row.team_id, ticket.row.is_queued = team_id, True
     ticket.record("ticket.moved_to_team", teamId=id_text(team_id))
@@ -120,7 +121,7 @@ _LOAD = (
 )
 _LOADED = (
     sa.select(Agent, _LOAD)
-    .where(col(Agent.team_id) == sa.bindparam("team"))
+    .where(col(Agent.team_id) == sa.bindparam("team"), col(Agent.retired_at).is_(None))
     .order_by(col(Agent.id))
     .execution_options(populate_existing=True)
 )
@@ -137,7 +138,7 @@ def require_work(ticket: Ticket) -> None:
 
 async def agent_of(ticket: TicketAggregate, agent_id: int) -> Agent:
     agent = await ticket.session.get(Agent, (ticket.row.merchant_id, agent_id))
-    if agent is None:
+    if agent is None or agent.retired_at is not None:
         raise Invalid("unknown_agent", "There is no such agent.", "/agentId")
     return agent
 

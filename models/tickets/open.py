@@ -6,7 +6,7 @@ from pydantic import Field
 
 from models.audit import Actor, Change
 from models.db.session import TenantSession
-from models.errors import Forbidden
+from models.errors import Conflict, Forbidden
 from models.notifications.kinds import NotificationKind
 from models.notifications.notify import notify, reporter
 from models.people.tables import Merchant, Reporter
@@ -40,9 +40,11 @@ async def open_ticket(
     """Open a ticket for ``opened_for``, acknowledged if they opened it themselves: an address that an agent typed is not verified.
 
     Raises:
-        Invalid: the merchant has no such category. Forbidden: the priority is above what a reporter may give.
+        Conflict: the merchant is closed. Invalid: it has no such category. Forbidden: the priority is above what a reporter may give.
     """
     book, number = await rulebook_and_number(session)
+    if book.merchant.closed_at is not None:
+        raise Conflict("merchant_closed", "The merchant is closed and takes no new ticket; write on one that is open.")
     priority = _priority(new.priority, book.merchant, change.by, follow_up_of)
     row = _new_row(session, new, book, change, priority=priority, number=number, reporter_id=opened_for.id, follow_up_of_id=follow_up_of)
     chosen = book.choose(traits_of(row))

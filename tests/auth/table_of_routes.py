@@ -90,16 +90,37 @@ GET    /escalation-ladders/{ladder_id}/versions           200
 POST   /escalation-ladders/{ladder_id}/versions           201
 GET    /escalation-ladders/{ladder_id}/versions/{version} 200
 GET    /me                                                200
+GET    /merchants                                         200
+POST   /merchants                                         201
 GET    /merchants/{merchant_id}                           200
 PATCH  /merchants/{merchant_id}                           200
+POST   /merchants/{merchant_id}/close                     200
+POST   /merchants/{merchant_id}/reopen                    200
 GET    /agents                                            200
+POST   /agents                                            422
 GET    /agents/{agent_id}                                 200
+PATCH  /agents/{agent_id}                                 200
+DELETE /agents/{agent_id}                                 204
+GET    /teams                                             200
+POST   /teams                                             201
+GET    /teams/{team_id}                                   404
+PATCH  /teams/{team_id}                                   404
+DELETE /teams/{team_id}                                   404
+GET    /categories                                        200
+POST   /categories                                        422
+GET    /categories/{name}                                 404
+PATCH  /categories/{name}                                 404
+DELETE /categories/{name}                                 404
+GET    /audit                                             200
 PUT    /agents/{agent_id}/availability                    200
 GET    /reports/sla                                       200
 GET    /reports/queues                                    200
 """
 
+_OF_ONE = {"olga": 403}  # her token is of one merchant: test_merchants.py has one that is of all
 OTHERWISE = {
+    "GET /merchants": _OF_ONE,
+    "POST /merchants": _OF_ONE,
     "POST /tickets/{ticket_id}/claim": {"adam": 409, "olga": 409},  # they are no agents of the team: there is nothing to claim with
     "PUT /agents/{agent_id}/availability": {"sina": 403},  # Ana's; a senior says it of themselves only
 }
@@ -122,6 +143,13 @@ BODIES: dict[str, Any] = {
     "POST /tickets/{ticket_id}/escalate": {"reason": "It burns."},
     "POST /tickets/{ticket_id}/snooze": {"until": (datetime.now(UTC) + timedelta(days=1)).isoformat()},
     "POST /tickets/{ticket_id}/merge": {"intoTicketId": NOWHERE},
+    "POST /merchants": {"name": "Acme", "slug": "acme"},
+    "POST /agents": {"sub": "ana", "name": "Ana", "email": "ana@desk.example", "role": "agent", "teamId": NOWHERE},
+    "PATCH /agents/{agent_id}": {"capacity": 5},
+    "POST /teams": {"name": "Tills"},
+    "PATCH /teams/{team_id}": {"name": "Tills"},
+    "POST /categories": {"name": "tills", "teamId": NOWHERE},
+    "PATCH /categories/{name}": {"isDefault": True},
     "PATCH /merchants/{merchant_id}": {"reopenWithinSeconds": 60},
     "PUT /agents/{agent_id}/availability": {"state": "away"},
     "POST /calendars": CALENDAR,

@@ -20,7 +20,7 @@ def start(**environment: str) -> subprocess.CompletedProcess[str]:
 def test_a_missing_or_wrong_run_mode_lists_the_allowed_ones(environment: dict[str, str]) -> None:
     ended = start(**environment)
     assert ended.returncode == WRONG
-    assert ended.stderr.strip().endswith("it must be one of: startup, worker, migrate, resync, local")
+    assert ended.stderr.strip().endswith("it must be one of: startup, worker, setup, migrate, resync, local")
 
 
 @pytest.mark.parametrize("role", ["startup", "worker"])

@@ -3,14 +3,14 @@
 import re
 from pathlib import Path
 
-from models.platform.settings import PREFIX, MigrationSettings, Settings
+from models.platform.settings import PREFIX, MigrationSettings, Settings, SetupSettings
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "env.example"
 
 
 def test_every_setting_has_an_entry_and_every_entry_a_setting() -> None:
     entries = set(re.findall(rf"^({PREFIX}\w+)=", EXAMPLE.read_text(), re.MULTILINE))
-    settings = {f"{PREFIX}{name.upper()}" for kind in (Settings, MigrationSettings) for name in kind.model_fields}
+    settings = {f"{PREFIX}{name.upper()}" for kind in (Settings, MigrationSettings, SetupSettings) for name in kind.model_fields}
     assert entries == settings
 
 

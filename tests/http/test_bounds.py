@@ -110,7 +110,9 @@ def _paths() -> list[tuple[str, str]]:
     found = [
         (
             method.upper(),
-            path.format(**dict.fromkeys(("ticket_id", "agent_id", "merchant_id", "job_id", "notification_id"), "1"), token="x"),
+            path.format(
+                **dict.fromkeys(("ticket_id", "agent_id", "merchant_id", "job_id", "notification_id", "team_id", "name"), "1"), token="x"
+            ),
         )
         for path, operations in document()["paths"].items()
         if "{calendar_id}" not in path and "{policy_id}" not in path and "{ladder_id}" not in path

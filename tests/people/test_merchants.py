@@ -16,21 +16,27 @@ def path(merchant: Merchant) -> str:
 
 
 async def test_an_admin_sees_his_merchant(acme: Merchant) -> None:
-    assert (await acme.adam.get(path(acme))).json() == {
+    seen = (await acme.adam.get(path(acme))).json()
+    assert seen.pop("createdAt")
+    assert seen == {
         "id": str(acme.id),
-        "slug": "acme",
+        "slug": f"acme-{acme.id}",
         "name": "Acme",
         "surveyAfterSeconds": 3600,
         "autoCloseAfterSeconds": 7 * 86_400,
         "reopenWithinSeconds": 7 * 86_400,
         "reporterPriorityLimit": "high",
+        "timeZone": "UTC",
+        "locale": "en",
+        "version": 1,
+        "closedAt": None,
     }
 
 
 async def test_an_edit_sets_what_it_names(acme: Merchant) -> None:
     before = (await acme.adam.get(path(acme))).json()
     edited = await acme.adam.patch(path(acme), json={"name": "Acme & Co", "reopenWithinSeconds": 0})
-    assert edited.json() == before | {"name": "Acme & Co", "reopenWithinSeconds": 0}
+    assert edited.json() == before | {"name": "Acme & Co", "reopenWithinSeconds": 0, "version": 2}
     assert (await acme.adam.get(path(acme))).json() == edited.json()
     assert (await acme.adam.patch(path(acme), json={})).json() == edited.json()
 

@@ -171,7 +171,12 @@ class Desk:
         """A new merchant with a team of two agents, a senior and a lead, and the demo's categories."""
         merchant_id = next(_merchants)
         people = (("ana", Role.AGENT), ("leo", Role.AGENT), ("sina", Role.SENIOR), ("lars", Role.LEAD))
-        world = World(merchant_id, slug, slug.title(), tuple(Person(f"{name}-{merchant_id}", name.title(), role) for name, role in people))
+        world = World(
+            merchant_id,
+            f"{slug}-{merchant_id}",
+            slug.title(),
+            tuple(Person(f"{name}-{merchant_id}", name.title(), role) for name, role in people),
+        )
         await write_world(self.database, world)
         async with self.database.reading(merchant_id) as session:
             agents = {agent.name.lower(): agent.id for agent in (await session.execute(sa.select(Agent))).scalars()}

@@ -9,8 +9,8 @@ from structlog.testing import capture_logs
 from temporalio.client import Client, Schedule, ScheduleActionStartWorkflow, ScheduleIntervalSpec, ScheduleSpec, ScheduleUpdate
 
 from models.outbox.messages import SCHEDULE_ID
+from models.outbox.schedule import SCHEDULE, schedule_reconciliation
 from tests.support.isolated import Isolated
-from worker import SCHEDULE, schedule_reconciliation
 
 
 @pytest.fixture

@@ -1,0 +1,160 @@
+"""The merchant's teams, and the categories that lead to them."""
+
+from datetime import datetime
+
+import sqlalchemy as sa
+from fastapi import APIRouter, Response
+from sqlmodel import col
+
+from api.auth.caller import allow
+from api.http.headers import IfMatch, NeededIfMatch
+from api.http.pagination import Order, Page, Paged
+from api.http.path import CategoryName, TeamId
+from api.http.responses import Id, location
+from api.http.transaction import CurrentChange, Session, TransactionRoute
+from api.http.versions import Versioned, require_match, respond_versioned
+from api.tickets.requests import CategoryName as CategoryText
+from api.tickets.requests import Id as IdIn
+from api.tickets.requests import Name
+from models.errors import NotFound
+from models.people.audit import edit
+from models.people.permissions import Permission
+from models.people.tables import Category, Team
+from models.people.teams import add_category, add_team, edit_category, held_category, held_team, retire_category, retire_team
+from models.sla.rulebook import rulebook
+from models.value import Value
+
+router = APIRouter(tags=["people"], route_class=TransactionRoute)
+
+
+class TeamBody(Value):
+    name: Name
+
+
+class CategoryBody(Value):
+    """``isDefault``: a ticket that names no category gets this one; the one that was the default is it no more."""
+
+    name: CategoryText
+    team_id: IdIn
+    is_default: bool = False
+
+
+class EditCategory(Value):
+    """A JSON merge patch (RFC 7396). The name stays: tickets and policies have it."""
+
+    team_id: IdIn | None = None
+    is_default: bool | None = None
+
+
+class TeamResponse(Versioned):
+    """``retiredAt``: since then nobody joins it."""
+
+    id: Id
+    name: str
+    retired_at: datetime | None
+
+
+class CategoryResponse(Versioned):
+    """``retiredAt``: since then no ticket gets it; those that have it keep it."""
+
+    name: str
+    team_id: Id
+    is_default: bool
+    retired_at: datetime | None
+
+
+@router.get("/teams", response_model=Page[TeamResponse], dependencies=[allow(Permission.READ_TEAMS)])
+async def list_teams(session: Session, pager: Paged) -> Response:
+    """The teams that are not retired."""
+    teams = sa.select(Team).where(col(Team.merchant_id) == session.merchant_id, col(Team.retired_at).is_(None))
+    rows, end = await pager.page(session, teams, Order(Team.id, Team.id))
+    return pager.respond([TeamResponse.model_validate(row) for row in rows], end)
+
+
+@router.post("/teams", status_code=201, response_model=TeamResponse, dependencies=[allow(Permission.EDIT_TEAMS)])
+async def create_team(body: TeamBody, session: Session, change: CurrentChange) -> Response:
+    """Add a team. Agents join it by POST or PATCH /agents, tickets come to it by categories and assignment."""
+    team = await add_team(session, body.name, change)
+    return respond_versioned(TeamResponse.model_validate(team), 201, location(f"/teams/{team.id}"))
+
+
+@router.get("/teams/{team_id}", response_model=TeamResponse, dependencies=[allow(Permission.READ_TEAMS)])
+async def get_team(team_id: TeamId, session: Session) -> Response:
+    """One team, also a retired one."""
+    team = await session.get(Team, (session.merchant_id, team_id))
+    if team is None:
+        raise NotFound("team")
+    return respond_versioned(TeamResponse.model_validate(team))
+
+
+@router.patch("/teams/{team_id}", response_model=TeamResponse, dependencies=[allow(Permission.EDIT_TEAMS)])
+async def edit_team(team_id: TeamId, body: TeamBody, session: Session, change: CurrentChange, if_match: NeededIfMatch) -> Response:
+    """Rename a team."""
+    team = await held_team(session, team_id)
+    require_match(TeamResponse.model_validate(team), if_match)
+    await edit(session, team, {"name": body.name}, change, "team.edited")
+    return respond_versioned(TeamResponse.model_validate(team))
+
+
+@router.delete("/teams/{team_id}", status_code=204, dependencies=[allow(Permission.EDIT_TEAMS)])
+async def delete_team(team_id: TeamId, session: Session, change: CurrentChange, if_match: IfMatch = None) -> Response:
+    """Retire a team. While open tickets, agents or categories stand on it, it is refused (409 ``team_in_use``)."""
+    team = await held_team(session, team_id)
+    require_match(TeamResponse.model_validate(team), if_match)
+    await retire_team(session, team, change)
+    return Response(status_code=204)
+
+
+@router.get("/categories", response_model=Page[CategoryResponse], dependencies=[allow(Permission.READ_TEAMS)])
+async def list_categories(session: Session, pager: Paged) -> Response:
+    """The categories that are not retired, the default first."""
+    mine = sa.select(Category).where(col(Category.merchant_id) == session.merchant_id, col(Category.retired_at).is_(None))
+    rows, end = await pager.page(session, mine, Order(Category.position, Category.id))
+    default = await _default(session)
+    return pager.respond([_shown(row, default) for row in rows], end)
+
+
+@router.post("/categories", status_code=201, response_model=CategoryResponse, dependencies=[allow(Permission.EDIT_TEAMS)])
+async def create_category(body: CategoryBody, session: Session, change: CurrentChange) -> Response:
+    """Add a category; a retired one of this name comes back. An existing one is refused (409 ``category_exists``)."""
+    category = await add_category(session, body.name, body.team_id, change, is_default=body.is_default)
+    shown = _shown(category, await _default(session))
+    return respond_versioned(shown, 201)
+
+
+@router.get("/categories/{name}", response_model=CategoryResponse, dependencies=[allow(Permission.READ_TEAMS)])
+async def get_category(name: CategoryName, session: Session) -> Response:
+    """One category, also a retired one."""
+    category = (await session.execute(sa.select(Category).where(col(Category.name) == name))).scalar_one_or_none()
+    if category is None:
+        raise NotFound("category")
+    return respond_versioned(_shown(category, await _default(session)))
+
+
+@router.patch("/categories/{name}", response_model=CategoryResponse, dependencies=[allow(Permission.EDIT_TEAMS)])
+async def change_category(
+    name: CategoryName, body: EditCategory, session: Session, change: CurrentChange, if_match: NeededIfMatch
+) -> Response:
+    """Give a category another team, for tickets from now on, or make it the default."""
+    category = await held_category(session, name)
+    require_match(_shown(category, await _default(session)), if_match)
+    await edit_category(session, category, change, team_id=body.team_id, is_default=body.is_default)
+    return respond_versioned(_shown(category, await _default(session)))
+
+
+@router.delete("/categories/{name}", status_code=204, dependencies=[allow(Permission.EDIT_TEAMS)])
+async def delete_category(name: CategoryName, session: Session, change: CurrentChange, if_match: IfMatch = None) -> Response:
+    """Retire a category: its tickets keep it. The only one, and one that a policy names, is refused (409 ``category_in_use``)."""
+    category = await held_category(session, name)
+    require_match(_shown(category, await _default(session)), if_match)
+    await retire_category(session, category, change)
+    return Response(status_code=204)
+
+
+async def _default(session: Session) -> str | None:
+    return next(iter((await rulebook(session)).categories), None)
+
+
+def _shown(category: Category, default: str | None) -> CategoryResponse:
+    fields = category.model_dump(include={"name", "team_id", "retired_at", "version"})
+    return CategoryResponse(**fields, is_default=category.name == default)

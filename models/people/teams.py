@@ -1,0 +1,158 @@
+"""Teams and categories: added, and retired when nothing stands on them. A change of categories makes the cached rulebook stale."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import col
+
+from models.audit import Change
+from models.db.session import TenantSession, locked
+from models.errors import Conflict, Invalid, NotFound
+from models.people.audit import edit, record
+from models.people.tables import Agent, Category, Merchant, Team
+from models.sla.configuration import hold_configuration
+from models.sla.rulebook import rulebook
+from models.tickets.assign import working
+from models.tickets.tables import Ticket
+
+MAX_TEAMS = 500
+MAX_CATEGORIES = 500
+"""Of a merchant: each ticket's rulebook holds all categories."""
+
+
+async def add_team(session: TenantSession, name: str, change: Change) -> Team:
+    """Raises: Conflict: there are enough."""
+    await hold_configuration(session)
+    await _require_room(session, Team, MAX_TEAMS, "teams")
+    team = Team(merchant_id=session.merchant_id, id=session.new_id(), name=name)
+    session.insert(team)
+    record(session, change, "team.created", team.id, name=[None, name])
+    await session.write()
+    return team
+
+
+async def held_team(session: TenantSession, team_id: int) -> Team:
+    """The team, locked: until the end of the transaction nobody joins it, and no ticket is assigned in it.
+
+    Raises:
+        NotFound: there is none, or it is retired.
+    """
+    found = locked(sa.select(Team).where(col(Team.id) == team_id, col(Team.retired_at).is_(None)))
+    team = (await session.execute(found)).scalar_one_or_none()
+    if team is None:
+        raise NotFound("team")
+    return team
+
+
+async def require_team(session: TenantSession, team_id: int) -> None:
+    """Raises: Invalid: a body names a team that there is not."""
+    try:
+        await held_team(session, team_id)
+    except NotFound:
+        raise Invalid("unknown_team", "There is no such team.", "/teamId") from None
+
+
+async def retire_team(session: TenantSession, team: Team, change: Change) -> None:
+    """``team`` is held.
+
+    Raises:
+        Conflict: unfinished tickets, agents or categories stand on it.
+    """
+    reasons = {
+        "categories": sa.select(col(Category.id)).where(col(Category.team_id) == team.id, col(Category.retired_at).is_(None)),
+        "agents": sa.select(col(Agent.id)).where(col(Agent.team_id) == team.id, col(Agent.retired_at).is_(None)),
+        "open tickets": sa.select(col(Ticket.id)).where(col(Ticket.team_id) == team.id, working()),
+    }
+    for what, rows in reasons.items():
+        if (await session.execute(rows.limit(1))).first():
+            raise Conflict("team_in_use", f"The team has {what}: give them to another team first.")
+    await edit(session, team, {"retired_at": change.at}, change, "team.retired")
+
+
+async def add_category(session: TenantSession, name: str, team_id: int, change: Change, *, is_default: bool = False) -> Category:
+    """A new category, the last one or the default. One that was retired comes back.
+
+    Raises:
+        Conflict: there is one of that name, or there are enough. Invalid: there is no such team.
+    """
+    await hold_configuration(session)
+    await require_team(session, team_id)
+    await _require_room(session, Category, MAX_CATEGORIES, "categories")
+    old = (await session.execute(sa.select(Category).where(col(Category.name) == name))).scalar_one_or_none()
+    if old is not None and old.retired_at is None:
+        raise Conflict("category_exists", "There is a category of this name: change it, or choose another name.")
+    category = old or Category(merchant_id=session.merchant_id, id=session.new_id(), name=name, team_id=team_id)
+    place = await _place(session, is_default=is_default)
+    if old is None:
+        category.position = place
+        session.insert(category)
+        record(session, change, "category.created", category.id, name=[None, name])
+        await session.write()
+    else:
+        await edit(session, old, {"team_id": team_id, "position": place, "retired_at": None}, change, "category.restored")
+    await _rulebook_changed(session)
+    return category
+
+
+async def held_category(session: TenantSession, name: str) -> Category:
+    """The category of this name, under the lock of the merchant's configuration. Raises: NotFound."""
+    await hold_configuration(session)
+    found = sa.select(Category).where(col(Category.name) == name, col(Category.retired_at).is_(None))
+    category = (await session.execute(found.execution_options(populate_existing=True))).scalar_one_or_none()
+    if category is None:
+        raise NotFound("category")
+    return category
+
+
+async def edit_category(
+    session: TenantSession, category: Category, change: Change, *, team_id: int | None = None, is_default: bool | None = None
+) -> None:
+    """``category`` is held. Its open tickets stay where they are.
+
+    Raises:
+        Invalid: there is no such team. Conflict: the default is changed by making another category the default.
+    """
+    wanted: dict[str, Any] = {}
+    if team_id is not None:
+        await require_team(session, team_id)
+        wanted["team_id"] = team_id
+    is_first = next(iter((await rulebook(session)).categories), None) == category.name
+    if is_default is False and is_first:
+        raise Conflict("category_is_default", "This is the default: make another category the default instead.")
+    if is_default and not is_first:
+        wanted["position"] = await _place(session, is_default=True)
+    await edit(session, category, wanted, change, "category.edited")
+    await _rulebook_changed(session)
+
+
+async def retire_category(session: TenantSession, category: Category, change: Change) -> None:
+    """``category`` is held. Its tickets keep it, and no new ticket gets it.
+
+    Raises:
+        Conflict: a policy is for it, or it is the only one.
+    """
+    book = await rulebook(session)
+    if any(category.name in each.policy.match.categories for each in book.ordered):
+        raise Conflict("category_in_use", "A policy is for this category: publish a version of it without the category first.")
+    if len(book.categories) == 1:
+        raise Conflict("category_in_use", "It is the only category, and each ticket needs one: add another one first.")
+    await edit(session, category, {"retired_at": change.at}, change, "category.retired")
+    await _rulebook_changed(session)
+
+
+async def _place(session: TenantSession, *, is_default: bool) -> int:
+    """Before all others, or behind them."""
+    place = sa.func.min(Category.position) - 1 if is_default else sa.func.max(Category.position) + 1
+    mine = col(Category.merchant_id) == session.merchant_id
+    return int((await session.execute(sa.select(sa.func.coalesce(place, 0)).where(mine))).scalar_one())
+
+
+async def _rulebook_changed(session: TenantSession) -> None:
+    mine = col(Merchant.id) == session.merchant_id
+    await session.execute(sa.update(Merchant).where(mine).values(rulebook_version=col(Merchant.rulebook_version) + 1))
+
+
+async def _require_room(session: TenantSession, table: type[Team] | type[Category], most: int, what: str) -> None:
+    count = sa.select(sa.func.count()).select_from(table).where(col(table.merchant_id) == session.merchant_id)
+    if (await session.execute(count)).scalar_one() >= most:
+        raise Conflict(f"too_many_{what}", f"There may be {most} {what}, also of those that are retired: change one that there is.")
