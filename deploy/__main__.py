@@ -50,6 +50,7 @@ def _serve() -> None:
     settings = _read(Settings)
     from api.main import serve  # noqa: PLC0415
 
+    _tell_build()
     uvloop.run(serve(settings, node=APP_INFO.node))
 
 
@@ -57,7 +58,14 @@ def _work() -> None:
     settings = _read(Settings)
     from worker import run  # noqa: PLC0415
 
+    _tell_build()
     uvloop.run(run(settings, node=APP_INFO.node))
+
+
+def _tell_build() -> None:
+    from models.platform.metrics import BUILD  # noqa: PLC0415
+
+    BUILD.labels(APP_INFO.code, APP_INFO.node).set(1)
 
 
 def _migrate() -> None:

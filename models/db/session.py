@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any, TypeVar
@@ -18,7 +18,8 @@ from sqlmodel import SQLModel
 from models.db.base import Row
 from models.db.bulk_write import moved_rows, statement
 from models.db.ids import id_of
-from models.db.pool import POOL_WAIT_SECONDS, USUAL, Limits, ShareIsFullError, Shares, engine_of, share_of
+from models.db.pool import POOL_WAIT_SECONDS, USUAL, Limits, ShareIsFullError, Shares, engine_of, in_use, share_of
+from models.platform.metrics import POOL_REFUSED, POOL_WAIT
 
 BLOCK = 65_536
 LOW = 16_384
@@ -67,12 +68,21 @@ class _IdBlock:
 class TenantSession(AsyncSession):
     """A session of one merchant, inside one transaction."""
 
-    def __init__(self, engine: AsyncEngine, merchant_id: int, ids: _IdBlock) -> None:
+    def __init__(self, engine: AsyncEngine, merchant_id: int, ids: _IdBlock, asked_at: float) -> None:
         super().__init__(engine, expire_on_commit=False, autoflush=False, sync_session_class=_TenantSyncSession)
-        self.sync_session.info.update(merchant_id=merchant_id, read=[])
+        self.sync_session.info.update(merchant_id=merchant_id, read=[], asked_at=asked_at)
         self.merchant_id = merchant_id
         self._ids = ids
         self._new: dict[str, list[SQLModel | dict[str, Any]]] = {}
+        self._once_committed: list[Callable[[], object]] = []
+
+    def once_committed(self, count: Callable[[], object]) -> None:
+        """Have ``count``, which never raises, called when the transaction is committed: what is rolled back has not happened."""
+        self._once_committed.append(count)
+
+    def count(self) -> None:
+        for count in self._once_committed:
+            count()
 
     def new_id(self) -> int:
         return self._ids.take()
@@ -136,6 +146,7 @@ class _TenantSyncSession(Session):
 def _name_merchant(session: Session, _transaction: Any, connection: sa.Connection) -> None:
     # SQLAlchemy's BEGIN goes out with the first statement, which comes after this.
     connection.connection.driver_connection.merchant_id = session.info["merchant_id"]  # type: ignore[union-attr]
+    POOL_WAIT.observe(time.perf_counter() - session.info["asked_at"])
 
 
 @event.listens_for(_TenantSyncSession, "loaded_as_persistent")
@@ -151,6 +162,7 @@ class Database:
     """
 
     def __init__(self, url: str, *, pool_size: int, node: int, share: float = 0.6, limits: Limits = USUAL) -> None:
+        self.pool_size = pool_size
         self.engine = engine_of(url, pool_size=pool_size, limits=limits)
         self._probe = engine_of(url, pool_size=1, limits=limits._replace(statement=_PROBE_SECONDS / 2))
         self._shares = Shares(share_of(pool_size, share))
@@ -159,12 +171,18 @@ class Database:
     @asynccontextmanager
     async def reading(self, merchant_id: int) -> AsyncIterator[TenantSession]:
         """One transaction for one merchant: committed at the end, rolled back when anything is raised."""
-        async with (
-            self._shares.of(merchant_id),
-            TenantSession(self.engine, merchant_id, self._ids) as session,
-            session.begin(),
-        ):
-            yield session
+        asked_at = time.perf_counter()
+        try:
+            async with (
+                self._shares.of(merchant_id),
+                TenantSession(self.engine, merchant_id, self._ids, asked_at) as session,
+                session.begin(),
+            ):
+                yield session
+        except sa.exc.TimeoutError as error:
+            POOL_REFUSED.labels("share" if isinstance(error, ShareIsFullError) else "pool").inc()
+            raise
+        session.count()
 
     @asynccontextmanager
     async def writing(self, merchant_id: int) -> AsyncIterator[TenantSession]:
@@ -172,6 +190,11 @@ class Database:
         async with self.reading(merchant_id) as session:
             await self._ids.replenish(session)
             yield session
+
+    @property
+    def in_use(self) -> int:
+        """Connections that a transaction has now."""
+        return in_use(self.engine)
 
     async def revision(self) -> str | None:
         """The schema's, by a connection of its own: a pool that is busy says nothing about the database."""
