@@ -66,7 +66,7 @@ BUILD = _gauge(BOTH, "helpdesk_build_info", "Always 1: the service's code, and t
 # Requests
 REQUESTS = _counter(
     API, "helpdesk_http_requests_total",
-    "Responses by route template and status; 499: the client did not wait; the route `none`: no route has that path.",
+    "Responses, by route template without the base path; status 499: the client did not wait; route `none`: none has that path.",
     "method", "route", "status")
 REQUEST_SECONDS = _histogram(
     API, _REQUEST, "helpdesk_http_request_duration_seconds", "From a request's headers to the end of its response.", "method", "route")
@@ -134,7 +134,7 @@ JOB_TICKETS = _counter(
     WORKER, "helpdesk_job_tickets_total", "Tickets that jobs have looked at, and those that failed.", "kind", "outcome")
 # fmt: on
 
-# Of the many that Temporal's SDK measures, those that an alert names.
+# Of the many that Temporal's SDK measures, those that an alert or a runbook names.
 TABLE.extend(
     (
         Described(
@@ -150,6 +150,13 @@ TABLE.extend(
             SDK,
             "How long workflow tasks waited for a worker.",
             ("task_queue",),
+        ),
+        Described(
+            "temporal_worker_task_slots_available",
+            "gauge",
+            SDK,
+            "How many more tasks of a kind the worker would take now.",
+            ("task_queue", "worker_type"),
         ),
     )
 )
