@@ -29,8 +29,9 @@ rule_files: [deploy/prometheus/rules.yaml]
 The alerts in [rules.yaml](../deploy/prometheus/rules.yaml) go by these jobs; each has its page in [runbooks](runbooks).
 
 A counter counts what one process has done since it started, once it was committed: sum over the processes. Gauges of the outbox, of
-tickets, notifications and jobs are read from the database, by one statement of at most two seconds and at most every five seconds, in each worker:
-every worker tells the same, so take their `max`. Where the database does not answer they are `NaN`, and `helpdesk_database_gauges_up` is 0.
+tickets, notifications and jobs are read from the database, by one statement of at most two seconds and at most every five seconds, in each
+worker: every worker tells the same, so take their `max`. Where the database does not answer they are `NaN`, and
+`helpdesk_database_gauges_up` is 0.
 What a process says is at most five seconds old. Beside these there are the usual `process_*` and `python_*`.
 
 """

@@ -18,6 +18,7 @@ OF_FAILURES = "temporal_workflow_task_execution_failed_total"
 """The SDK has no series of it before the first failure."""
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(240)
 async def test_a_tickets_life_is_seen_at_the_api_and_at_the_worker(isolated: Isolated) -> None:
     api, worker, sdk = free_port(), free_port(), free_port()
@@ -25,8 +26,10 @@ async def test_a_tickets_life_is_seen_at_the_api_and_at_the_worker(isolated: Iso
         acme = await desk.merchant()
         desk.clock.ahead = -timedelta(minutes=1)  # every rung is due when the ticket is opened
         await acme.open()
-        ports = {"worker_metrics_port": worker, "temporal_metrics_port": sdk}
-        async with worker_process(isolated, "deploy", **ports), api_process(isolated, http_metrics_port=api) as (_, port):
+        async with (
+            worker_process(isolated, "deploy", worker_metrics_port=worker, temporal_metrics_port=sdk),
+            api_process(isolated, http_metrics_port=api) as (_, port),
+        ):
             await open_over_http(acme, port)
             of_api = await scrape(api)
             await scraped_until(desk, worker, has_lived)
