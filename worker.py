@@ -16,6 +16,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI, Response
 from temporalio.client import Client
+from temporalio.runtime import Runtime
 from temporalio.worker import Interceptor, Worker, WorkflowRunner
 
 from activities.email.smtp import SmtpServer, accept_local_domains
@@ -33,6 +34,8 @@ from models.outbox.schedule import schedule_reconciliation
 from models.platform import logging as logs
 from models.platform import temporal
 from models.platform.database import open_pool
+from models.platform.gauges import Gauges
+from models.platform.scrape import of_pool, of_temporal, scraped
 from models.platform.settings import Settings, WorkerQueue
 from models.platform.zones import use_packaged_time_zones
 from models.tickets import messages as ticket
@@ -67,7 +70,7 @@ async def run(settings: Settings, *, node: int, interceptors: Sequence[Intercept
     use_packaged_time_zones()
     accept_local_domains()
     logs.configure(settings.log_level)
-    client = await _connect(settings)
+    client = await _connect(settings, temporal.measured(settings.http_host, settings.temporal_metrics_port))
     database = open_pool(settings, node)
     relays = relays_of(settings, client)
     reconciliation = MaintenanceActivities(database, str(settings.database_relay_url))
@@ -79,11 +82,15 @@ async def run(settings: Settings, *, node: int, interceptors: Sequence[Intercept
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(database.aclose)
         stack.push_async_callback(reconciliation.aclose)
+        gauges = Gauges(str(settings.database_relay_url))
+        stack.push_async_callback(gauges.aclose)
         gc.collect()
         gc.freeze()  # see api/main.py; before the first workflow comes, which does not stay
         for worker in workers:
             await stack.enter_async_context(worker)
         await schedule_reconciliation(client)
+        look = (partial(of_pool, database), partial(of_temporal, partial(temporal.is_reachable, client)), gauges.look)
+        await stack.enter_async_context(scraped(settings.http_host, settings.worker_metrics_port, look))
         log.info("worker.ready", task_queues=[worker.task_queue for worker in workers])
         await _until_signalled({relays[queue] for queue in settings.worker_queues}, probes(settings, client))
 
@@ -201,11 +208,11 @@ def probes(settings: Settings, client: Client) -> uvicorn.Server:
     return uvicorn.Server(uvicorn.Config(app, host=settings.http_host, port=settings.worker_port, log_config=None, access_log=False))
 
 
-async def _connect(settings: Settings) -> Client:
+async def _connect(settings: Settings, runtime: Runtime) -> Client:
     """A worker without Temporal has nothing to do: it tries again until Temporal is there, and logs each failure."""
     while True:
         try:
-            return await temporal.connect(settings, temporal.Connection.NOW)
+            return await temporal.connect(settings, temporal.Connection.NOW, runtime)
         except RuntimeError as error:
             log.warning(
                 "worker.temporal_unreachable", address=settings.temporal_address, error=str(error), retry_in_seconds=RECONNECT_SECONDS

@@ -17,6 +17,7 @@ from models.jobs.run import go_on
 from models.outbox.lost import LOST_JOBS, LOST_NOTIFICATIONS, LOST_TICKETS, Loss, Lost, claim_lost, hand_back, stuck
 from models.outbox.messages import RECONCILE, Healed, ReconciliationAt
 from models.outbox.reconcile import deliver_again, send_facts_again
+from models.platform.metrics import HEALED
 from models.tickets.assign import working
 from models.tickets.repository import pick_up_waiting
 from models.tickets.tables import Ticket
@@ -80,6 +81,7 @@ class MaintenanceActivities:
                 if merchant_id in run.busy or not run.has_time(kind.until):
                     continue
                 if await run.try_one(merchant_id, id_, kind.heal):
+                    HEALED.labels(kind.loss.topic).inc()
                     log.warning("reconcile.sent_again", merchant_id=merchant_id, **{f"{kind.loss.table}_id": id_})
                 untried.remove((merchant_id, id_))
         finally:

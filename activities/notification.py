@@ -20,7 +20,8 @@ from models.notifications.digest import Held, close_digest
 from models.notifications.kinds import NotificationKind
 from models.notifications.limit import admit, hold_back
 from models.notifications.messages import DELIVER, RECORD_SECONDS, DeliveryRef, NotificationStatus
-from models.notifications.tables import AttemptOutcome, RecipientKind
+from models.notifications.tables import AttemptOutcome, Notification, RecipientKind
+from models.platform.metrics import ATTEMPT_SECONDS, ATTEMPTS, NOTIFICATIONS
 from models.platform.signed_links import sign
 from models.portal.link import GOOD_FOR, PortalLink, token_of
 
@@ -64,6 +65,7 @@ class DeliveryActivities:
             if notification.kind is NotificationKind.DIGEST:
                 delivery = delivery._replace(listed=await close_digest(session, notification))
             if (settled := await self._settled(session, ref, delivery)) is not None:
+                session.once_committed(NOTIFICATIONS.labels(notification.kind, notification.channel, settled).inc)
                 return settled
         if delivery.is_under_way:
             _refuse_second(delivery.lost_in)
@@ -96,11 +98,14 @@ class DeliveryActivities:
 
         try:
             address = delivery.notification.address
-            receipt = await converse(self._server, self._compose(delivery), self._sender, address, before_data=commit_attempt)
+            text = self._compose(delivery)
+            with ATTEMPT_SECONDS.labels(delivery.notification.channel).time():
+                receipt = await converse(self._server, text, self._sender, address, before_data=commit_attempt)
             ending = Ending(AttemptOutcome.SENT, receipt.code, receipt.text)
         except DeliveryFailed as failed:
             ending = Ending(_outcome(failed), failed.code, failed.text)
         attempt, status = await self._end(ref, begun, ending)
+        _count(delivery.notification, ending, status)
         _log(delivery, attempt, ending, status)
         return ending, status
 
@@ -207,6 +212,12 @@ def _place(error: Exception) -> str:
     """Name the error and where it was raised, without its words: they may be a person's."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     return f"{type(error).__name__} in {Path(frame.filename).name}, line {frame.lineno}"
+
+
+def _count(notification: Notification, ending: Ending, status: NotificationStatus) -> None:
+    ATTEMPTS.labels(notification.channel, ending.outcome).inc()
+    if status is not NotificationStatus.PENDING:
+        NOTIFICATIONS.labels(notification.kind, notification.channel, status).inc()
 
 
 def _log(delivery: Delivery, attempt: int, ending: Ending, status: NotificationStatus) -> None:

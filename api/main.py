@@ -5,6 +5,7 @@ import contextlib
 import gc
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 from fastapi import APIRouter, FastAPI
 
@@ -19,6 +20,8 @@ from models.outbox.relay import FACTS, Relay
 from models.platform import logging as logs
 from models.platform import temporal
 from models.platform.database import open_pool
+from models.platform.metrics import JWKS_AGE
+from models.platform.scrape import of_pool, of_temporal, scraped
 from models.platform.settings import Settings
 from models.platform.zones import use_packaged_time_zones
 
@@ -36,7 +39,14 @@ async def serve(settings: Settings, *, node: int, routers: Sequence[APIRouter] =
         gc.collect()
         gc.freeze()  # what stands now stays: to look through it in each full collection keeps everybody waiting for 0.1 s
         proxies = [str(network) for network in settings.trusted_proxies]
-        await server_of(app, host=settings.http_host, port=settings.http_port, trusted_proxies=proxies).serve()
+        context: Context = app.state.context
+        look = (partial(of_pool, context.database), partial(of_keys, context.keys), partial(of_temporal, context.temporal_answers))
+        async with scraped(settings.http_host, settings.http_metrics_port, look):
+            await server_of(app, host=settings.http_host, port=settings.http_port, trusted_proxies=proxies).serve()
+
+
+async def of_keys(keys: KeySet) -> None:
+    JWKS_AGE.set(keys.age_seconds)
 
 
 @contextlib.asynccontextmanager

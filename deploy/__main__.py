@@ -52,6 +52,7 @@ def _serve() -> None:
     settings = _read(Settings)
     from api.main import serve  # noqa: PLC0415
 
+    _tell_build()
     uvloop.run(serve(settings, node=APP_INFO.node))
 
 
@@ -59,6 +60,7 @@ def _work() -> None:
     settings = _read(Settings)
     from worker import run  # noqa: PLC0415
 
+    _tell_build()
     uvloop.run(run(settings, node=APP_INFO.node))
 
 
@@ -74,6 +76,12 @@ def _set_up() -> None:
         _refuse(str(error))
     except setup.SetupError as error:
         sys.exit(str(error))
+
+
+def _tell_build() -> None:
+    from models.platform.metrics import BUILD  # noqa: PLC0415
+
+    BUILD.labels(APP_INFO.code, APP_INFO.node).set(1)
 
 
 def _migrate() -> None:

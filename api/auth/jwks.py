@@ -29,6 +29,7 @@ from jwt.algorithms import ECAlgorithm
 from jwt.exceptions import PyJWTError
 
 from models.errors import Unavailable
+from models.platform.metrics import JWKS_FETCHES
 
 FRESH_SECONDS: Final = (300.0, 600.0)
 STALE_LIMIT_SECONDS: Final = 86_400.0
@@ -102,6 +103,11 @@ class KeySet:
     def has_keys(self) -> bool:
         """Whether tokens can be judged now; what readiness asks. A probe that finds ``False`` should call :meth:`warm`."""
         return bool(self._current())
+
+    @property
+    def age_seconds(self) -> float:
+        """Since the last good answer; infinite when no key is known."""
+        return self._clock() - self._known.fetched_at if self._current() else float("inf")
 
     def known(self, kid: str) -> EllipticCurvePublicKey | None:
         """Return the key named ``kid`` if it is here, and see in the background to it that it stays fresh.
@@ -177,9 +183,11 @@ class KeySet:
                 keys = _parse(await self._read())
         except (httpx.HTTPError, _Unusable, TimeoutError, OSError) as error:
             self._failures += 1
+            JWKS_FETCHES.labels("failed").inc()
             _log.warning("jwks.fetch_failed", reason=str(error) or type(error).__name__, failures=self._failures, has_keys=self.has_keys)
             return
         self._failures = 0
+        JWKS_FETCHES.labels("fetched").inc()
         now = self._clock()
         same = {kid: old for kid, old in self._known.keys.items() if kid in keys and old.public_numbers() == keys[kid].public_numbers()}
         self._known = _Known(keys | same, now, now + random.uniform(*FRESH_SECONDS))  # noqa: S311 - spreads load, guards nothing

@@ -14,6 +14,7 @@ from limits.errors import StorageError
 from limits.storage import storage_from_string
 
 from models.errors import RateLimited
+from models.platform.metrics import RATE_LIMITED
 
 STORAGE_SECONDS: Final = 0.2
 AWAY_SECONDS: Final = 5
@@ -117,6 +118,7 @@ class RateLimits:
     async def _counted(self, quotas: Iterable[tuple[_Quota, str]], cost: int) -> RateLimited | None:
         for quota, key in quotas:
             if not await self._limiter.hit(quota.item, quota.name, key, cost=cost):
+                RATE_LIMITED.labels(quota.name).inc()
                 return _refusal(quota, *await self._left(quota, key, cost))
         return None
 

@@ -12,9 +12,11 @@ from api.http.body import WITH_BODY, max_bytes
 from api.http.problems import CLOSE, of_failure, problem, too_large
 from api.http.refusals import REFUSED, Refusals
 from models.errors import HelpdeskError, UnsupportedMedia
+from models.platform.metrics import REQUEST_SECONDS, REQUESTS
 
 GONE = 499
 """In the log only: the client did not wait for a response."""
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _ID = re.compile(r"[0-9]{1,19}", re.ASCII)
 log = structlog.get_logger()
@@ -58,7 +60,9 @@ class Edge:
             try:
                 await self._serve(scope, headers, receive, outgoing)
             finally:
-                self._log(scope, outgoing.status or GONE, time.perf_counter() - started)
+                seconds, status = time.perf_counter() - started, outgoing.status or GONE
+                _count(scope, status, seconds)
+                self._log(scope, status, seconds)
 
     def _log(self, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", None)
@@ -79,6 +83,14 @@ class Edge:
             if outgoing.status is not None:
                 raise  # in the midst of a response: the server cuts it off
             await problem(known, path=scope["path"], request_id=scope["request_id"])(scope, receive, outgoing)
+
+
+def _count(scope: Scope, status: int, seconds: float) -> None:
+    """By the route's template: a path or a method as it was sent could be anything, and each would be a series for ever."""
+    route, method = getattr(scope.get("route"), "path", "none"), scope["method"]
+    method = method if method in _METHODS else "other"
+    REQUESTS.labels(method, route, status).inc()
+    REQUEST_SECONDS.labels(method, route).observe(seconds)
 
 
 def _id(given: str) -> str | None:

@@ -16,6 +16,7 @@ from deploy.local.mail import CaughtMail, received
 from deploy.local.refusal import refuse_production
 from deploy.local.seed import world
 from models.db.session import Database
+from models.platform.metrics import BUILD
 from models.platform.settings import Settings
 from models.value import Value
 
@@ -37,6 +38,7 @@ def main() -> None:
 async def _serve(settings: Settings) -> None:
     layout = read_layout()
     identity = DevelopmentIdentity(layout.identity_key, issuer=layout.issuer, audience=AUDIENCE)
+    BUILD.labels(APP_INFO.code, APP_INFO.node).set(1)
     database = Database(str(settings.database_url), pool_size=1, node=APP_INFO.node)
     try:
         await serve(settings, node=APP_INFO.node, routers=[routes(database, identity, layout.mail)])

@@ -37,6 +37,9 @@ class Layout(BaseSettings):
     var: Path = Field(default=Path("var"), validation_alias="LOCAL_VAR")
     http_port: int = _port(3000, "APP_ENV_HTTP_PORT", "the API")
     worker_port: int = _port(3001, "APP_ENV_WORKER_PORT", "the worker's probes")
+    http_metrics_port: int = _port(9464, "APP_ENV_HTTP_METRICS_PORT", "the API's metrics")
+    worker_metrics_port: int = _port(9465, "APP_ENV_WORKER_METRICS_PORT", "the worker's metrics")
+    temporal_metrics_port: int = _port(9466, "APP_ENV_TEMPORAL_METRICS_PORT", "the metrics of Temporal's SDK in the worker")
     temporal_port: int = _port(7233, "LOCAL_TEMPORAL_PORT", "Temporal")
     temporal_ui_port: int = _port(8233, "LOCAL_TEMPORAL_UI_PORT", "the Temporal UI")
     smtp_port: int = _port(2525, "LOCAL_SMTP_PORT", "the mail catcher")
@@ -84,6 +87,9 @@ class Layout(BaseSettings):
             "http_host": "127.0.0.1",  # never further: a caller who reaches /dev can be anyone
             "http_port": str(self.http_port),
             "worker_port": str(self.worker_port),
+            "http_metrics_port": str(self.http_metrics_port),
+            "worker_metrics_port": str(self.worker_metrics_port),
+            "temporal_metrics_port": str(self.temporal_metrics_port),
             "smtp_host": "127.0.0.1",
             "smtp_port": str(self.smtp_port),
             "smtp_security": "none",

@@ -10,6 +10,7 @@ from weakref import WeakValueDictionary
 
 import asyncpg
 import sqlalchemy as sa
+from sqlalchemy import QueuePool
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from models.db.redaction import keep_values_out
@@ -108,6 +109,12 @@ def engine_of(url: str, *, pool_size: int, limits: Limits = USUAL) -> AsyncEngin
     )
     keep_values_out(engine)
     return engine
+
+
+def in_use(engine: AsyncEngine) -> int:
+    """Connections that are out of its pool."""
+    pool = engine.pool
+    return pool.checkedout() if isinstance(pool, QueuePool) else 0
 
 
 def _keep_alive(link: socket.socket) -> None:

@@ -18,7 +18,8 @@ from sqlmodel import SQLModel
 from models.db.base import Row
 from models.db.bulk_write import moved_rows, statement
 from models.db.ids import id_of
-from models.db.pool import POOL_WAIT_SECONDS, USUAL, Limits, ShareIsFullError, Shares, engine_of, share_of
+from models.db.pool import POOL_WAIT_SECONDS, USUAL, Limits, ShareIsFullError, Shares, engine_of, in_use, share_of
+from models.platform.metrics import POOL_REFUSED, POOL_WAIT
 
 BLOCK = 65_536
 LOW = 16_384
@@ -68,9 +69,9 @@ class _IdBlock:
 class TenantSession(AsyncSession):
     """A session of one merchant, inside one transaction."""
 
-    def __init__(self, engine: AsyncEngine, merchant_id: int, ids: _IdBlock) -> None:
+    def __init__(self, engine: AsyncEngine, merchant_id: int, ids: _IdBlock, asked_at: float) -> None:
         super().__init__(engine, expire_on_commit=False, autoflush=False, sync_session_class=_TenantSyncSession)
-        self.sync_session.info.update(merchant_id=merchant_id, read=[], once_committed=[])
+        self.sync_session.info.update(merchant_id=merchant_id, read=[], asked_at=asked_at, once_committed=[])
         self.merchant_id = merchant_id
         self._ids = ids
         self._new: dict[str, list[SQLModel | dict[str, Any]]] = {}
@@ -91,7 +92,7 @@ class TenantSession(AsyncSession):
         return self._ids.take()
 
     def once_committed(self, call: Callable[[], object]) -> None:
-        """Have ``call`` made after the commit, and never if it is rolled back: the log tells of nothing that did not happen."""
+        """Have ``call``, which never raises, made after the commit and never if it is rolled back: what is logged or counted has happened."""
         self.sync_session.info["once_committed"].append(call)
 
     def seen(self, table: type[_R], ids: Iterable[int]) -> dict[int, _R]:
@@ -153,6 +154,7 @@ class _TenantSyncSession(Session):
 def _name_merchant(session: Session, _transaction: Any, connection: sa.Connection) -> None:
     # SQLAlchemy's BEGIN goes out with the first statement, which comes after this.
     connection.connection.driver_connection.merchant_id = session.info["merchant_id"]  # type: ignore[union-attr]
+    POOL_WAIT.observe(time.perf_counter() - session.info["asked_at"])
 
 
 @event.listens_for(_TenantSyncSession, "after_commit")
@@ -175,6 +177,7 @@ class Database:
     """
 
     def __init__(self, url: str, *, pool_size: int, node: int, share: float = 0.6, limits: Limits = USUAL) -> None:
+        self.pool_size = pool_size
         self.engine = engine_of(url, pool_size=pool_size, limits=limits)
         self._probe = engine_of(url, pool_size=1, limits=limits._replace(statement=_PROBE_SECONDS / 2))
         self._shares = Shares(share_of(pool_size, share))
@@ -183,12 +186,17 @@ class Database:
     @asynccontextmanager
     async def reading(self, merchant_id: int) -> AsyncIterator[TenantSession]:
         """One transaction for one merchant: committed at the end, rolled back when anything is raised."""
-        async with (
-            self._shares.of(merchant_id),
-            TenantSession(self.engine, merchant_id, self._ids) as session,
-            session.begin(),
-        ):
-            yield session
+        asked_at = time.perf_counter()
+        try:
+            async with (
+                self._shares.of(merchant_id),
+                TenantSession(self.engine, merchant_id, self._ids, asked_at) as session,
+                session.begin(),
+            ):
+                yield session
+        except sa.exc.TimeoutError as error:
+            POOL_REFUSED.labels("share" if isinstance(error, ShareIsFullError) else "pool").inc()
+            raise
 
     @asynccontextmanager
     async def writing(self, merchant_id: int) -> AsyncIterator[TenantSession]:
@@ -196,6 +204,11 @@ class Database:
         async with self.reading(merchant_id) as session:
             await self._ids.replenish(session)
             yield session
+
+    @property
+    def in_use(self) -> int:
+        """Connections that a transaction has now."""
+        return in_use(self.engine)
 
     async def revision(self) -> str | None:
         """The schema's, by a connection of its own: a pool that is busy says nothing about the database."""

@@ -18,6 +18,7 @@ from models.errors import Conflict, NotFound
 from models.jobs.messages import JobFacts
 from models.jobs.tables import Job, JobKind, JobStatus
 from models.outbox import post as outbox
+from models.platform.metrics import JOB_TICKETS, JOBS_DONE
 from models.sla.configuration import hold_configuration
 from models.sla.definitions import VALUES
 from models.sla.order import Standing
@@ -103,6 +104,7 @@ async def run_batch(session: TenantSession, job_id: int, at: datetime, size: int
     change = Change(by=Actor.of_text(job.created_by), at=at, request_id=request_id)
     looked_at = await _WORK[job.kind](session, job, tickets_of(session, job.request, job.cursor).limit(size), change)
     job.done += len(looked_at)
+    session.once_committed(partial(JOB_TICKETS.labels(job.kind, "looked_at").inc, len(looked_at)))
     job.cursor = max(looked_at, default=job.cursor)
     job.updated_at = at
     await _end_if_over(session, job, at)
@@ -117,6 +119,7 @@ async def skip_one(session: TenantSession, job_id: int, at: datetime) -> JobFact
     if ticket is not None and job.status is JobStatus.RUNNING:
         job.done, job.failed, job.cursor, job.updated_at = job.done + 1, job.failed + 1, ticket.id, at
         _name(job, "failedTicketIds", [ticket.id])
+        session.once_committed(JOB_TICKETS.labels(job.kind, "failed").inc)
         await _end_if_over(session, job, at)
     await session.write()
     return facts_of(job)
@@ -261,6 +264,7 @@ async def _end_if_over(session: TenantSession, job: Job, at: datetime) -> None:
     is_live = job.status in LIVE
     if is_live and (await session.execute(tickets_of(session, job.request, job.cursor).limit(1))).first() is None:
         job.status, job.finished_at, job.version = JobStatus.DONE, at, job.version + 1
+        session.once_committed(JOBS_DONE.labels(job.kind).inc)
         counts = {"total": job.total, "changed": job.changed, "failed": job.failed}
         say = log.error if job.failed else log.info
         session.once_committed(partial(say, "job.done", merchant_id=job.merchant_id, job_id=job.id, kind=job.kind, **counts))

@@ -20,6 +20,7 @@ from models.jobs.tables import JobKind
 from models.notifications import messages as notifications
 from models.notifications.messages import DeliveryBatch, DeliveryRef
 from models.outbox.tables import Topic
+from models.platform.metrics import RELAYED
 from models.tickets import messages as tickets
 from models.tickets.messages import TicketFacts, TicketLife
 from models.tickets.search_attributes import describe
@@ -66,9 +67,11 @@ class Dispatcher:
         errors = await asyncio.gather(*(self._send_safely(group, until) for group in groups))
         done = Dispatched([], [])
         for group, error in zip(groups, errors, strict=True):
-            if error is None:
+            outcome = "sent" if error is None else "refused" if _is_of_the_row(error) else "not_sent"
+            RELAYED.labels(group[0].topic, outcome).inc(len(group))
+            if outcome == "sent":
                 done.sent.extend(group)
-            elif _is_of_the_row(error):
+            elif outcome == "refused":
                 done.unsendable.extend(group)
         return done
 

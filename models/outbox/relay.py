@@ -18,6 +18,7 @@ import structlog
 from models.db.pool import engine_of
 from models.outbox.dispatch import BATCH_SECONDS, Dispatched, Dispatcher, OutboxRow
 from models.outbox.tables import Topic
+from models.platform.metrics import RELAY_FAILURES
 
 FACTS = (Topic.TICKET, Topic.JOB)
 DELIVERIES = (Topic.DELIVERY,)
@@ -125,6 +126,7 @@ class Relay:
         try:
             return await self.relay_once()
         except Exception as error:  # noqa: BLE001 - whatever is wrong now, it goes on
+            RELAY_FAILURES.inc()
             log.warning("relay.failed", topics=self._topics, error=type(error).__name__)
             return 0
 

@@ -123,6 +123,9 @@ class Settings(TemporalSettings):
     rate_limit_burst: int = Field(default=300, ge=20, le=10_000_000, description="of one subject at once")
     rate_limit_merchant_subjects: int = Field(default=10, ge=1, le=100_000, description="a merchant may do what so many subjects may")
     worker_port: int = Field(default=3001, ge=0, le=65535, description="the worker's health probes")
+    http_metrics_port: int = Field(default=9464, ge=0, le=65535, description="what the API measures, for Prometheus")
+    worker_metrics_port: int = Field(default=9465, ge=0, le=65535, description="what the worker measures")
+    temporal_metrics_port: int = Field(default=9466, ge=0, le=65535, description="what Temporal's SDK in the worker measures")
     worker_queues: Annotated[tuple[WorkerQueue, ...], NoDecode] = Field(
         default=tuple(WorkerQueue), min_length=1, description="the task queues that a worker process serves, separated by commas"
     )

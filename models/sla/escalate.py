@@ -15,6 +15,7 @@ from models.notifications.notify import Recipient, audience, notify
 from models.notifications.tables import RecipientKind
 from models.people.roles import Role
 from models.people.tables import Agent
+from models.platform.metrics import RUNGS
 from models.sla import tracking as clocks
 from models.sla.clock import Clock
 from models.sla.deadlines import Deadline
@@ -167,6 +168,7 @@ def _escalation(ticket: TicketAggregate, level: int, cause: EscalationCause) -> 
 
 def _record(ticket: TicketAggregate, escalation: Escalation, before: Status) -> int:
     ticket.session.insert(escalation)
+    ticket.session.once_committed(RUNGS.labels(escalation.level, escalation.cause, escalation.outcome).inc)
     ticket.escalations.append(escalation)
     ticket.row.escalation_level = max(ticket.row.escalation_level, escalation.level)
     return ticket.record(

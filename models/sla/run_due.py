@@ -3,10 +3,13 @@
 A new kind is one more entry of :data:`KINDS`. The ticket is locked and everything is judged again from its rows.
 """
 
+import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from enum import StrEnum
+from functools import partial
 from typing import NamedTuple
 
+from models.platform.metrics import DEADLINE_LATENESS
 from models.sla.deadlines import BREACH, ESCALATE, WARN, Deadline, DeadlineInputs, breaches_of, due, rungs_of, warnings_of
 from models.sla.escalate import take_highest_rung
 from models.sla.tracking import breach, warn
@@ -100,6 +103,13 @@ async def _act(ticket: TicketAggregate, turn: Turn, found: Sequence[Deadline]) -
     for kind in (kind for kind in KINDS if kind.turn is turn):
         if mine := [deadline for deadline in found if deadline.kind == kind.name]:
             await kind.act(ticket, mine)
+            ticket.session.once_committed(partial(_measure_lateness, mine))
+
+
+def _measure_lateness(acted_on: Sequence[Deadline]) -> None:
+    """By this machine's clock, which may be a little behind the one that made them due."""
+    for deadline in acted_on:
+        DEADLINE_LATENESS.labels(deadline.kind).observe(max(0.0, time.time() - deadline.due_at.timestamp()))
 
 
 def _named(kind: DeadlineKind, inputs: DeadlineInputs) -> list[Deadline]:

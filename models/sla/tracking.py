@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
+from models.platform.metrics import BREACHES, CLOCK_CHANGES
 from models.sla.clock import Clock
 from models.sla.clocks import Breach, ClockChange, TicketState
 from models.sla.deadlines import Deadline
@@ -115,6 +116,7 @@ def _write_events(ticket: TicketAggregate, at: datetime) -> None:
 def _record_breach(ticket: TicketAggregate, clock: Clock) -> None:
     due_at = clock.breached_at.isoformat() if clock.breached_at else None
     ticket.record("sla.breached", metric=clock.metric, cycle=clock.cycle, dueAt=due_at)
+    ticket.session.once_committed(BREACHES.labels(clock.metric).inc)
 
 
 def _write_ledger(ticket: TicketAggregate, turn: ClockChange, at: datetime) -> None:
@@ -139,3 +141,4 @@ def _write_ledger(ticket: TicketAggregate, turn: ClockChange, at: datetime) -> N
         policy_version=row.policy_version,
         calendar_version=row.calendar_version,
     )
+    ticket.session.once_committed(CLOCK_CHANGES.labels(clock.metric, turn.kind).inc)

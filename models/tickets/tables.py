@@ -13,7 +13,8 @@ from models.db.base import Row, big, choice, document, instant, of_ticket, text,
 from models.sla.clock import ClockStatus
 from models.tickets.lifecycle import UNFINISHED, Channel, Priority, Status
 
-_AT_WORK = "status IN ({}) AND deleted_at IS NULL".format(", ".join(f"'{status}'" for status in sorted(UNFINISHED)))
+AT_WORK = "status IN ({}) AND deleted_at IS NULL".format(", ".join(f"'{status}'" for status in sorted(UNFINISHED)))
+"""The condition of two indexes: what counts by it reads them, and not the tickets that are closed."""
 
 SEARCH = Column("search", TSVECTOR, Computed("to_tsvector('simple', subject || ' ' || left(description, 20000))", persisted=True))
 """Of a ticket's row, to be searched in; as long as the ticket's text, so it is never read with it."""
@@ -35,12 +36,12 @@ class Ticket(Row, table=True):
         Index("ix_ticket_updated", "merchant_id", "updated_at", "id"),
         Index("ix_ticket_next_due", "merchant_id", "next_due_at", "id", postgresql_where=sql("next_due_at IS NOT NULL")),
         Index("ix_ticket_reporter", "merchant_id", "reporter_id", "created_at"),
-        Index("ix_ticket_load", "merchant_id", "assignee_id", postgresql_where=sql(_AT_WORK)),
+        Index("ix_ticket_load", "merchant_id", "assignee_id", postgresql_where=sql(AT_WORK)),
         Index(
             "ix_ticket_queue",
             "merchant_id",
             "team_id",
-            postgresql_where=sql(f"is_queued AND {_AT_WORK}"),
+            postgresql_where=sql(f"is_queued AND {AT_WORK}"),
         ),
         Index("ix_ticket_next_deadline", "next_deadline_at", postgresql_where=sql("next_deadline_at IS NOT NULL")),
         SEARCH,

@@ -4,6 +4,7 @@ import pytest
 
 from api.auth.jwks import ATTEMPT_SECONDS, FRESH_SECONDS, STALE_LIMIT_SECONDS, KeySet, KeysUnavailable, UnknownKey
 from tests.auth.identity_service import Answer, Clock, IdentityService, SigningKey, flood, hang_up, publish, reply, trickle, until
+from tests.support.counted import counted
 
 SECOND = SigningKey("second")
 REDIRECT = reply(b"", "302 Found", "Location: /elsewhere")
@@ -68,6 +69,8 @@ async def test_a_flood_of_invented_ids_is_one_fetch_in_thirty_seconds(keys: KeyS
 
 
 async def test_failed_attempts_count_too(keys: KeySet, service: IdentityService, clock: Clock) -> None:
+    fetched, failed = (counted("helpdesk_jwks_fetches_total", outcome=outcome) for outcome in ("fetched", "failed"))
+    assert keys.age_seconds == float("inf")
     await keys.warm()
     clock.move(ATTEMPT_SECONDS)
     service.answer = hang_up
@@ -75,6 +78,9 @@ async def test_failed_attempts_count_too(keys: KeySet, service: IdentityService,
         with pytest.raises(UnknownKey):
             await keys.key("invented")
     assert service.requests == 2
+    assert keys.age_seconds == ATTEMPT_SECONDS
+    assert counted("helpdesk_jwks_fetches_total", outcome="fetched") == fetched + 1
+    assert counted("helpdesk_jwks_fetches_total", outcome="failed") == failed + 1
 
 
 async def test_a_rotated_key_is_found_at_its_first_use(keys: KeySet, service: IdentityService, signer: SigningKey, clock: Clock) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from deploy.local.postgres import EmbeddedPostgres
 from models.db import pool
 from models.db.pool import USUAL, Limits, ShareIsFullError, engine_of, share_of
 from models.db.session import Database, is_away, is_passing
+from tests.support.counted import counted
 from tests.support.desk import NODE, Desk, Merchant
 
 SLOW = sa.text("SELECT pg_sleep(0.5)")
@@ -56,11 +57,31 @@ async def test_who_waits_too_long_for_the_share_is_refused_as_by_a_full_pool(
     database = new_database()
     slow = [asyncio.create_task(search(database, acme)) for _ in range(2)]
     await asyncio.sleep(0.05)
+    refused = counted("helpdesk_database_refused_total", reason="share")
     with pytest.raises(ShareIsFullError) as raised:
         await search(database, acme)
+    assert counted("helpdesk_database_refused_total", reason="share") == refused + 1
     assert is_passing(raised.value)
     assert not is_away(raised.value)
     await asyncio.gather(*slow)
+
+
+async def test_a_pool_tells_how_much_of_it_is_in_use_and_whom_it_refused(
+    new_database: NewDatabase, acme: Merchant, globex: Merchant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "POOL_WAIT_SECONDS", 0.1)
+    database, refused = new_database(), counted("helpdesk_database_refused_total", reason="pool")
+    waits = counted("helpdesk_database_connection_wait_seconds_count")
+    async with AsyncExitStack() as busy:
+        for merchant in (acme, acme, globex, globex):
+            session = await busy.enter_async_context(database.reading(merchant.id))
+            await session.execute(sa.text("SELECT 1"))
+        assert database.in_use == database.pool_size == 4
+        with pytest.raises(sa.exc.TimeoutError):
+            await search(database, await acme.desk.merchant("third"))
+    assert database.in_use == 0
+    assert counted("helpdesk_database_refused_total", reason="pool") == refused + 1
+    assert counted("helpdesk_database_connection_wait_seconds_count") >= waits + 4
 
 
 async def test_a_search_that_is_given_up_gives_its_share_back(new_database: NewDatabase, acme: Merchant) -> None:

@@ -10,6 +10,7 @@ from structlog.testing import capture_logs
 from api.http import limits
 from api.http.limits import BoundedMemory, Rate, RateLimits
 from models.errors import RateLimited
+from tests.support.counted import counted as measured
 
 BURST = 30
 
@@ -48,8 +49,12 @@ async def test_what_is_refused_is_taken_when_it_was_told_to_come_again(clock: Si
 
 async def test_a_steady_rate_is_never_refused_and_a_burst_is_taken_at_once(clock: SimpleNamespace) -> None:
     counted = RateLimits(BoundedMemory(), Rate(50, 300), 10, hold_seconds=0)
+    refused = measured("helpdesk_rate_limited_total", quota="subject")
     for _ in range(300):
         assert await seconds_to_wait(counted, 1) == 0
+    assert measured("helpdesk_rate_limited_total", quota="subject") == refused
+    assert await seconds_to_wait(counted, 1) > 0
+    assert measured("helpdesk_rate_limited_total", quota="subject") == refused + 1
     clock.now += 12
     for _ in range(3000):
         clock.now += 1 / 49

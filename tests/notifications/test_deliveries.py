@@ -19,6 +19,7 @@ from models.notifications.delivery_log import begin_attempt, replay
 from models.notifications.messages import DeliveryBatch, DeliveryRef
 from models.notifications.tables import DeliveryAttempt, Notification
 from tests.support.auditor import audit
+from tests.support.counted import counted
 from tests.support.desk import Desk, Merchant, working_desk
 from tests.support.isolated import Isolated, empty_database, migrated, workflow_server
 from tests.support.mail_server import Mailbox, Trick, drop, say, serving
@@ -71,6 +72,8 @@ def post(bad_post: Post) -> Post:
 async def test_a_server_that_refuses_five_times_makes_a_dead_letter_and_delays_no_escalation(post: Post) -> None:
     post.mailbox.tricks["RCPT"] = say(LATER)
     acme = await post.desk.merchant()
+    tried = counted("helpdesk_delivery_attempts_total", channel="email", outcome="transient")
+    dead = counted("helpdesk_notifications_total", kind="ticket_received", channel="email", outcome="dead")
     post.desk.clock.ahead = -timedelta(minutes=1)  # every rung is due when the ticket is opened
     ticket = await acme.open()
     post.desk.clock.ahead = timedelta()
@@ -82,6 +85,8 @@ async def test_a_server_that_refuses_five_times_makes_a_dead_letter_and_delays_n
     assert [(a["attempt"], a["outcome"], a["code"]) for a in notification["attempts"]] == [(n, "transient", 451) for n in range(1, 6)]
     await audit(post.desk, acme)
     assert await _result(post, acme, notification) == "dead"
+    assert counted("helpdesk_delivery_attempts_total", channel="email", outcome="transient") >= tried + 5
+    assert counted("helpdesk_notifications_total", kind="ticket_received", channel="email", outcome="dead") == dead + 1
 
 
 async def test_after_an_ambiguous_end_nobody_sends_a_notification_twice(post: Post) -> None:

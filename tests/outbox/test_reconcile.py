@@ -22,6 +22,7 @@ from models.people.tables import Agent
 from models.tickets.assignment import Availability
 from models.tickets.tables import Ticket
 from tests.support.auditor import rows
+from tests.support.counted import counted
 from tests.support.desk import NODE, Desk, Merchant
 from tests.support.isolated import Isolated
 
@@ -73,8 +74,11 @@ async def test_a_lost_ticket_and_a_lost_notification_are_found_once(
     await lose(isolated, acme)
     later = ReconciliationAt(at=desk.clock.now() + timedelta(hours=4))
 
+    healed = [counted("helpdesk_reconciliation_healed_total", topic=topic) for topic in ("ticket", "delivery")]
     with capture_logs() as lines:
         assert await maintenance.reconcile(later) == Healed(tickets=1, deliveries=1, keys_expired=0)
+    now = [counted("helpdesk_reconciliation_healed_total", topic=topic) for topic in ("ticket", "delivery")]
+    assert now == [count + 1 for count in healed]
     said = [line for line in lines if line["event"].startswith("reconcile.")]
     assert [line["event"] for line in said] == ["reconcile.sent_again"] * 2 + ["reconcile.healed"]
     assert [line.get("merchant_id") for line in said] == [acme.id, acme.id, None]

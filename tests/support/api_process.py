@@ -15,11 +15,16 @@ from tests.support.isolated import ROOT, Isolated
 
 
 @asynccontextmanager
-async def api_process(isolated: Isolated, root: Path = ROOT) -> AsyncIterator[tuple[psutil.Process, int]]:
+async def api_process(isolated: Isolated, root: Path = ROOT, **settings: int) -> AsyncIterator[tuple[psutil.Process, int]]:
     """The API as it is deployed, from the sources in ``root``, and its port. It serves: what it is made of may be away."""
     port = free_port()
     own = {"RUN_MODE": "startup", "PYTHONPATH": str(root), "APP_ENV_HTTP_PORT": str(port), "APP_ENV_LOG_LEVEL": "ERROR"}
-    environment = {**os.environ, **isolated.settings(), **own}
+    environment = {
+        **os.environ,
+        **isolated.settings(),
+        **own,
+        **{f"APP_ENV_{name.upper()}": str(value) for name, value in settings.items()},
+    }
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "deploy", env=environment, cwd=root)
     try:
         await _answers(process, port)

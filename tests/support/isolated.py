@@ -59,6 +59,9 @@ class Isolated(NamedTuple):
             "PUBLIC_URL": "http://desk.test",
             "HTTP_HOST": "127.0.0.1",
             "WORKER_PORT": str(free_port()),
+            "HTTP_METRICS_PORT": "0",
+            "WORKER_METRICS_PORT": "0",
+            "TEMPORAL_METRICS_PORT": "0",
             "SMTP_HOST": "127.0.0.1",
             "SMTP_PORT": str(self.smtp_port),
             "SMTP_SECURITY": "none",
@@ -131,10 +134,15 @@ async def still_desk(isolated: Isolated) -> AsyncIterator[Desk]:
 
 @asynccontextmanager
 async def worker_process(
-    isolated: Isolated, module: str, queues: Iterable[WorkerQueue] = WorkerQueue
+    isolated: Isolated, module: str, queues: Iterable[WorkerQueue] = WorkerQueue, **settings: int
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     own = {"RUN_MODE": "worker", "PYTHONPATH": str(ROOT), "APP_ENV_WORKER_QUEUES": ",".join(queues)}
-    environment = {**os.environ, **isolated.settings(), **own}
+    environment = {
+        **os.environ,
+        **isolated.settings(),
+        **own,
+        **{f"APP_ENV_{name.upper()}": str(value) for name, value in settings.items()},
+    }
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", module, env=environment, cwd=ROOT)
     try:
         yield process
