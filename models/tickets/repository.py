@@ -110,10 +110,13 @@ async def save(*tickets: TicketAggregate) -> None:
 
 
 async def save_for_workflow(ticket: TicketAggregate) -> TicketFacts:
-    """Save on behalf of the ticket's own workflow: it takes the facts as its activity's result, so no signal is owed."""
+    """Save on behalf of the ticket's own workflow: it takes the facts as its activity's result, so no signal is owed.
+
+    They name the request still that the workflow goes by: what follows from them can be found by its id.
+    """
     facts = _bring_up_to_date(ticket)
     await _write(ticket)
-    return facts.model_copy(update={"nobody_free": ticket.nobody_free})
+    return facts.model_copy(update={"nobody_free": ticket.nobody_free, "request_id": ticket.change.request_id})
 
 
 def _bring_up_to_date(ticket: TicketAggregate) -> TicketFacts:
