@@ -22,10 +22,5 @@ async def slug_of(session: TenantSession) -> str:
     if known is None:
         known = (await session.execute(_SLUG)).scalar_one_or_none() or ""
         if known:
-            keep_slug(session.merchant_id, known)
+            _kept.keep(session.merchant_id, known, _FRAME_BYTES + len(known.encode()))
     return known
-
-
-def keep_slug(merchant_id: int, slug: str) -> None:
-    """It was read on another occasion."""
-    _kept.keep(merchant_id, slug, _FRAME_BYTES + len(slug.encode()))
