@@ -78,7 +78,8 @@ class TicketWorkflow:
         armed = self._next_due()
         if armed is not None and armed <= workflow.now():
             return
-        timer = asyncio.create_task(workflow.sleep(armed - workflow.now(), summary=ui.named(self._facts.deadlines[:1]))) if armed else None
+        next_ones = [deadline for deadline in self._facts.deadlines if deadline.due_at == armed]
+        timer = asyncio.create_task(workflow.sleep(armed - workflow.now(), summary=ui.named(next_ones))) if armed else None
         await workflow.wait_condition(lambda: self._needs_attention(armed) or (timer is not None and timer.done()))
         if timer is not None and timer.done():
             self._show(has_woken=True)

@@ -14,7 +14,7 @@ _LAYOUT: Final = """<!doctype html>
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color-scheme: light dark }
 table { border-collapse: collapse; width: 100% } td, th { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #8886 }
 iframe { width: 100%; height: 32rem; border: 1px solid #8886; background: #fff }
-pre { white-space: pre-wrap; border: 1px solid #8886; padding: 1rem }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid #8886; padding: 1rem }
 </style></head><body>{% block body %}{% endblock %}</body></html>"""
 _LIST: Final = """{% extends "layout" %}{% block body %}<h1>Caught e-mails</h1>
 {% if mails %}<table><tr><th>Received</th><th>To</th><th>Subject</th></tr>

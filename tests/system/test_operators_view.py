@@ -150,3 +150,16 @@ async def test_one_request_id_leads_from_the_api_to_the_email(desk: Desk, acme: 
         "sla_warning",
     }
     assert all(line["status"] == "sent" for line in mine if line["event"] == "notification.deliver")
+
+
+async def test_a_timer_names_everything_that_is_due_with_it(desk: Desk, acme: Merchant) -> None:
+    ticket = await acme.opened_and_assigned(category="general")
+    await known(desk, acme, ticket)
+    armed_for = (await facts_of(desk, ticket["id"])).deadlines[0].due_at
+    await say(acme.ana, ticket)
+    await known(desk, acme, ticket)
+    both, *_ = {each.due_at for each in (await facts_of(desk, ticket["id"])).deadlines[:2]}
+    await desk.pass_time(ticket["id"], armed_for - desk.clock.now())
+    due = f"due {both:%Y-%m-%d %H:%M:%S}Z"
+    named = f"warns at 75 % of resolution, {due}; resolution escalates to level 1, {due}"
+    await desk.until(lambda: summaries_of(desk, f"ticket-{ticket['id']}"), lambda told: named in told)
