@@ -7,6 +7,7 @@ from structlog.testing import capture_logs
 from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import WorkflowHandle
 
+from models.tickets.messages import ADOPT
 from models.tickets.search_attributes import AGENT, MERCHANT_SLUG, NEXT_DUE, STATUS, TEAM
 from tests.support.auditor import audit, facts_of, is_running
 from tests.support.desk import BASE, Desk, Merchant
@@ -66,6 +67,10 @@ async def test_the_card_says_who_has_the_ticket_what_is_missed_and_what_comes_an
     assert "taken: resolution: level 1 at" in card
     assert f"to agent {acme.agents['sina']}" in card
     assert not any(word in card for word in PEOPLE)
+    now = await facts_of(desk, ticket["id"])  # as when the rows of an earlier cycle are not read any more
+    await handle_of(desk, ticket).signal(ADOPT, now.model_copy(update={"version": now.version + 1, "missed": (), "rungs": ()}))
+    await desk.until(lambda: facts_of(desk, ticket["id"]), lambda seen: seen.version > now.version)
+    assert {"missed", "taken"} <= {line[2:].split(":")[0] for line in (await card_of(desk, ticket)).splitlines()}
 
 
 async def test_the_card_says_that_nobody_was_free(desk: Desk, resting: Merchant) -> None:
