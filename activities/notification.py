@@ -19,7 +19,7 @@ from models.notifications.delivery_log import Delivery, Ending, begin_attempt, e
 from models.notifications.digest import Held, close_digest
 from models.notifications.kinds import NotificationKind
 from models.notifications.limit import admit, hold_back
-from models.notifications.messages import DELIVER, RECORD_SECONDS, DeliveryRef, NotificationStatus
+from models.notifications.messages import DELIVER, NOT_YET, RECORD_SECONDS, DeliveryRef, NotificationStatus
 from models.notifications.tables import AttemptOutcome, Notification, RecipientKind
 from models.platform.metrics import ATTEMPT_SECONDS, ATTEMPTS, NOTIFICATIONS
 from models.platform.signed_links import sign
@@ -71,7 +71,7 @@ class DeliveryActivities:
             _refuse_second(delivery.lost_in)
         ending, status = await self._try(ref, delivery)
         if status is NotificationStatus.PENDING:
-            _refuse(ending.detail)
+            _refuse(f"{ending.outcome} failure, code {ending.code or 'none'}")  # the mail server's own words may name somebody
         return status
 
     async def _settled(self, session: TenantSession, ref: DeliveryRef, delivery: Delivery) -> NotificationStatus | None:
@@ -106,7 +106,7 @@ class DeliveryActivities:
             ending = Ending(_outcome(failed), failed.code, failed.text)
         attempt, status = await self._end(ref, begun, ending)
         _count(delivery.notification, ending, status)
-        _log(delivery, attempt, ending, status)
+        _log(ref, delivery, attempt, ending, status)
         return ending, status
 
     async def _begin(self, ref: DeliveryRef) -> tuple[int, int]:
@@ -220,7 +220,7 @@ def _count(notification: Notification, ending: Ending, status: NotificationStatu
         NOTIFICATIONS.labels(notification.kind, notification.channel, status).inc()
 
 
-def _log(delivery: Delivery, attempt: int, ending: Ending, status: NotificationStatus) -> None:
+def _log(ref: DeliveryRef, delivery: Delivery, attempt: int, ending: Ending, status: NotificationStatus) -> None:
     """A new dead letter is an error: somebody has to look at it, and to replay it."""
     notification, is_dead = delivery.notification, status is NotificationStatus.DEAD
     (log.error if is_dead else log.info)(
@@ -228,10 +228,13 @@ def _log(delivery: Delivery, attempt: int, ending: Ending, status: NotificationS
         merchant_id=notification.merchant_id,
         ticket_id=notification.ticket_id,
         notification_id=notification.id,
+        request_id=ref.request_id,
         workflow_id=_workflow_id(),
+        kind=notification.kind,
         attempt=attempt,
         outcome=ending.outcome,
         code=ending.code,
+        status=status,
     )
 
 
@@ -241,7 +244,7 @@ def _refuse_second(look_again_in: timedelta) -> NoReturn:
 
 def _refuse(why: str, look_again_in: timedelta | None = None) -> NoReturn:
     """Not now: the workflow tries again, after its own pause unless it is told another."""
-    raise ApplicationError(why, type="NotYet", next_retry_delay=look_again_in)
+    raise ApplicationError(why, type=NOT_YET, next_retry_delay=look_again_in)
 
 
 def _workflow_id() -> str:

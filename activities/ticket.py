@@ -52,9 +52,23 @@ class TicketActivities:
             ticket_id=request.ticket_id,
             workflow_id=request.workflow_id,
             request_id=request.request_id,
-            version=facts.version,
+            happened=[event.kind for event in ticket.events],
+            **_standing(facts),
         )
         return facts
+
+
+def _standing(facts: TicketFacts) -> dict[str, object]:
+    """How the ticket stands afterwards, for the log."""
+    waits = facts.nobody_free
+    return {
+        "version": facts.version,
+        "number": facts.number,
+        "status": facts.status,
+        "agent_id": facts.agent_id,
+        "nobody_free": {"away": waits.away, "full": waits.full} if waits else None,
+        "next_deadline_at": facts.deadlines[0].due_at.isoformat() if facts.deadlines else None,
+    }
 
 
 async def _lock(session: TenantSession, request: At) -> TicketAggregate:

@@ -55,7 +55,7 @@ async def composed(settings: Settings, node: int) -> AsyncIterator[FastAPI]:
     client = await temporal.connect(settings, temporal.Connection.WHEN_USED)
     database = open_pool(settings, node)
     keys = KeySet(str(settings.identity_jwks_url))
-    dispatcher = Dispatcher(client, retry_seconds=settings.mail_retry_seconds, at_once=RELAYED_AT_ONCE)
+    dispatcher = Dispatcher(client, retry_seconds=settings.mail_retry_seconds, public_url=str(settings.public_url), at_once=RELAYED_AT_ONCE)
     relay = Relay(str(settings.database_relay_url), dispatcher, FACTS)
     context = Context(
         database=database,

@@ -54,7 +54,7 @@ def postgres(place: Path) -> Iterator[EmbeddedPostgres]:
 @pytest.fixture(scope="session")
 async def environment() -> AsyncIterator[WorkflowEnvironment]:
     """The real Temporal server, with the one switch that lets a test move a workflow's clock."""
-    kinds = {"Keyword": SearchAttributeKey.for_keyword, "Int": SearchAttributeKey.for_int}
+    kinds = {"Keyword": SearchAttributeKey.for_keyword, "Int": SearchAttributeKey.for_int, "Datetime": SearchAttributeKey.for_datetime}
     started = await WorkflowEnvironment.start_time_skipping_v2(
         ts_config=TimeSkippingConfig(enabled=False),
         dev_server_existing_path=str(temporal_binary()),

@@ -8,10 +8,10 @@ from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import FailureError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
 
 from models.jobs.messages import RUN_BATCH, JobFacts, JobRef
-from models.notifications.messages import DELIVER, TRY_SECONDS, WORKFLOW_SECONDS, DeliveryRef
+from models.notifications.messages import DELIVER, NOT_YET, TRY_SECONDS, DeliveryRef
 from models.outbox.messages import RECONCILE, Healed, ReconciliationAt
 from models.payload import Payload
 from models.tickets.messages import ASSIGN, ENRICH, RUN_DUE_DEADLINES, At, TicketFacts
@@ -19,13 +19,20 @@ from models.tickets.messages import ASSIGN, ENRICH, RUN_DUE_DEADLINES, At, Ticke
 _T = TypeVar("_T")
 _ONE_TRY = RetryPolicy(maximum_attempts=1)
 _UNTIL_IT_WORKS = RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(minutes=1))
-_ONE_DELIVERY, _ALL_DELIVERY = timedelta(seconds=TRY_SECONDS), timedelta(seconds=WORKFLOW_SECONDS)
-_WAITED_ON_THE_WORKER = timedelta(seconds=2)
-"""A longer pause between two tries is a timer of the server."""
+_ONE_DELIVERY = timedelta(seconds=TRY_SECONDS)
 
 
 class NotDone(Exception):
-    """All tries on this worker failed. A cancellation is not one of them: it is raised as it comes."""
+    """The try on this worker failed. A cancellation is no failure: it is raised as it comes.
+
+    ``error`` is the kind of the failure, for people. ``again_in`` is when the activity wants to be tried again, if it says so.
+    """
+
+    def __init__(self, failure: FailureError) -> None:
+        super().__init__(str(failure))
+        cause = failure.cause if isinstance(failure, ActivityError) else failure
+        self.again_in = cause.next_retry_delay if isinstance(cause, ApplicationError) else None
+        self.error = _kind_of(cause)
 
 
 async def assign(request: At) -> TicketFacts:
@@ -41,19 +48,13 @@ async def enrich(request: At) -> None:
     await _local(ENRICH, request, type(None), "gather the reporter's earlier tickets")
 
 
-async def deliver(request: DeliveryRef, retry_seconds: float) -> str:
-    """Return how the notification ended. ``retry_seconds`` is the pause before the second try; each further one is four times as long.
-
-    The tries have no limit here: the delivery log counts the five, and gives up in the transaction of the fifth. So neither a
-    database that is away nor a worker that crashes uses one up. But they end in time: the reconciliation then starts another workflow, and
-    there are never two that wait for the same notification.
+async def deliver(request: DeliveryRef, summary: str) -> str:
+    """One try: return how the notification ended.
 
     Raises:
-        NotDone: it could be neither delivered nor given up.
+        NotDone: it has not ended.
     """
-    tries = RetryPolicy(initial_interval=timedelta(seconds=retry_seconds), backoff_coefficient=4, maximum_interval=timedelta(hours=1))
-    summary = f"notification {request.notification_id}: one conversation with the mail server"
-    return await _local(DELIVER, request, str, summary, one_try=_ONE_DELIVERY, tries=tries, all_tries=_ALL_DELIVERY)
+    return await _local(DELIVER, request, str, summary, one_try=_ONE_DELIVERY)
 
 
 async def run_batch(request: JobRef, summary: str) -> JobFacts:
@@ -75,31 +76,20 @@ async def _write(name: str, request: Payload, result: type[_T], summary: str) ->
         return await _until_it_works(name, request, result, summary, one_try=timedelta(seconds=30))
 
 
-async def _local(  # noqa: PLR0913 - the last three have the defaults of a short write
-    name: str,
-    request: Payload,
-    result: type[_T],
-    summary: str,
-    *,
-    one_try: timedelta = timedelta(seconds=5),
-    tries: RetryPolicy = _ONE_TRY,
-    all_tries: timedelta | None = None,
-) -> _T:
+async def _local(name: str, request: Payload, result: type[_T], summary: str, *, one_try: timedelta = timedelta(seconds=5)) -> _T:
     try:
         done: _T = await workflow.execute_local_activity(
             name,
             request,
             result_type=result,
             start_to_close_timeout=one_try,
-            schedule_to_close_timeout=all_tries,
-            retry_policy=tries,
-            local_retry_threshold=_WAITED_ON_THE_WORKER,
+            retry_policy=_ONE_TRY,
             summary=summary,
         )
     except FailureError as failure:  # a local activity raises its bare cause, or an ActivityError when it timed out
         if is_cancelled_exception(failure):
             raise
-        raise NotDone from failure
+        raise NotDone(failure) from failure
     return done
 
 
@@ -113,3 +103,10 @@ async def _until_it_works(name: str, request: Payload, result: type[_T], summary
         summary=summary,
     )
     return done
+
+
+def _kind_of(cause: BaseException | None) -> str:
+    """Of our own failures the words, which name nobody; of any other its type alone."""
+    if isinstance(cause, ApplicationError):
+        return cause.message if cause.type == NOT_YET else cause.type or "unknown"
+    return type(cause).__name__

@@ -3,7 +3,7 @@
 from temporalio import workflow
 
 from models.jobs.messages import ADOPT, WORKFLOW, JobFacts, JobRef
-from workflows import calls
+from workflows import calls, ui
 
 
 @workflow.defn(name=WORKFLOW)
@@ -44,9 +44,7 @@ class JobWorkflow:
     async def _batch(self) -> JobFacts:
         facts = self._facts
         job = JobRef(merchant_id=facts.merchant_id, job_id=facts.job_id, request_id=facts.request_id)
-        return await calls.run_batch(job, f"{facts.kind}: {facts.done} of {facts.total}")
+        return await calls.run_batch(job, f"{facts.kind}: {facts.done} of {facts.total} tickets are done")
 
     def _show(self) -> None:
-        facts = self._facts
-        state = "paused" if facts.is_paused else "ended" if facts.has_ended else "running"
-        workflow.set_current_details(f"**{facts.kind}**, {state}\n- {facts.done} of {facts.total} tickets")
+        workflow.set_current_details(ui.job_card(self._facts))

@@ -1,15 +1,16 @@
 """The process behind a ticket: from its intake until nothing is left to wait for."""
 
 import asyncio
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import SearchAttributePair
+from temporalio.common import SearchAttributeKey
 
 from models.sla.deadlines import Deadline
-from models.tickets.messages import ADOPT, WORKFLOW, At, TicketFacts, TicketLife
-from models.tickets.search_attributes import PRIORITY, changing
+from models.tickets.messages import ADOPT, SHOWN, WORKFLOW, At, MissedTarget, TakenRung, TicketFacts, TicketLife
+from models.tickets.search_attributes import AGENT, NEXT_DUE, PRIORITY, TEAM, changing, updates
 from workflows import calls, ui
 
 LOOK_AGAIN = timedelta(seconds=30)
@@ -24,21 +25,21 @@ class TicketWorkflow:
         self._searchable = changing(life.facts)
 
     @workflow.run
-    async def run(self, _life: TicketLife) -> None:
+    async def run(self, _life: TicketLife) -> str:
+        """Return the status in which it ended."""
         await self._take_in()
         while not self._facts.has_ended:
             await self._news_or_next_deadline()
             await self._run_due_deadlines()
             await self._continue_as_new_if_long()
         await workflow.wait_condition(workflow.all_handlers_finished)
+        return ui.end_of(self._facts)
 
     @workflow.signal(name=ADOPT)
     def adopt(self, facts: TicketFacts) -> None:
         """Take the newer facts. A repeated, late or overtaken signal changes nothing."""
         if facts.version > self._facts.version:
-            known = facts.model_copy(update={"deadlines": _together(facts, self._facts)})
-            self._life = self._life.model_copy(update={"facts": known})
-            self._show()
+            self._know(facts.model_copy(update={"deadlines": _together(facts, self._facts), **_passed(facts, self._facts)}))
 
     @workflow.query
     def facts(self) -> TicketFacts:
@@ -48,6 +49,10 @@ class TicketWorkflow:
     def _facts(self) -> TicketFacts:
         return self._life.facts
 
+    def _know(self, facts: TicketFacts) -> None:
+        self._life = self._life.model_copy(update={"facts": facts})
+        self._show()
+
     async def _take_in(self) -> None:
         """Enrich the context and assign the ticket, side by side."""
         self._show()
@@ -56,7 +61,10 @@ class TicketWorkflow:
             self._life = self._life.model_copy(update={"is_taken_in": True})
 
     async def _assign(self) -> None:
-        self.adopt(await calls.assign(self._as_of_now()))
+        after = await calls.assign(self._as_of_now())
+        self.adopt(after)
+        if after.nobody_free:  # that changes no row, so it has no version
+            self._know(self._facts.model_copy(update={"nobody_free": after.nobody_free}))
 
     async def _enrich(self) -> None:
         """Nice to have: what can't be gathered at once is left out."""
@@ -70,8 +78,11 @@ class TicketWorkflow:
         armed = self._next_due()
         if armed is not None and armed <= workflow.now():
             return
-        timer = asyncio.create_task(workflow.sleep(armed - workflow.now(), summary=ui.named(self._facts.deadlines[:1]))) if armed else None
+        next_ones = [deadline for deadline in self._facts.deadlines if deadline.due_at == armed]
+        timer = asyncio.create_task(workflow.sleep(armed - workflow.now(), summary=ui.named(next_ones))) if armed else None
         await workflow.wait_condition(lambda: self._needs_attention(armed) or (timer is not None and timer.done()))
+        if timer is not None and timer.done():
+            self._show(has_woken=True)
         if timer is not None and not self._facts.has_ended:  # the end of the workflow ends it too, at no event's cost
             timer.cancel()
 
@@ -110,22 +121,37 @@ class TicketWorkflow:
         facts = self._facts
         return At(merchant_id=facts.merchant_id, ticket_id=facts.ticket_id, at=workflow.now(), request_id=facts.request_id)
 
-    def _show(self) -> None:
+    def _show(self, *, has_woken: bool = False) -> None:
         """Let an operator read the ticket in the Temporal UI.
 
-        An ended workflow says by itself that it has ended: no upsert is spent on it.
+        An ended workflow says by its result how it ended: no upsert is spent on it.
         """
         workflow.set_current_details(ui.card(self._facts))
         found = changing(self._facts)
-        if self._facts.has_ended or found == self._searchable or not self._follows(found):
-            return
-        self._searchable = found
-        workflow.upsert_search_attributes([key.value_set(value) for key, value in found])
+        changed = {key for key, value in found.items() if value != self._searchable[key]}
+        if changed and not self._facts.has_ended and self._follows(changed, has_woken=has_woken):
+            workflow.upsert_search_attributes(updates(self._searchable, found))
+            self._searchable = found
 
-    def _follows(self, found: list[SearchAttributePair[Any]]) -> bool:
-        """A run that began before 2026-12 does not follow a priority that changes alone: its history has no command for that."""
-        changed = [now.key for now, before in zip(found, self._searchable, strict=True) if now != before]
-        return changed != [PRIORITY] or workflow.patched("2026-11-follow-priority")
+    def _follows(self, changed: AbstractSet[SearchAttributeKey[Any]], *, has_woken: bool) -> bool:
+        """A due that moves later or vanishes is told with what else changes, or when a timer has fired: like the timer, it may be early.
+
+        A run that began before 2026-12 does not follow what it did not know: its history has no command for that.
+        """
+        if changed - {PRIORITY, AGENT, TEAM, NEXT_DUE}:
+            return True
+        if PRIORITY in changed:
+            return workflow.patched("2026-11-follow-priority")
+        due, known = self._facts.next_due_at, self._searchable[NEXT_DUE]
+        is_earlier = due is not None and (known is None or due < known)
+        if changed == {NEXT_DUE} and not is_earlier and not (has_woken and not self._is_due()):
+            return False
+        return workflow.patched("2026-12-follow-owner-and-due")
+
+    def _is_due(self) -> bool:
+        """It is acted on in a moment, and told with what that changes."""
+        due = self._next_due()
+        return due is not None and due <= workflow.now()
 
 
 def _together(newer: TicketFacts, older: TicketFacts) -> tuple[Deadline, ...]:
@@ -137,3 +163,14 @@ def _together(newer: TicketFacts, older: TicketFacts) -> tuple[Deadline, ...]:
         return newer.deadlines
     kept = [deadline for deadline in older.deadlines if deadline.kind not in newer.deadline_kinds]
     return tuple(sorted([*newer.deadlines, *kept], key=lambda deadline: deadline.due_at)) if kept else newer.deadlines
+
+
+def _passed(newer: TicketFacts, older: TicketFacts) -> dict[str, object]:
+    """What has passed is not forgotten when its rows are not read any more, as those of an earlier cycle."""
+    missed: set[MissedTarget] = {*older.missed, *newer.missed}
+    rungs: set[TakenRung] = {*older.rungs, *newer.rungs}
+    return {
+        "missed": tuple(sorted(missed, key=lambda each: (each.since, each.metric))[-SHOWN:]),
+        "rungs": tuple(sorted(rungs, key=lambda each: (each.taken_at, each.level))[-SHOWN:]),
+        "nobody_free": newer.nobody_free or (None if newer.is_assigned else older.nobody_free),
+    }

@@ -17,6 +17,7 @@ from models.platform.metrics import REQUEST_SECONDS, REQUESTS
 GONE = 499
 """In the log only: the client did not wait for a response."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_CREATED = re.compile(r".*/tickets/([0-9]{1,19})", re.ASCII)
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 _ID = re.compile(r"[0-9]{1,19}", re.ASCII)
 log = structlog.get_logger()
@@ -25,18 +26,21 @@ log = structlog.get_logger()
 class _Outgoing:
     """The way out: every response carries the request's id, and is what it says it is. ``status`` is None as long as there is none.
 
-    No cache keeps what one caller may see, unless the response says otherwise.
+    No cache keeps what one caller may see, unless the response says otherwise. ``created_ticket`` is the id of a ticket that was opened.
     """
 
     def __init__(self, send: Send, request_id: str) -> None:
         self._send = send
         self._request_id = request_id
         self.status: int | None = None
+        self.created_ticket: str | None = None
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
             headers = MutableHeaders(scope=message)
+            created = _CREATED.fullmatch(headers.get("Location", ""))
+            self.created_ticket = created[1] if created else None
             headers["X-Request-Id"] = self._request_id
             headers["X-Content-Type-Options"] = "nosniff"
             headers.setdefault("Cache-Control", "no-store")
@@ -62,11 +66,15 @@ class Edge:
             finally:
                 seconds, status = time.perf_counter() - started, outgoing.status or GONE
                 _count(scope, status, seconds)
-                self._log(scope, status, seconds)
+                self._log(scope, outgoing, seconds)
 
-    def _log(self, scope: Scope, status: int, seconds: float) -> None:
+    def _log(self, scope: Scope, outgoing: _Outgoing, seconds: float) -> None:
+        status = outgoing.status or GONE
         route = getattr(scope.get("route"), "path", None)
-        ids = {"merchant_id": scope.get("merchant_id"), "ticket_id": _id(scope.get("path_params", {}).get("ticket_id", ""))}
+        named, made = _id(scope.get("path_params", {}).get("ticket_id", "")), outgoing.created_ticket
+        ids = {"merchant_id": scope.get("merchant_id"), "ticket_id": named or made}
+        if named and made:
+            ids["follow_up_id"] = made
         about = {"method": scope["method"], "route": route, "status": status, "ms": round(seconds * 1000, 1), **ids}
         if status in REFUSED:
             self._refusals.log(scope, status, about)

@@ -1,18 +1,20 @@
-"""The API with four ``/dev`` routes beside it: ``RUN_MODE=local python -m deploy.local.api``. Nothing under api/ knows this module."""
+"""The API with five ``/dev`` routes beside it: ``RUN_MODE=local python -m deploy.local.api``. Nothing under api/ knows this module."""
 
 import os
+import pathlib
 import sys
-from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import uvloop
-from fastapi import APIRouter
+from fastapi import APIRouter, Path, Request, Response
 
 from api.main import serve
+from api.portal.pages import wants_page
 from deploy.app_info import APP_INFO
 from deploy.local.identity import DevelopmentIdentity, Wanted
 from deploy.local.layout import AUDIENCE, CannotStartError, read_layout
-from deploy.local.mail import CaughtMail, received
+from deploy.local.mail import CaughtMail, received, received_as
+from deploy.local.mail_page import page_of, page_of_all
 from deploy.local.refusal import refuse_production
 from deploy.local.seed import world
 from models.db.session import Database
@@ -46,7 +48,7 @@ async def _serve(settings: Settings) -> None:
         await database.aclose()
 
 
-def routes(database: Database, identity: DevelopmentIdentity, mail: Path) -> APIRouter:
+def routes(database: Database, identity: DevelopmentIdentity, mail: pathlib.Path) -> APIRouter:
     """``mail`` is the folder of the mail catcher."""
     router = APIRouter(prefix="/dev", tags=["local only"])
 
@@ -62,9 +64,16 @@ def routes(database: Database, identity: DevelopmentIdentity, mail: Path) -> API
     async def seeded_world() -> dict[str, Any]:
         return await world(database)
 
-    @router.get("/mail")
-    def caught_mail() -> list[CaughtMail]:  # a plain function: reading files would hold up the event loop
-        return received(mail)
+    # Plain functions: reading files would hold up the event loop. A browser gets a page, any other client JSON.
+    @router.get("/mail", response_model=list[CaughtMail])
+    def caught_mail(request: Request) -> Response | list[CaughtMail]:
+        caught = received(mail)
+        return page_of_all(caught) if wants_page(request) else caught
+
+    @router.get("/mail/{mail_id}", response_model=CaughtMail)
+    def one_mail(request: Request, mail_id: Annotated[str, Path(pattern="^[0-9]{20}$")]) -> Response | CaughtMail:
+        caught = received_as(mail, mail_id)
+        return page_of(caught) if wants_page(request) else caught
 
     return router
 

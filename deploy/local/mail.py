@@ -12,6 +12,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 from pydantic import Field
 
+from models.errors import NotFound
 from models.value import Value
 
 _MAX_BYTES = 1 << 20
@@ -65,6 +66,14 @@ class _Keeping:
 def received(folder: Path, limit: int = 200) -> list[CaughtMail]:
     """Return the newest ``limit`` messages in ``folder``, newest first."""
     return [_read(file) for file in sorted(folder.glob("*.eml"), reverse=True)[:limit]]
+
+
+def received_as(folder: Path, mail_id: str) -> CaughtMail:
+    """Raises: NotFound: no such message is in ``folder``. ``mail_id`` is digits only."""
+    file = folder / f"{mail_id}.eml"
+    if not file.is_file():
+        raise NotFound("e-mail")
+    return _read(file)
 
 
 @lru_cache(maxsize=5_000)  # a caught file never changes, and to parse thousands at every look would hold up the loop of the reader

@@ -92,7 +92,7 @@ class TenantSession(AsyncSession):
         return self._ids.take()
 
     def once_committed(self, call: Callable[[], object]) -> None:
-        """Have ``call``, which never raises, made after the commit and never if it is rolled back: what is logged or counted has happened."""
+        """Have ``call``, which never raises, made after the commit and never without one: what is logged or counted has happened."""
         self.sync_session.info["once_committed"].append(call)
 
     def seen(self, table: type[_R], ids: Iterable[int]) -> dict[int, _R]:

@@ -20,6 +20,7 @@ from models.notifications.digest import Held
 from models.notifications.messages import MAXIMUM_TRIES, DeliveryRef, NotificationStatus
 from models.notifications.tables import AttemptOutcome, DeliveryAttempt, Notification
 from models.outbox import post as outbox
+from models.people.slugs import slug_of
 from models.people.tables import Agent, Merchant
 from models.tickets.tables import Comment, Ticket
 
@@ -162,9 +163,16 @@ async def replay(session: TenantSession, notification_id: int, change: Change) -
 
 async def post_again(session: TenantSession, notification: Notification, change: Change) -> None:
     notification.posted_at = change.at
-    outbox.post_delivery(
-        session, DeliveryRef(merchant_id=notification.merchant_id, notification_id=notification.id, round=notification.round), change
+    ref = DeliveryRef(
+        merchant_id=notification.merchant_id,
+        notification_id=notification.id,
+        round=notification.round,
+        request_id=change.request_id,
+        merchant_slug=await slug_of(session),
+        ticket_id=notification.ticket_id,
+        kind=notification.kind,
     )
+    outbox.post_delivery(session, ref, change)
     await session.write()
 
 

@@ -60,7 +60,9 @@ async def digest_for(session: TenantSession, held_back: Notification, now: datet
 
 def _open(session: TenantSession, first: Notification, now: datetime, due_at: datetime) -> int:
     """A notification to the same recipient, which leaves when it is due. It needs a ticket and a cause, and has those of the first."""
-    ref = DeliveryRef(merchant_id=session.merchant_id, notification_id=session.new_id())
+    ref = DeliveryRef(
+        merchant_id=session.merchant_id, notification_id=session.new_id(), ticket_id=first.ticket_id, kind=NotificationKind.DIGEST
+    )
     same = first.model_dump(include={"ticket_id", "cause_id", "channel", "recipient_kind", "recipient_id", "recipient_name", "address"})
     session.append(
         Notification,

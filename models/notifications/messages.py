@@ -7,6 +7,8 @@ from models.payload import Payload
 WORKFLOW = "Delivery"
 TASK_QUEUE = "notifications"
 DELIVER = "notification.deliver"
+NOT_YET = "NotYet"
+"""The type of the failure by which a try says why there has to be another one, in words that name nobody."""
 MAXIMUM_TRIES = 5
 TRY_SECONDS = 120.0
 """How long one try may take: a conversation with the mail server and what is written about it. The parts below have their own limits."""
@@ -30,11 +32,17 @@ class NotificationStatus(StrEnum):
 
 
 class DeliveryRef(Payload):
-    """``round`` counts the replays of a notification: each round has its own five tries."""
+    """``round`` counts the replays of a notification: each round has its own five tries. What follows it is for logs and for the
+    operator's eye; ``request_id`` is the request that caused the notification, or its replay."""
 
     merchant_id: int
     notification_id: int
     round: int = 0
+    request_id: str | None = None
+    merchant_slug: str = ""
+    ticket_id: int | None = None
+    ticket_number: int | None = None
+    kind: str = ""
 
 
 class DeliveryBatch(Payload):

@@ -34,7 +34,15 @@ class Recipient(NamedTuple):
 def notify(ticket: TicketAggregate, kind: NotificationKind, cause: int, people: Iterable[Recipient], **context: Any) -> None:
     """Write one notification to each of ``people`` who has an address; one per recipient and ``cause``, which is the id of the event."""
     for person in {person.id: person for person in people if person.address}.values():
-        ref = DeliveryRef(merchant_id=ticket.row.merchant_id, notification_id=ticket.session.new_id())
+        ref = DeliveryRef(
+            merchant_id=ticket.row.merchant_id,
+            notification_id=ticket.session.new_id(),
+            request_id=ticket.change.request_id,
+            merchant_slug=ticket.merchant_slug,
+            ticket_id=ticket.row.id,
+            ticket_number=ticket.row.number,
+            kind=kind,
+        )
         ticket.session.append(
             Notification,
             merchant_id=ref.merchant_id,

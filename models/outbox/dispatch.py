@@ -19,6 +19,7 @@ from models.jobs.messages import JobFacts
 from models.jobs.tables import JobKind
 from models.notifications import messages as notifications
 from models.notifications.messages import DeliveryBatch, DeliveryRef
+from models.outbox import description
 from models.outbox.tables import Topic
 from models.platform.metrics import RELAYED
 from models.tickets import messages as tickets
@@ -49,10 +50,14 @@ class Dispatched(NamedTuple):
 
 
 class Dispatcher:
-    """``retry_seconds`` is the pause before a notification's second try; ``at_once`` bounds how many calls are under way."""
+    """``retry_seconds`` is the pause before a notification's second try; ``at_once`` bounds how many calls are under way.
 
-    def __init__(self, client: Client, *, retry_seconds: float, at_once: int = 8) -> None:
+    ``public_url`` is where the links lead that an operator finds in the Temporal UI.
+    """
+
+    def __init__(self, client: Client, *, retry_seconds: float, public_url: str, at_once: int = 8) -> None:
         self._client = client
+        self._public_url = public_url.rstrip("/")
         self._retry_seconds = retry_seconds
         self._at_once = asyncio.Semaphore(at_once)
 
@@ -112,7 +117,8 @@ class Dispatcher:
                 id=facts.workflow_id,
                 task_queue=tickets.TASK_QUEUE,
                 search_attributes=describe(facts),
-                static_summary=f"Ticket #{facts.number} of merchant {facts.merchant_id}",
+                static_summary=description.summary_of_ticket(facts),
+                static_details=description.details_of_ticket(facts, self._public_url),
                 priority=_fairly(facts.merchant_id),
                 rpc_timeout=_RPC_TIMEOUT,
                 **signal,
@@ -131,7 +137,9 @@ class Dispatcher:
             task_queue=jobs.TASK_QUEUE,
             start_signal=jobs.ADOPT,
             start_signal_args=[facts],
-            static_summary=f"{facts.kind} of merchant {facts.merchant_id}",
+            search_attributes=description.attributes_of_merchant(facts.merchant_id, ""),
+            static_summary=description.summary_of_job(facts),
+            static_details=description.details_of_job(facts, self._public_url),
             priority=_fairly(facts.merchant_id, FIRST if facts.kind == JobKind.SLA_CHECK else None),
             rpc_timeout=_RPC_TIMEOUT,
         )
@@ -153,7 +161,9 @@ class Dispatcher:
             DeliveryBatch(merchant_id=first.merchant_id, notifications=tuple(batch), retry_seconds=self._retry_seconds),
             id=f"delivery-{first.notification_id}-{secrets.token_hex(4)}",
             task_queue=notifications.TASK_QUEUE,
-            static_summary=f"{len(batch)} notification{'s' if len(batch) > 1 else ''} of merchant {first.merchant_id}",
+            search_attributes=description.attributes_of_merchant(first.merchant_id, first.merchant_slug),
+            static_summary=description.summary_of_delivery(batch),
+            static_details=description.details_of_delivery(batch, self._public_url),
             priority=_fairly(first.merchant_id),
             rpc_timeout=_RPC_TIMEOUT,
         )

@@ -192,7 +192,8 @@ def _log(ticket: TicketAggregate, escalation: Escalation) -> None:
         merchant_id=escalation.merchant_id,
         ticket_id=escalation.ticket_id,
         request_id=ticket.change.request_id,
-        level=escalation.level,
+        escalation_level=escalation.level,  # `level` is the log's own
+        metric=escalation.metric,
         from_agent_id=escalation.from_agent_id,
         to_agent_id=escalation.to_agent_id,
     )

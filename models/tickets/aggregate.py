@@ -13,7 +13,7 @@ from models.sla.clocks import Clocks
 from models.sla.pinned import SlaConfiguration
 from models.sla.tables import Escalation, SlaClock
 from models.tickets.lifecycle import ALLOWED, UNFINISHED, Priority, Status, allowed_from
-from models.tickets.messages import TicketFacts
+from models.tickets.messages import NobodyFree, TicketFacts
 from models.tickets.tables import Event, Ticket
 
 SEEN_BY_REPORTER: Final = (
@@ -80,6 +80,7 @@ class TicketAggregate:
     ``events`` and ``notified`` (cause and recipient) are what this change has recorded so far.
     ``is_saved``: a lock is good for one save.
     ``known`` are the facts that the ticket's workflow goes by; None makes the next save send it new ones.
+    ``nobody_free``: this change looked for an agent and found none.
     """
 
     def __init__(self, session: TenantSession, row: Ticket, configuration: SlaConfiguration, change: Change) -> None:
@@ -96,6 +97,8 @@ class TicketAggregate:
         self.loaded = Loaded.of(row)
         self.events: list[Recorded] = []
         self.notified: list[tuple[int, int]] = []
+        self.merchant_slug = ""
+        self.nobody_free: NobodyFree | None = None
 
     @property
     def configuration(self) -> SlaConfiguration:

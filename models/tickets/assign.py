@@ -16,8 +16,9 @@ from models.notifications.notify import agents, as_recipient, notify, others
 from models.people.tables import Agent, Team
 from models.sla import tracking as clocks
 from models.tickets.aggregate import TicketAggregate, id_text
-from models.tickets.assignment import Candidate, choose_for_intake
+from models.tickets.assignment import Candidate, choose_for_intake, unavailable
 from models.tickets.lifecycle import UNFINISHED, Status
+from models.tickets.messages import NobodyFree
 from models.tickets.tables import Ticket
 
 
@@ -29,6 +30,9 @@ async def assign_automatically(ticket: TicketAggregate) -> Agent | None:
     agent = pick(team, choose_for_intake((candidate for candidate, _ in team), ticket.at))
     if agent is not None:
         await assign(ticket, agent)
+    else:
+        away, full = unavailable((candidate for candidate, _ in team), ticket.at)
+        ticket.nobody_free = NobodyFree(at=ticket.at, away=away, full=full)
     return agent
 
 

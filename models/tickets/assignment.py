@@ -40,3 +40,10 @@ def choose_for_intake(candidates: Iterable[Candidate], at: datetime) -> Candidat
     """An agent first; a senior only when no agent can take it. A lead gets tickets by hand or by the ladder."""
     pool = list(candidates)
     return choose((c for c in pool if c.role is Role.AGENT), at) or choose((c for c in pool if c.role is Role.SENIOR), at)
+
+
+def unavailable(candidates: Iterable[Candidate], at: datetime) -> tuple[int, int]:
+    """Of those who get tickets at intake: how many are away, and how many of the others have as many as they may have."""
+    pool = [c for c in candidates if c.role in {Role.AGENT, Role.SENIOR}]
+    away = sum(not c.is_there(at) for c in pool)
+    return away, sum(c.is_there(at) and not c.can_take_one(at) for c in pool)

@@ -50,6 +50,7 @@ async def open_ticket(
     chosen = book.choose(traits_of(row))
     pin(row, chosen)
     ticket = TicketAggregate(session, row, await book.configuration(session, chosen), change)
+    ticket.merchant_slug = book.merchant.slug
     cause = ticket.record("ticket.opened", status=[None, row.status], priority=row.priority, category=row.category)
     clocks.open_clocks(ticket)
     if change.by.is_reporter:

@@ -16,6 +16,7 @@ from models.errors import NotFound
 from models.notifications.cancel import cancel_pointless
 from models.notifications.notify import notify_of_clocks
 from models.outbox import post as outbox
+from models.people.slugs import slug_of
 from models.sla.attribution import attribution
 from models.sla.clock import ClockStatus
 from models.sla.clocks import Clocks
@@ -25,7 +26,7 @@ from models.sla.run_due import NAMES, deadlines_of, drop_stale_instants, inputs_
 from models.sla.tables import Escalation, SlaClock, clock_of
 from models.tickets.aggregate import Loaded, TicketAggregate
 from models.tickets.assign import assign_automatically, hold_team, working
-from models.tickets.messages import TicketFacts
+from models.tickets.messages import SHOWN, MissedTarget, TakenRung, TicketFacts
 from models.tickets.tables import Ticket
 
 PICKED_UP_AT_ONCE = 20
@@ -85,14 +86,15 @@ async def load(session: TenantSession, rows: Sequence[Ticket], change: Change) -
     """All that decides what happens next to the tickets; read for all of them at once."""
     clocks = await _newest_clocks(session, rows)
     escalations = await _escalations(session, [row for row in rows if row.escalation_level])
-    return [await _assembled(session, row, clocks[row.id], escalations[row.id], change) for row in rows]
+    slug = await slug_of(session)
+    return [await _assembled(session, row, clocks[row.id], escalations[row.id], change, slug) for row in rows]
 
 
-async def _assembled(
-    session: TenantSession, row: Ticket, clocks: list[SlaClock], escalations: list[Escalation], change: Change
+async def _assembled(  # noqa: PLR0913, PLR0917 - what was read of one ticket
+    session: TenantSession, row: Ticket, clocks: list[SlaClock], escalations: list[Escalation], change: Change, slug: str
 ) -> TicketAggregate:
     ticket = TicketAggregate(session, row, await configuration_of(session, row), change)
-    ticket.clock_rows, ticket.escalations = clocks, escalations
+    ticket.clock_rows, ticket.escalations, ticket.merchant_slug = clocks, escalations, slug
     ticket.clocks = Clocks((clock_of(clock) for clock in clocks), ticket.configuration)
     ticket.known = facts_of(ticket)
     return ticket
@@ -108,10 +110,13 @@ async def save(*tickets: TicketAggregate) -> None:
 
 
 async def save_for_workflow(ticket: TicketAggregate) -> TicketFacts:
-    """Save on behalf of the ticket's own workflow: it takes the facts as its activity's result, so no signal is owed."""
+    """Save on behalf of the ticket's own workflow: it takes the facts as its activity's result, so no signal is owed.
+
+    They name the request still that the workflow goes by: what follows from them can be found by its id.
+    """
     facts = _bring_up_to_date(ticket)
     await _write(ticket)
-    return facts
+    return facts.model_copy(update={"nobody_free": ticket.nobody_free, "request_id": ticket.change.request_id})
 
 
 def _bring_up_to_date(ticket: TicketAggregate) -> TicketFacts:
@@ -179,6 +184,26 @@ def facts_of(ticket: TicketAggregate) -> TicketFacts:
         deadlines=() if ticket.has_ended else deadlines_of(inputs_of(ticket)),
         deadline_kinds=NAMES,
         has_ended=ticket.has_ended,
+        merchant_slug=ticket.merchant_slug,
+        category=row.category,
+        agent_id=row.assignee_id,
+        team_id=row.team_id,
+        missed=_missed(ticket),
+        rungs=_rungs(ticket),
+    )
+
+
+def _missed(ticket: TicketAggregate) -> tuple[MissedTarget, ...]:
+    clocks = [clock for metric in Metric if (clock := ticket.clocks.latest(metric))]
+    return tuple(MissedTarget(metric=clock.metric, cycle=clock.cycle, since=clock.breached_at) for clock in clocks if clock.breached_at)
+
+
+def _rungs(ticket: TicketAggregate) -> tuple[TakenRung, ...]:
+    """The last ones."""
+    latest = sorted(ticket.escalations, key=lambda taken: (taken.taken_at, taken.id))[-SHOWN:]
+    return tuple(
+        TakenRung(level=each.level, metric=each.metric, taken_at=each.taken_at, outcome=each.outcome, to_agent_id=each.to_agent_id)
+        for each in latest
     )
 
 

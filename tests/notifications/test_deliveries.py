@@ -18,6 +18,7 @@ from models.audit import SYSTEM, Change
 from models.notifications.delivery_log import begin_attempt, replay
 from models.notifications.messages import DeliveryBatch, DeliveryRef
 from models.notifications.tables import DeliveryAttempt, Notification
+from models.tickets.search_attributes import MERCHANT_SLUG
 from tests.support.auditor import audit
 from tests.support.counted import counted
 from tests.support.desk import Desk, Merchant, working_desk
@@ -186,3 +187,19 @@ async def _result(post: Post, acme: Merchant, notification: dict[str, Any]) -> s
     carried = (await handle.fetch_history()).events[0].workflow_execution_started_event_attributes.input.payloads[0]
     place = [each.notification_id for each in DeliveryBatch.model_validate_json(carried.data).notifications].index(int(notification["id"]))
     return result[place]
+
+
+async def test_a_delivery_that_has_to_wait_says_for_what(post: Post) -> None:
+    """Which ticket, what failed, and when it is tried again; readable without a worker, in the summary of its timer."""
+    acme = await post.desk.merchant()
+    post.mailbox.tricks["RCPT"] = say(LATER)
+    ticket = await acme.open(category="general")
+    settled = await post.outcome(acme, ticket)
+    assert settled["status"] == "dead"
+    handle = post.desk.client.get_workflow_handle(await post.desk.delivery_of(acme, settled["id"]))
+    described = await handle.describe()
+    assert (await described.static_summary() or "").startswith(f"acme · #{ticket['number']} ticket_received")
+    assert described.typed_search_attributes.get(MERCHANT_SLUG) == "acme"
+    told = [event.user_metadata.summary.data.decode() async for event in handle.fetch_history_events() if event.user_metadata.summary.data]
+    waits = [text for text in told if f"#{ticket['number']} ticket_received: try 1 failed (transient failure, code 451), next 20" in text]
+    assert len(waits) == 1, told

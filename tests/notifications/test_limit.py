@@ -160,7 +160,7 @@ async def test_a_further_attempt_counts_once(acme: Merchant, post: Mailbox) -> N
     refs = await opened(acme, 2)
     post.tricks["RCPT"] = say("451 later")
     for _ in range(3):
-        with pytest.raises(Exception, match="451 later"):
+        with pytest.raises(Exception, match="code 451"):
             await delivered(acme, post, refs[0])
     post.tricks.clear()
     assert await delivered(acme, post, *refs) == ["sent", "sent"]
@@ -207,7 +207,7 @@ async def test_nothing_joins_a_digest_that_was_read_also_if_it_was_not_sent(acme
     await delivered(acme, post, *refs[:3])
     (first,) = await digests(acme)
     post.tricks["RCPT"] = say("451 later")
-    with pytest.raises(Exception, match="451 later"):
+    with pytest.raises(Exception, match="code 451"):
         await delivered(acme, post, refer(first))
     post.tricks.clear()
     assert await delivered(acme, post, refs[3]) == ["in_digest"]

@@ -53,7 +53,11 @@ async def new_relay(quiet: tuple[Isolated, Desk]) -> AsyncIterator[NewRelay]:
     relays: list[WatchedRelay] = []
 
     def make(what: str, **options: Any) -> WatchedRelay:
-        relays.append(WatchedRelay(isolated.urls[1], Dispatcher(desk.client, retry_seconds=0.05), topics[what], **options))
+        relays.append(
+            WatchedRelay(
+                isolated.urls[1], Dispatcher(desk.client, retry_seconds=0.05, public_url="http://desk.test"), topics[what], **options
+            )
+        )
         return relays[-1]
 
     yield make
@@ -268,7 +272,7 @@ async def test_what_temporal_does_not_answer_is_given_up_before_the_lease_runs_o
     with socket.create_server(("127.0.0.1", 0)) as deaf:  # it takes every connection, and says nothing
         client = await Client.connect(f"127.0.0.1:{deaf.getsockname()[1]}", lazy=True, data_converter=pydantic_data_converter)
         async with asyncio.timeout(3):
-            assert await Dispatcher(client, retry_seconds=1, at_once=2).dispatch(rows_) == ([], [])
+            assert await Dispatcher(client, retry_seconds=1, public_url="http://desk.test", at_once=2).dispatch(rows_) == ([], [])
     assert BATCH_SECONDS + POOL_WAIT_SECONDS + USUAL.statement < LEASE_SECONDS
 
 

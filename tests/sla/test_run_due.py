@@ -150,6 +150,6 @@ async def test_a_rung_that_is_taken_is_in_the_log_with_its_level_and_both_owners
         await frozen.due(NOON + RESOLUTION)
     taken = next(line for line in lines if line["event"] == "escalation.reassigned")
     (first, second) = await frozen.rungs()
-    assert (taken["merchant_id"], taken["ticket_id"], taken["level"]) == (frozen.merchant.id, frozen.ticket_id, 2)
+    assert (taken["merchant_id"], taken["ticket_id"], taken["escalation_level"]) == (frozen.merchant.id, frozen.ticket_id, 2)
     assert (taken["from_agent_id"], taken["to_agent_id"]) == (second.from_agent_id, second.to_agent_id)
     assert first.level == 1

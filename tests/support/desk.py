@@ -265,7 +265,7 @@ async def working_desk(
 
 def relays_of(url: str, client: Client) -> tuple[Relay, Relay]:
     """For facts and for deliveries."""
-    dispatcher = Dispatcher(client, retry_seconds=0.05)
+    dispatcher = Dispatcher(client, retry_seconds=0.05, public_url="http://desk.test")
     return Relay(url, dispatcher, FACTS), Relay(url, dispatcher, DELIVERIES, pause=0.5)
 
 
