@@ -1,4 +1,4 @@
-"""A rolling restart sends SIGTERM: an activity that is under way then ends well. The database is made to wait, so that something is under way."""
+"""A rolling restart sends SIGTERM: a begun activity ends well. The database is made to wait, so that one is under way."""
 
 import asyncio
 from collections.abc import AsyncIterator
