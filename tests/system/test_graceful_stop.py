@@ -1,0 +1,45 @@
+"""A rolling restart sends SIGTERM: a begun activity ends well. The database is made to wait, so that one is under way."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from deploy.local.postgres import SUPERUSER
+from tests.support.isolated import Isolated, desk_without_a_worker, worker_process
+
+BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+@asynccontextmanager
+async def tickets_locked(isolated: Isolated) -> AsyncIterator[asyncpg.Connection]:
+    """Nobody writes a ticket within the block."""
+    connection = await asyncpg.connect(host=str(isolated.postgres.sockets), user=SUPERUSER, database=isolated.database)
+    try:
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE ticket IN EXCLUSIVE MODE")
+            yield connection
+    finally:
+        await connection.close()
+
+
+async def until_blocked(connection: asyncpg.Connection, count: int) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            if await connection.fetchval(BLOCKED) >= count:
+                return
+            await asyncio.sleep(0.02)
+
+
+async def test_a_worker_that_is_told_to_stop_ends_the_activity_that_it_has_begun(isolated: Isolated) -> None:
+    async with desk_without_a_worker(isolated) as desk, worker_process(isolated, "deploy") as worker:
+        acme = await desk.merchant()
+        ready = await acme.open()
+        await desk.until(lambda: acme.get(ready["id"]), lambda seen: seen["assigneeId"] is not None, seconds=60)
+        ticket = await acme.open()
+        async with tickets_locked(isolated) as connection:
+            await until_blocked(connection, 1)
+            worker.terminate()
+        assert await asyncio.wait_for(worker.wait(), 60) == 0
+        assert (await acme.get(ticket["id"]))["assigneeId"] is not None
