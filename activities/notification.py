@@ -221,7 +221,7 @@ def _count(notification: Notification, ending: Ending, status: NotificationStatu
 
 
 def _log(ref: DeliveryRef, delivery: Delivery, attempt: int, ending: Ending, status: NotificationStatus) -> None:
-    """A new dead letter is an error: somebody has to look at it, and to replay it."""
+    """A new dead letter is an error: a person has to look at it, and to replay it."""
     notification, is_dead = delivery.notification, status is NotificationStatus.DEAD
     (log.error if is_dead else log.info)(
         "notification.dead" if is_dead else "notification.deliver",

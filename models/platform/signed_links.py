@@ -17,7 +17,7 @@ def read(keys: tuple[str, ...], purpose: str, token: str) -> list[object] | None
     try:
         content = _serializer(keys, purpose).loads(token)
         _, _, signature = token.rpartition(".")
-        if base64_encode(base64_decode(signature)).decode() != signature:  # several letters at its end mean the same bytes
+        if base64_encode(base64_decode(signature)).decode() != signature:  # several characters at its end mean the same bytes
             return None
     except (BadSignature, UnicodeError):
         return None

@@ -1,92 +1,25 @@
 """The page behind the link in a reporter's e-mails: one ticket, read and written without signing in, and nothing else."""
 
 import asyncio
-import json
 import re
-from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
-from typing import Any, NamedTuple
+from datetime import datetime, timedelta
 
-import httpx
 import pytest
 import sqlalchemy as sa
-from sqlmodel import col
-from structlog.testing import capture_logs
 
 from api.portal.conversation import AT_ONCE
 from models.audit import SYSTEM, Change
-from models.notifications.kinds import NotificationKind
 from models.notifications.tables import Notification
 from models.people.tables import Merchant as MerchantRow
 from models.people.tables import Reporter
-from models.platform.signed_links import sign
-from models.portal.link import PortalLink, link_of, token_of
 from models.tickets.merge import merge
 from models.tickets.repository import lock_both, save
 from models.tickets.tables import Comment, Ticket
+from tests.portal.pages import Markup, Page, opened
 from tests.support.auditor import rows
-from tests.support.desk import SIGNING_KEYS, Desk, Merchant
-from tests.support.isolated import Isolated
+from tests.support.desk import Merchant
 
 EVIL = "<script>alert(1)</script>{{7*7}}"
-MONTH = timedelta(days=30)
-
-
-class Page(NamedTuple):
-    """One reporter's page; the client has no token."""
-
-    desk: Desk
-    merchant: Merchant
-    ticket: dict[str, Any]
-    client: httpx.AsyncClient
-    path: str
-
-    async def get(self, part: str = "") -> str:
-        response = await self.client.get(self.path + part)
-        assert response.status_code == 200, response.text
-        return response.text
-
-    async def write(self, text: str, once: str = "") -> httpx.Response:
-        return await self.client.post(f"{self.path}/messages", data={"body": text, "once": once})
-
-    async def comments(self) -> list[str]:
-        return [each["body"] for each in await self.merchant.whole(self.ticket["id"], "/messages")]
-
-    async def do(self, verb: str, **body: Any) -> None:
-        response = await self.merchant.lars.post(f"/tickets/{self.ticket['id']}/{verb}", json=body or None)
-        assert response.is_success, response.text
-
-
-def path_of(merchant_id: int, ticket_id: str, generation: int = 0, good_for: timedelta = MONTH) -> str:
-    return f"/portal/tickets/{token_of(SIGNING_KEYS, PortalLink(merchant_id, int(ticket_id), generation, datetime.now(UTC) + good_for))}"
-
-
-async def opened(desk: Desk, merchant: Merchant, **fields: Any) -> Page:
-    ticket = await merchant.open(category="general", **fields)
-    return Page(desk, merchant, ticket, desk.client_with(None, base=""), path_of(merchant.id, ticket["id"]))
-
-
-@pytest.fixture
-async def acme(quiet: tuple[Isolated, Desk]) -> Merchant:
-    return await quiet[1].merchant()
-
-
-@pytest.fixture
-async def page(acme: Merchant) -> Page:
-    return await opened(acme.desk, acme)
-
-
-class _Markup(HTMLParser):
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.tags if name == tag]
 
 
 async def test_the_page_shows_the_ticket_and_its_public_conversation(page: Page) -> None:
@@ -142,9 +75,9 @@ async def test_a_merged_ticket_leads_to_the_other_and_takes_no_reply(page: Page)
     await page.do("merge", intoTicketId=other["id"])
     refused = await page.write("Where am I?")
     assert (refused.status_code, "please write there" in refused.text, "Where am I?" in refused.text) == (422, True, True)
-    (link,) = [each["href"] for each in _Markup(await page.get()).all("a")]
+    (link,) = [each["href"] for each in Markup(await page.get()).all("a")]
     assert f"request #{other['number']}" in (await page.client.get(str(link))).text
-    assert not any("messages" in str(form["action"]) for form in _Markup(refused.text).all("form"))
+    assert not any("messages" in str(form["action"]) for form in Markup(refused.text).all("form"))
 
 
 async def test_a_reply_that_meets_a_merge_is_asked_to_go_where_the_ticket_went(page: Page) -> None:
@@ -235,7 +168,7 @@ async def test_every_page_runs_nothing_is_kept_nowhere_and_leads_nowhere_else(pa
 
 
 async def test_the_page_can_be_used_by_everybody(page: Page) -> None:
-    shown = _Markup(await page.get())
+    shown = Markup(await page.get())
     labelled = {each["for"] for each in shown.all("label")}
     fields = [each for each in shown.all("textarea") + shown.all("input") if each.get("type") != "hidden"]
     assert {each["id"] for each in fields} <= labelled
@@ -269,108 +202,6 @@ async def test_a_place_in_another_conversation_leads_nowhere(page: Page) -> None
         assert (response.status_code, "zq7x" in response.text) == (404, False)
 
 
-async def test_a_link_opens_one_ticket_of_one_merchant(page: Page) -> None:
-    globex = await page.desk.merchant("globex")
-    expires = int((datetime.now(UTC) + MONTH).timestamp())
-    content = [page.merchant.id, int(page.ticket["id"]), 0, expires]
-    of_another = sign(SIGNING_KEYS, "portal", [globex.id, *content[1:]])
-    of_another_purpose = sign(SIGNING_KEYS, "survey", list(content))
-    with_another_key = sign(("another key, longer than 32 characters",), "portal", list(content))
-    for token in (of_another, of_another_purpose, with_another_key, "x", "e30", "W10.AAAA", "%00", "x" * 501):
-        for response in (await page.client.get(f"/portal/tickets/{token}"), await page.client.post(f"/portal/tickets/{token}/messages")):
-            assert (response.status_code, "does not work any more" in response.text) == (404, True), token
-            assert response.headers["Content-Type"] == "text/html; charset=utf-8"
-
-
-async def test_a_link_is_good_in_one_spelling(page: Page) -> None:
-    token = page.path.rpartition("/")[2]
-    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-    spellings = {token[:-1] + letter for letter in alphabet} | {f"{token}{end}" for end in ("=", "==", "%0A", "%20", ".", "A", "-", "é")}
-    good = [each for each in spellings if (await page.client.get(f"/portal/tickets/{each}")).status_code == 200]
-    assert good == [token]
-
-
-async def test_a_link_ends_after_its_time(page: Page) -> None:
-    old = page._replace(path=path_of(page.merchant.id, page.ticket["id"], good_for=-timedelta(seconds=1)))
-    for response in (await old.client.get(old.path), await old.write("Hello")):
-        assert (response.status_code, page.ticket["subject"] in response.text) == (404, False)
-    assert await page.comments() == []
-
-
-async def test_a_deleted_ticket_is_not_there(page: Page) -> None:
-    await page.merchant.lars.delete(f"/tickets/{page.ticket['id']}")
-    for response in (await page.client.get(page.path), await page.write("Hello")):
-        assert (response.status_code, page.ticket["subject"] in response.text) == (404, False)
-
-
-async def links_sent(page: Page) -> list[str]:
-    """To whom new links were sent."""
-    notifications = await rows(page.desk, page.merchant, Notification, col(Notification.kind) == NotificationKind.PORTAL_LINK)
-    return [each.address for each in notifications]
-
-
-async def test_a_new_link_goes_to_the_known_address_and_ends_the_earlier_ones(page: Page) -> None:
-    response = await page.client.post(f"{page.path}/link", data={"email": "evil@x.example"})
-    assert await links_sent(page) == [f"rita-{page.merchant.id}@customer.example"]
-    assert "portal/tickets" not in response.text
-    assert (await page.client.get(page.path)).status_code == 404
-    await page._replace(path=path_of(page.merchant.id, page.ticket["id"], generation=1)).get()
-
-
-async def test_an_expired_link_asks_for_a_new_one_also_of_a_closed_ticket(page: Page) -> None:
-    await page.do("close")
-    old = path_of(page.merchant.id, page.ticket["id"], good_for=-timedelta(days=300))
-    (form,) = _Markup((await page.client.get(old)).text).all("form")
-    assert (form["method"], form["action"]) == ("post", f"{old}/link")
-    await page.client.post(str(form["action"]))
-    assert len(await links_sent(page)) == 1
-
-
-async def test_who_asks_again_and_again_gets_one_link_and_ends_none_with_an_old_one(page: Page) -> None:
-    for _ in range(3):
-        await page.client.post(f"{page.path}/link")
-    assert len(await links_sent(page)) == 1
-    async with page.desk.database.reading(page.merchant.id) as session:
-        await session.execute(sa.update(Notification).values(created_at=col(Notification.created_at) - timedelta(hours=1)))
-    await page.client.post(f"{page.path}/link")  # it is of the generation before
-    assert len(await links_sent(page)) == 2
-    await page._replace(path=path_of(page.merchant.id, page.ticket["id"], generation=1)).get()
-
-
-async def test_whether_there_is_a_ticket_is_told_to_nobody(page: Page) -> None:
-    nowhere = path_of(page.merchant.id, "9")
-    answers = [await page.client.post(f"{path}/link") for path in (page.path, nowhere, "/portal/tickets/x")]
-    assert [response.status_code for response in answers] == [200] * 3
-    assert len({response.text for response in answers}) == 1
-
-
-async def test_a_reporter_without_an_address_keeps_the_link(page: Page) -> None:
-    async with page.desk.database.reading(page.merchant.id) as session:
-        await session.execute(sa.update(Reporter).values(email=None))
-    await page.client.post(f"{page.path}/link")
-    await page.get()
-
-
-async def test_no_token_reaches_the_log(page: Page) -> None:
-    token = page.path.rpartition("/")[2]
-    with capture_logs() as lines:
-        await page.get()
-        await page.write("Hello")
-        await page.client.post(f"{page.path}/link")
-        await page.client.get(f"{page.path}?before=x")
-    requests = [line for line in lines if line["event"] == "request"]
-    assert {line["route"] for line in requests} == {f"/portal/tickets/{{token}}{part}" for part in ("", "/messages", "/link")}
-    assert requests[0]["merchant_id"] == page.merchant.id
-    assert token not in json.dumps(lines, default=str)
-
-
-async def test_no_token_is_kept_in_the_database(page: Page) -> None:
-    await page.write("Hello", once="k1")
-    async with page.desk.database.reading(page.merchant.id) as session:
-        kept = (await session.execute(sa.text("SELECT headers::text || body FROM idempotencykey"))).scalars().all()
-    assert not [each for each in kept if "portal" in each]
-
-
 async def test_the_page_names_its_merchant(page: Page) -> None:
     async with page.desk.database.reading(page.merchant.id) as session:
         await session.execute(sa.update(MerchantRow).values(name="Acme & Sons"))
@@ -382,9 +213,3 @@ async def test_agents_are_told_how_to_use_the_api_and_nothing_of_the_ticket(page
     assert (known.status_code, known.text.replace(page.ticket["id"], "9")) == (200, unknown.text)
     assert f"GET /v1/api/helpdesk/tickets/{page.ticket['id']}" in known.text
     assert (await page.client.get("/console/tickets/%3Cscript%3E")).status_code == 404
-
-
-def test_a_link_says_what_was_signed() -> None:
-    link = PortalLink(1001, 9, 2, datetime(2026, 12, 1, tzinfo=UTC))
-    token = token_of(SIGNING_KEYS, link)
-    assert (link_of(SIGNING_KEYS, token), len(token) < 150) == (link, True)

@@ -1,7 +1,6 @@
 """SLA configuration is published in versions that never change, and a ticket keeps the versions it was opened under."""
 
 import asyncio
-from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -9,10 +8,8 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from models.people.tables import Merchant as MerchantRow
-from models.sla import configuration as publish
-from models.sla.tables import ConfigurationVersion
 from tests.http.snapshot import document
-from tests.sla.configuration_cast import PATHS, calendar, definition, id_of, ladder, policy, published, refused
+from tests.sla.configuration_cast import PATHS, calendar, definition, id_of, ladder, policy, published
 from tests.support.desk import BASE, Desk, Merchant
 
 each_kind = pytest.mark.parametrize("path", PATHS)
@@ -230,55 +227,6 @@ async def test_a_definition_of_another_kind_is_not_found(path: str, acme: Mercha
 async def test_a_version_that_does_not_exist_is_not_found(version: str, acme: Merchant) -> None:
     configuration_id = await id_of(acme, "/calendars")
     assert (await acme.ana.get(f"/calendars/{configuration_id}/versions/{version}")).status_code == 404
-
-
-@each_kind
-async def test_the_number_of_definitions_is_limited(path: str, acme: Merchant, monkeypatch: pytest.MonkeyPatch) -> None:
-    count = len((await acme.ana.get(path)).json()["data"])
-    monkeypatch.setattr(publish, "MAX_CONFIGURATIONS", count + 1)
-    body = await definition(acme, path)
-    responses = await asyncio.gather(*(acme.adam.post(path, json=body) for _ in range(4)))
-    assert sorted(response.status_code for response in responses) == [201, 409, 409, 409]
-    assert {response.json().get("code") for response in responses} == {None, "too_many_rules"}
-
-
-@each_kind
-async def test_the_number_of_versions_is_limited(path: str, acme: Merchant, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = await published(acme, path, await definition(acme, path))
-    listed = (await acme.ana.get(path)).json()["data"]
-    monkeypatch.setattr(publish, "MAX_VERSIONS", sum(each["version"] for each in listed) + 1)
-    body = await definition(acme, path)
-    responses = await asyncio.gather(*(acme.adam.post(f"{path}/{made['id']}/versions", json=body) for _ in range(4)))
-    assert sorted(response.status_code for response in responses) == [201, 409, 409, 409]
-    assert {response.json().get("code") for response in responses} == {None, "too_many_versions"}
-
-
-async def test_a_calendar_that_is_large_when_stored_is_refused_as_a_whole(acme: Merchant) -> None:
-    first = date(2026, 1, 1)
-    holidays = [{"date": str(first + timedelta(days=day)), "name": "\N{GRINNING FACE}" * 100} for day in range(500)]
-    body = calendar(holidays=holidays)
-    assert refused(await acme.adam.post("/calendars", json=body), "", "definition_too_large")
-    proposed = {"definition": body, "ticketSample": {}}
-    assert refused(
-        await acme.adam.post(f"/calendars/{await id_of(acme, '/calendars')}/preview", json=proposed), "/definition", "definition_too_large"
-    )
-    assert (await published(acme, "/calendars", calendar(holidays=holidays[:200])))["version"] == 1
-
-
-async def test_all_versions_together_have_a_bound_in_bytes(desk: Desk, acme: Merchant, monkeypatch: pytest.MonkeyPatch) -> None:
-    body = calendar()
-    made = await published(acme, "/calendars", body)
-    async with desk.database.reading(acme.id) as session:
-        stored = sa.select(sa.func.sum(sa.func.octet_length(sa.cast(col(ConfigurationVersion.definition), sa.Text))))
-        taken = int((await session.execute(stored)).scalar_one())
-        size = (await session.get_one(ConfigurationVersion, (acme.id, int(made["id"]), 1))).size or 0
-    monkeypatch.setattr(publish, "MAX_BYTES_OF_ALL", taken + 2 * size - 1)
-    path = f"/calendars/{made['id']}/versions"
-    responses = await asyncio.gather(*(acme.adam.post(path, json=body) for _ in range(3)))
-    assert sorted(response.status_code for response in responses) == [201, 409, 409]
-    refusal = next(response.json() for response in responses if response.status_code == 409)
-    assert refusal["code"] == "versions_too_large"
-    assert f"{size - 1} are left" in refusal["detail"]
 
 
 async def _opened(merchant: Merchant) -> dict[str, Any]:
