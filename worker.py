@@ -16,6 +16,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI, Response
 from temporalio.client import Client
+from temporalio.client import Interceptor as ClientInterceptor
 from temporalio.runtime import Runtime
 from temporalio.worker import Interceptor, Worker, WorkflowRunner
 
@@ -32,7 +33,7 @@ from models.outbox.dispatch import Dispatcher
 from models.outbox.relay import DELIVERIES, FACTS, Relay
 from models.outbox.schedule import schedule_reconciliation
 from models.platform import logging as logs
-from models.platform import temporal
+from models.platform import temporal, tracing
 from models.platform.database import open_pool
 from models.platform.gauges import Gauges
 from models.platform.scrape import of_pool, of_temporal, scraped
@@ -65,12 +66,14 @@ class Activities(NamedTuple):
     jobs: JobActivities
 
 
-async def run(settings: Settings, *, node: int, interceptors: Sequence[Interceptor] = ()) -> None:
-    """Work until SIGTERM or SIGINT; what is under way then has twenty seconds to end. ``node`` is the ten bits in every id."""
+async def run(settings: Settings, *, node: int, code: str, interceptors: Sequence[Interceptor] = ()) -> None:
+    """Work until SIGTERM or SIGINT; what is under way then has twenty seconds to end. ``node`` is the ten bits in every id, ``code`` the
+    service's."""
     use_packaged_time_zones()
     accept_local_domains()
     logs.configure(settings.log_level)
-    client = await _connect(settings, temporal.measured(settings.http_host, settings.temporal_metrics_port))
+    traced = tracing.start(settings, "helpdesk-worker", code)
+    client = await _connect(settings, temporal.measured(settings.http_host, settings.temporal_metrics_port), traced)
     database = open_pool(settings, node)
     relays = relays_of(settings, client)
     reconciliation = MaintenanceActivities(database, str(settings.database_relay_url))
@@ -211,11 +214,11 @@ def probes(settings: Settings, client: Client) -> uvicorn.Server:
     return uvicorn.Server(uvicorn.Config(app, host=settings.http_host, port=settings.worker_port, log_config=None, access_log=False))
 
 
-async def _connect(settings: Settings, runtime: Runtime) -> Client:
+async def _connect(settings: Settings, runtime: Runtime, interceptors: Sequence[ClientInterceptor]) -> Client:
     """A worker without Temporal has nothing to do: it tries again until Temporal is there, and logs each failure."""
     while True:
         try:
-            return await temporal.connect(settings, temporal.Connection.NOW, runtime)
+            return await temporal.connect(settings, temporal.Connection.NOW, runtime, interceptors)
         except RuntimeError as error:
             log.warning(
                 "worker.temporal_unreachable", address=settings.temporal_address, error=str(error), retry_in_seconds=RECONNECT_SECONDS

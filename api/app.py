@@ -38,6 +38,9 @@ ROUTERS = tuple(
 )
 
 
+PROBES = ("/healthz", "/readyz")
+
+
 def create_app(context: Context) -> FastAPI:
     app = Described(
         title="Helpdesk",
@@ -47,6 +50,7 @@ def create_app(context: Context) -> FastAPI:
         redirect_slashes=False,
         docs_url=None,
         redoc_url=None,
+        telemetry={"metrics": False, "logs": False, "operation_spans": False, "exclude": lambda scope: scope["path"] in PROBES},
     )
     app.state.context = context
     app.state.readiness = Readiness(context)

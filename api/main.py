@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from fastapi import APIRouter, FastAPI
+from temporalio.client import Interceptor
 
 from api.app import create_app
 from api.auth.jwks import KeySet
@@ -18,7 +19,7 @@ from api.http.server import server_of
 from models.outbox.dispatch import Dispatcher
 from models.outbox.relay import FACTS, Relay
 from models.platform import logging as logs
-from models.platform import temporal
+from models.platform import temporal, tracing
 from models.platform.database import open_pool
 from models.platform.metrics import JWKS_AGE
 from models.platform.scrape import of_pool, of_temporal, scraped
@@ -29,11 +30,12 @@ RELAYED_AT_ONCE = 4
 """A burst of tickets must not starve the people who open them: the workers' relays help."""
 
 
-async def serve(settings: Settings, *, node: int, routers: Sequence[APIRouter] = ()) -> None:
-    """Serve until SIGTERM or SIGINT. ``node`` is the ten bits in every id; ``routers`` are the local-only routes of deploy/local."""
+async def serve(settings: Settings, *, node: int, code: str, routers: Sequence[APIRouter] = ()) -> None:
+    """Serve until SIGTERM or SIGINT. ``node`` is the ten bits in every id, ``code`` its service's; ``routers`` are of deploy/local."""
     use_packaged_time_zones()
     logs.configure(settings.log_level)
-    async with composed(settings, node) as app:
+    interceptors = tracing.start(settings, "helpdesk-api", code)
+    async with composed(settings, node, interceptors) as app:
         for router in routers:
             app.include_router(router)
         gc.collect()
@@ -50,9 +52,9 @@ async def of_keys(keys: KeySet) -> None:
 
 
 @contextlib.asynccontextmanager
-async def composed(settings: Settings, node: int) -> AsyncIterator[FastAPI]:
+async def composed(settings: Settings, node: int, interceptors: Sequence[Interceptor] = ()) -> AsyncIterator[FastAPI]:
     """The app with its relay running beside it."""
-    client = await temporal.connect(settings, temporal.Connection.WHEN_USED)
+    client = await temporal.connect(settings, temporal.Connection.WHEN_USED, interceptors=interceptors)
     database = open_pool(settings, node)
     keys = KeySet(str(settings.identity_jwks_url))
     dispatcher = Dispatcher(client, retry_seconds=settings.mail_retry_seconds, public_url=str(settings.public_url), at_once=RELAYED_AT_ONCE)

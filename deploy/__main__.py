@@ -53,7 +53,7 @@ def _serve() -> None:
     from api.main import serve  # noqa: PLC0415
 
     _tell_build()
-    uvloop.run(serve(settings, node=APP_INFO.node))
+    uvloop.run(serve(settings, node=APP_INFO.node, code=APP_INFO.code))
 
 
 def _work() -> None:
@@ -61,7 +61,7 @@ def _work() -> None:
     from worker import run  # noqa: PLC0415
 
     _tell_build()
-    uvloop.run(run(settings, node=APP_INFO.node))
+    uvloop.run(run(settings, node=APP_INFO.node, code=APP_INFO.code))
 
 
 def _set_up() -> None:

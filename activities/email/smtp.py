@@ -33,6 +33,8 @@ from typing import Final, cast
 
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, validate_email
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind
 
 from models.notifications.messages import ANSWER_SECONDS, INTRODUCTION_SECONDS
 from models.platform.settings import MailSecurity
@@ -43,6 +45,7 @@ MAX_TEXT: Final = 200
 _OUR_STANDING: Final = frozenset({530, 534, 535, 538})  # RFC 4954, section 6
 _ADDRESS_LIKE: Final = re.compile(r"\S*@\S*")
 _LINK_LIKE: Final = re.compile(r"\bhttps?:\S*", re.IGNORECASE)
+_TRACER: Final = trace.get_tracer("helpdesk")
 
 
 class DeliveryFailed(Exception):
@@ -210,9 +213,10 @@ class _Conversation:
 
     @contextmanager
     def _judged(self, step: _Step) -> Iterator[None]:
-        """Turn what the library raises in a step into one of our three failures."""
+        """Turn what the library raises in a step into one of our three failures. In a trace each step is a span."""
         try:
-            yield
+            with _TRACER.start_as_current_span(f"SMTP {step}", kind=SpanKind.CLIENT):
+                yield
         except SMTPResponseException as error:
             raise _refusal(step, error.code, self._sayable(error.message)) from None
         except TimeoutError:

@@ -5,6 +5,7 @@ import secrets
 import time
 
 import structlog
+from opentelemetry import trace
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -59,6 +60,7 @@ class Edge:
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
         request_id = scope["request_id"] = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(12)
+        trace.get_current_span().set_attribute("helpdesk.request_id", request_id)
         started, outgoing = time.perf_counter(), _Outgoing(send, request_id)
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             try:

@@ -43,7 +43,7 @@ async def _serve(settings: Settings) -> None:
     BUILD.labels(APP_INFO.code, APP_INFO.node).set(1)
     database = Database(str(settings.database_url), pool_size=1, node=APP_INFO.node)
     try:
-        await serve(settings, node=APP_INFO.node, routers=[routes(database, identity, layout.mail)])
+        await serve(settings, node=APP_INFO.node, code=APP_INFO.code, routers=[routes(database, identity, layout.mail)])
     finally:
         await database.aclose()
 

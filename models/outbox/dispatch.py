@@ -21,6 +21,7 @@ from models.notifications import messages as notifications
 from models.notifications.messages import DeliveryBatch, DeliveryRef
 from models.outbox import description
 from models.outbox.tables import Topic
+from models.platform import tracing
 from models.platform.metrics import RELAYED
 from models.tickets import messages as tickets
 from models.tickets.messages import TicketFacts, TicketLife
@@ -84,7 +85,8 @@ class Dispatcher:
         """Whatever is wrong with these, the others are sent."""
         try:
             async with asyncio.timeout_at(until), self._at_once:
-                await self._send(rows)
+                with tracing.continued(rows[0].payload):
+                    await self._send(rows)
         except Exception as error:  # noqa: BLE001 - as the docstring says
             about = {"merchant_id": rows[0].merchant_id, "keys": [row.key for row in rows]}
             log.warning("outbox.not_sent", **about, error=type(error).__name__, is_of_the_row=_is_of_the_row(error))
@@ -185,11 +187,12 @@ def _is_of_the_row(error: Exception) -> bool:
 def _grouped(rows: Sequence[OutboxRow]) -> Iterable[Sequence[OutboxRow]]:
     """What goes in one call. A merchant's notifications go together: a workflow is what one of them would cost most.
 
-    One that can't be read goes by itself, and holds up no other.
+    One that can't be read goes by itself, and holds up no other. So do those of a trace that is kept: a workflow is in one trace.
     """
     groups: dict[tuple[int, str], list[OutboxRow]] = defaultdict(list)
     for row in rows:
-        groups[row.merchant_id, "" if row.topic is Topic.DELIVERY and _is_readable(row) else row.key].append(row)
+        together = tracing.trace_of(row.payload) if row.topic is Topic.DELIVERY and _is_readable(row) else row.key
+        groups[row.merchant_id, together].append(row)
     return groups.values()
 
 

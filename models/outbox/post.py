@@ -11,6 +11,7 @@ from models.db.session import TenantSession
 from models.jobs.messages import JobFacts
 from models.notifications.messages import DeliveryRef
 from models.outbox.tables import Outbox, Topic
+from models.platform import tracing
 from models.tickets.messages import TicketFacts
 
 
@@ -45,7 +46,7 @@ def _post(  # noqa: PLR0913, PLR0917 - one a column
         key=key,
         topic=topic,
         version=version,
-        payload=message.model_dump(mode="json"),
+        payload=message.model_dump(mode="json") | tracing.carried(),
         written_at=change.at,
         leased_until=leased_until,
     )

@@ -5,11 +5,14 @@ import sys
 
 import structlog
 
+from models.platform.tracing import add_trace_id
+
 
 def configure(level: str) -> None:
     """Send everything, libraries included, to standard output as JSON lines."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
+        add_trace_id,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),

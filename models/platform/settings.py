@@ -143,6 +143,8 @@ class Settings(TemporalSettings):
     )
 
     log_level: str = Field(default="INFO", pattern=r"^(DEBUG|INFO|WARNING|ERROR)$")
+    otlp_endpoint: HttpUrl | None = Field(default=None, description="a collector of OpenTelemetry; without one there are no traces")
+    otlp_ratio: float = Field(default=1, gt=0, le=1, description="the part of the traces that is kept")
 
     @property
     def plain_signing_keys(self) -> tuple[str, ...]:

@@ -1,9 +1,10 @@
 """The connection to Temporal, as the API and the worker both make it."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from enum import StrEnum
 
-from temporalio.client import Client
+from temporalio.client import Client, Interceptor
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import GrpcCompression, RPCError
@@ -29,7 +30,9 @@ def measured(host: str, port: int) -> Runtime:
     return Runtime(telemetry=TelemetryConfig(metrics=prometheus))
 
 
-async def connect(settings: TemporalSettings, connection: Connection, runtime: Runtime | None = None) -> Client:
+async def connect(
+    settings: TemporalSettings, connection: Connection, runtime: Runtime | None = None, interceptors: Sequence[Interceptor] = ()
+) -> Client:
     """Connect to Temporal; without a ``runtime`` by the one that measures nothing.
 
     Raises:
@@ -45,6 +48,7 @@ async def connect(settings: TemporalSettings, connection: Connection, runtime: R
         grpc_compression=GrpcCompression.NONE,  # within one network gzip costs more processor time than it saves
         lazy=connection is Connection.WHEN_USED,
         runtime=runtime,
+        interceptors=interceptors,
     )
 
 

@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from temporalio import workflow
 from temporalio.client import WorkflowHistory
+from temporalio.contrib.opentelemetry import TracingInterceptor
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 from temporalio.workflow import NondeterminismError
@@ -54,6 +58,21 @@ async def test_the_history_replays(file: Path) -> None:
         data_converter=pydantic_data_converter,
     )
     await replayer.replay_workflow(recorded(file))
+
+
+@each_history
+async def test_a_replay_makes_no_span(file: Path) -> None:
+    """Also where a header is there, or a span is made without one: what the history tells was traced when it happened."""
+    spans, provider = InMemorySpanExporter(), TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    replayer = Replayer(
+        workflows=[TicketWorkflow, DeliveryWorkflow, JobWorkflow, ReconciliationWorkflow],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        data_converter=pydantic_data_converter,
+        interceptors=[TracingInterceptor(provider.get_tracer("replay"), always_create_workflow_spans=True)],
+    )
+    await replayer.replay_workflow(recorded(file))
+    assert not spans.get_finished_spans()
 
 
 @each_history

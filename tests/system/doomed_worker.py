@@ -28,4 +28,4 @@ class _Doom(Interceptor):
 
 
 if __name__ == "__main__":
-    asyncio.run(run(Settings(), node=APP_INFO.node, interceptors=[_Doom()]))
+    asyncio.run(run(Settings(), node=APP_INFO.node, code=APP_INFO.code, interceptors=[_Doom()]))
