@@ -39,6 +39,7 @@ _STATEMENT = """
     UNION ALL SELECT 'tickets', coalesce(sla_status, 'none'), count(*)
         FROM (SELECT sla_status FROM ticket WHERE {at_work} LIMIT 100000)
         AS counted GROUP BY 2
+    UNION ALL SELECT 'queued', NULL, count(*) FROM (SELECT FROM ticket WHERE is_queued AND {at_work} LIMIT 10000) AS counted
     UNION ALL SELECT 'notifications', 'pending', count(*) FROM (SELECT FROM notification WHERE status = 'pending' LIMIT 10000) AS counted
     UNION ALL SELECT 'notifications', 'dead', count(*) FROM (SELECT FROM notification WHERE status = 'dead' LIMIT 10000) AS counted
     UNION ALL SELECT 'jobs', kind, count(*) FROM (SELECT kind FROM job WHERE status = 'running' LIMIT 10000) AS counted GROUP BY kind
@@ -52,6 +53,7 @@ _GAUGES: Final[Mapping[str, tuple[Gauge, tuple[str, ...]]]] = {
     "overdue": (metrics.DEADLINES_OVERDUE, ()),
     "overdue_age": (metrics.DEADLINE_OVERDUE_SECONDS, ()),
     "tickets": (metrics.TICKETS, _SLA),
+    "queued": (metrics.QUEUED, ()),
     "notifications": (metrics.NOTIFICATIONS_OPEN, ("pending", "dead")),
     "jobs": (metrics.JOBS_RUNNING, tuple(JobKind)),
     "stuck": (metrics.STUCK, ()),

@@ -108,6 +108,7 @@ DEADLINE_OVERDUE_SECONDS = _gauge(
 TICKETS = _gauge(
     WORKER, "helpdesk_tickets_at_work",
     "Tickets neither resolved nor closed, by the status of the worst of their SLA clocks, counted up to 100,000.", "sla_status")
+QUEUED = _gauge(WORKER, "helpdesk_tickets_queued", "Tickets at work that wait for an agent of their team, counted up to 10,000.")
 CLOCK_CHANGES = _counter(
     BOTH, "helpdesk_sla_clock_changes_total",
     "SLA clocks started, paused, resumed, retimed, restarted, stopped, cancelled: the rows of the ledger.", "metric", "change")
@@ -134,7 +135,7 @@ JOB_TICKETS = _counter(
     WORKER, "helpdesk_job_tickets_total", "Tickets that jobs have looked at, and those that failed.", "kind", "outcome")
 # fmt: on
 
-# Of the many that Temporal's SDK measures, those that an alert or a runbook names.
+# Of the many that Temporal's SDK measures, those that an alert, a runbook or a dashboard names.
 TABLE.extend(
     (
         Described(
@@ -158,6 +159,25 @@ TABLE.extend(
             "How many more tasks of a kind the worker would take now.",
             ("task_queue", "worker_type"),
         ),
+        Described(
+            "temporal_worker_task_slots_used", "gauge", SDK, "How many tasks of a kind are under way.", ("task_queue", "worker_type")
+        ),
+        Described(
+            "temporal_workflow_task_execution_latency_seconds",
+            "histogram",
+            SDK,
+            "How long the worker's code took for a workflow task, with a replay if there was one.",
+            ("task_queue", "workflow_type"),
+        ),
+        Described(
+            "temporal_local_activity_execution_latency_seconds",
+            "histogram",
+            SDK,
+            "How long an activity took on the worker that has its workflow: nearly all of ours are such.",
+            ("task_queue", "workflow_type", "activity_type"),
+        ),
+        Described("temporal_sticky_cache_size", "gauge", SDK, "Workflows that the worker keeps in memory.", ("task_queue",)),
+        Described("temporal_request_latency_seconds", "histogram", SDK, "Calls of the worker to Temporal.", ("operation",)),
     )
 )
 

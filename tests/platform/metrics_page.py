@@ -38,7 +38,7 @@ What a process says is at most five seconds old. Beside these there are the usua
 _SDK = """
 ## Temporal's SDK
 
-The SDK has [many more](https://docs.temporal.io/references/sdk-metrics), durations in seconds. The alerts and runbooks name these:
+The SDK has [many more](https://docs.temporal.io/references/sdk-metrics), durations in seconds. Alerts, runbooks and dashboards name these:
 
 """
 
