@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from tests.deploy.grafana.panel import Panel, Rows
 FOLDER = Path(__file__).parents[3] / "deploy" / "grafana" / "dashboards"
 SOURCE = DataSourceRef(type_val="prometheus", uid="prometheus")
 """As deploy/grafana/provisioning names it."""
+_SERIES = re.compile(r"\b(?:helpdesk|temporal|process)_\w+\b")
 WIDE, NARROW, HIGH = 12, 6, 7
 """Of 24 columns; a unit of height is 30 pixels."""
 
@@ -29,6 +31,11 @@ def made() -> dict[Path, str]:
             "helpdesk-machine", "Helpdesk: the machine", "How the API, the workers and Temporal are.", MACHINE
         ),
     }
+
+
+def series(query: str) -> set[str]:
+    """What an expression asks for, as it is scraped."""
+    return set(_SERIES.findall(query))
 
 
 def queries() -> Iterator[str]:
