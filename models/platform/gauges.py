@@ -31,15 +31,16 @@ _STATEMENT = """
         SELECT count(*) AS rows, coalesce(extract(epoch FROM now() - min(next_deadline_at)), 0) AS age
         FROM (SELECT next_deadline_at FROM ticket WHERE next_deadline_at < now() AND deleted_at IS NULL
               ORDER BY next_deadline_at LIMIT 10000) AS counted
+    ), at_work AS (
+        SELECT coalesce(sla_status, 'none') AS sla_status, count(*) AS rows, count(*) FILTER (WHERE is_queued) AS queued
+        FROM (SELECT sla_status, is_queued FROM ticket WHERE {at_work} LIMIT 100000) AS counted GROUP BY 1
     )
     SELECT 'outbox_rows', topic, rows FROM waiting
     UNION ALL SELECT 'outbox_age', topic, age FROM waiting
     UNION ALL SELECT 'overdue', NULL, rows FROM overdue
     UNION ALL SELECT 'overdue_age', NULL, age FROM overdue
-    UNION ALL SELECT 'tickets', coalesce(sla_status, 'none'), count(*)
-        FROM (SELECT sla_status FROM ticket WHERE {at_work} LIMIT 100000)
-        AS counted GROUP BY 2
-    UNION ALL SELECT 'queued', NULL, count(*) FROM (SELECT FROM ticket WHERE is_queued AND {at_work} LIMIT 10000) AS counted
+    UNION ALL SELECT 'tickets', sla_status, rows FROM at_work
+    UNION ALL SELECT 'queued', NULL, sum(queued) FROM at_work
     UNION ALL SELECT 'notifications', 'pending', count(*) FROM (SELECT FROM notification WHERE status = 'pending' LIMIT 10000) AS counted
     UNION ALL SELECT 'notifications', 'dead', count(*) FROM (SELECT FROM notification WHERE status = 'dead' LIMIT 10000) AS counted
     UNION ALL SELECT 'jobs', kind, count(*) FROM (SELECT kind FROM job WHERE status = 'running' LIMIT 10000) AS counted GROUP BY kind
@@ -71,7 +72,7 @@ class Gauges:
         """Set the gauges; what can't be looked up is NaN, and not what it once was."""
         try:
             async with asyncio.timeout(SECONDS), self._database.connect() as connection:
-                found = {(name, value): float(count) for name, value, count in await connection.execute(_ASKED)}
+                found = {(name, value): float(count or 0) for name, value, count in await connection.execute(_ASKED)}
         except (sa.exc.SQLAlchemyError, OSError, TimeoutError) as error:
             log.warning("gauges.not_read", error=type(error).__name__)
             _set({}, otherwise=math.nan)

@@ -108,7 +108,7 @@ DEADLINE_OVERDUE_SECONDS = _gauge(
 TICKETS = _gauge(
     WORKER, "helpdesk_tickets_at_work",
     "Tickets neither resolved nor closed, by the status of the worst of their SLA clocks, counted up to 100,000.", "sla_status")
-QUEUED = _gauge(WORKER, "helpdesk_tickets_queued", "Tickets at work that wait for an agent of their team, counted up to 10,000.")
+QUEUED = _gauge(WORKER, "helpdesk_tickets_queued", "Of these the tickets that wait for an agent of their team.")
 CLOCK_CHANGES = _counter(
     BOTH, "helpdesk_sla_clock_changes_total",
     "SLA clocks started, paused, resumed, retimed, restarted, stopped, cancelled: the rows of the ledger.", "metric", "change")

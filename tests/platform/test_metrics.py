@@ -66,7 +66,7 @@ async def test_gauges_tell_what_waits_and_what_is_overdue(quiet: tuple[Isolated,
     isolated, desk = quiet
     await gauges.look()
     overdue, rows = counted("helpdesk_deadlines_overdue"), counted("helpdesk_outbox_rows", topic="ticket")
-    running = counted("helpdesk_tickets_at_work", sla_status="running")
+    running, queued = counted("helpdesk_tickets_at_work", sla_status="running"), counted("helpdesk_tickets_queued")
     acme = await desk.merchant()
     desk.clock.ahead = -timedelta(minutes=5)
     ticket = await acme.open()
@@ -78,6 +78,7 @@ async def test_gauges_tell_what_waits_and_what_is_overdue(quiet: tuple[Isolated,
     assert counted("helpdesk_outbox_rows", topic="ticket") == rows + 1
     assert counted("helpdesk_outbox_oldest_age_seconds", topic="ticket") >= 290
     assert counted("helpdesk_tickets_at_work", sla_status="running") == running + 1
+    assert counted("helpdesk_tickets_queued") == queued + 1
     assert counted("helpdesk_notifications_open", status="pending") >= 1
     script = f"DELETE FROM outbox WHERE merchant_id = {acme.id}; UPDATE ticket SET next_deadline_at = NULL WHERE id = {ticket['id']}"  # noqa: S608 - numbers of ours
     await asyncio.to_thread(isolated.postgres.psql, script, isolated.database)
