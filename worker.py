@@ -72,7 +72,11 @@ async def run(settings: Settings, *, node: int, code: str, interceptors: Sequenc
     use_packaged_time_zones()
     accept_local_domains()
     logs.configure(settings.log_level)
-    traced = tracing.start(settings, "helpdesk-worker", code)
+    with tracing.recorded(settings, "helpdesk-worker", code) as traced:
+        await _work(settings, node, traced, interceptors)
+
+
+async def _work(settings: Settings, node: int, traced: Sequence[ClientInterceptor], interceptors: Sequence[Interceptor]) -> None:
     client = await _connect(settings, temporal.measured(settings.http_host, settings.temporal_metrics_port), traced)
     database = open_pool(settings, node)
     relays = relays_of(settings, client)

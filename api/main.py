@@ -34,7 +34,11 @@ async def serve(settings: Settings, *, node: int, code: str, routers: Sequence[A
     """Serve until SIGTERM or SIGINT. ``node`` is the ten bits in every id, ``code`` its service's; ``routers`` are of deploy/local."""
     use_packaged_time_zones()
     logs.configure(settings.log_level)
-    interceptors = tracing.start(settings, "helpdesk-api", code)
+    with tracing.recorded(settings, "helpdesk-api", code) as interceptors:
+        await _serve(settings, node, routers, interceptors)
+
+
+async def _serve(settings: Settings, node: int, routers: Sequence[APIRouter], interceptors: Sequence[Interceptor]) -> None:
     async with composed(settings, node, interceptors) as app:
         for router in routers:
             app.include_router(router)

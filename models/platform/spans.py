@@ -1,6 +1,7 @@
 """What records spans and sends them to the endpoint, as OTLP over HTTP: of each only what is known to be harmless."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from opentelemetry import propagate, trace
@@ -37,15 +38,19 @@ KEPT: Final = frozenset(
 """Of a span's attributes. A path may hold a portal's token, a query an address; an error's words and its stack, anything."""
 
 
-def start(endpoint: str, ratio: float, service: str, code: str) -> Sequence[Interceptor]:
-    """See :func:`models.platform.tracing.start`. ``ratio`` is the part of all traces that is kept."""
+@contextmanager
+def recorded(endpoint: str, ratio: float, service: str, code: str) -> Iterator[Interceptor]:
+    """See :func:`models.platform.tracing.recorded`. ``ratio`` is the part of all traces that is kept."""
     about = Resource.create({"service.name": service, "service.namespace": code})
-    provider = TracerProvider(sampler=ParentBased(root=OfWork(ratio)), resource=about)
+    provider = TracerProvider(sampler=ParentBased(root=OfWork(ratio)), resource=about, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(Redacted(OTLPSpanExporter(endpoint=endpoint, timeout=SEND_SECONDS))))
     trace.set_tracer_provider(provider)
     propagate.set_global_textmap(Closed())
     AsyncPGInstrumentor().instrument(tracer_provider=provider)  # type: ignore[no-untyped-call]
-    return [TracingInterceptor(provider.get_tracer("temporal"))]
+    try:
+        yield TracingInterceptor(provider.get_tracer("temporal"))
+    finally:
+        provider.shutdown()
 
 
 class Closed(TextMapPropagator):

@@ -19,16 +19,20 @@ TRACEPARENT: Final = "traceparent"
 _W3C: Final = TraceContextTextMapPropagator()
 
 
-def start(settings: Settings, service: str, code: str) -> Sequence[Interceptor]:
-    """Record spans from here on, if the settings say where to; return what carries traces through Temporal, for its client.
+@contextmanager
+def recorded(settings: Settings, service: str, code: str) -> Iterator[Sequence[Interceptor]]:
+    """Record spans until the end of the block, if the settings say where to; give what carries traces through Temporal, for its client.
 
-    ``service`` is the part that this process plays, ``code`` the service's own. Once in a process.
+    ``service`` is the part that this process plays, ``code`` the service's own. Once in a process, after its last fork. At the end what
+    waits is sent, which takes some seconds at most.
     """
     if settings.otlp_endpoint is None:
-        return ()
+        yield ()
+        return
     from models.platform import spans  # noqa: PLC0415 - 0.2 s of imports, for those who trace
 
-    return spans.start(f"{str(settings.otlp_endpoint).rstrip('/')}/v1/traces", settings.otlp_ratio, service, code)
+    with spans.recorded(f"{str(settings.otlp_endpoint).rstrip('/')}/v1/traces", settings.otlp_ratio, service, code) as interceptor:
+        yield [interceptor]
 
 
 def carried() -> dict[str, str]:

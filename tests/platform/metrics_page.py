@@ -27,8 +27,8 @@ rule_files: [deploy/prometheus/rules.yaml]
 ```
 
 The alerts in [rules.yaml](../deploy/prometheus/rules.yaml) go by these jobs; each has its page in [runbooks](runbooks).
-Grafana's dashboards are in [deploy/grafana](../deploy/grafana): the desk and the machine, made by `python -m tests.deploy.grafana.dashboards`,
-and what tells Grafana of them and of Prometheus.
+Grafana's dashboards are in [deploy/grafana](../deploy/grafana), the desk and the machine, with what tells Grafana of them and
+of Prometheus. They are made by `python -m tests.deploy.grafana.dashboards`.
 
 A counter counts what one process has done since it started, once it was committed: sum over the processes. Gauges of the outbox, of
 tickets, notifications and jobs are read from the database, by one statement of at most two seconds and at most every five seconds, in each

@@ -1,16 +1,20 @@
 """One trace tells a ticket's life, from the request to the e-mail, and tells nobody's name."""
 
+import asyncio
 import json
+import os
+import sys
 from collections import Counter
 from collections.abc import Callable
 
 import httpx
 import pytest
 
+from deploy.local.temporal import free_port
 from tests.support.api_process import api_process
 from tests.support.collector import Collector, Seen, collecting
 from tests.support.desk import BASE, Desk, Merchant
-from tests.support.isolated import Isolated, still_desk, worker_process
+from tests.support.isolated import ROOT, Isolated, still_desk, worker_process
 
 TICKETS = f"{BASE}/tickets"
 OPENED = f"POST {TICKETS}"
@@ -73,6 +77,32 @@ async def test_one_trace_tells_a_tickets_life_and_no_worker_tells_it_twice(isola
     lines = [json.loads(line) for line in capfd.readouterr().out.splitlines() if line.startswith("{")]
     of_trace = {line["event"] for line in lines if line.get("trace_id") == trace}
     assert {"ticket.assign", "notification.deliver"} <= of_trace
+
+
+async def test_what_was_recorded_is_sent_at_the_end() -> None:
+    async with collecting() as collector:
+        await run_to_its_end(collector.endpoint)
+    assert [span.name for span in collector.spans] == ["the last request"]
+
+
+async def test_a_collector_that_is_away_holds_up_no_end() -> None:
+    await run_to_its_end(f"http://127.0.0.1:{free_port()}")
+
+
+async def run_to_its_end(endpoint: str) -> None:
+    """A process that ends as one of several does: nothing that waits for the interpreter's end is called."""
+    script = f"""if True:
+        import os
+        from opentelemetry import trace
+        from models.platform.spans import recorded
+        with recorded("{endpoint}/v1/traces", 1, "helpdesk-api", "SVC-00120"):
+            trace.get_tracer("test").start_span("the last request", kind=trace.SpanKind.SERVER).end()
+        os._exit(0)
+    """
+    environment = {**os.environ, "OTEL_BSP_SCHEDULE_DELAY": "600000"}
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, cwd=ROOT, env=environment)
+    async with asyncio.timeout(60):
+        assert await process.wait() == 0
 
 
 def api(port: int, acme: Merchant) -> httpx.AsyncClient:
