@@ -81,7 +81,7 @@ class BoundedConnection(HttpToolsProtocol):
             piece, rest = rest[:room], rest[room:]
             self._head += len(piece)
             super().data_received(bytes(piece))
-            if not self._is_closing and self._head > MAX_LINE + MAX_HEADERS:
+            if self._head > MAX_LINE + MAX_HEADERS and not self._is_closing:
                 self._refuse(_TOO_LARGE)
         if not self._is_closing:
             self._watch()
