@@ -9,7 +9,6 @@ from functools import partial
 
 from fastapi import APIRouter, FastAPI
 
-from api import docs
 from api.app import create_app
 from api.auth.jwks import KeySet
 from api.auth.tokens import TokenVerifier
@@ -37,7 +36,6 @@ async def serve(settings: Settings, *, node: int, routers: Sequence[APIRouter] =
     async with composed(settings, node) as app:
         for router in routers:
             app.include_router(router)
-        docs.prepare(app)
         gc.collect()
         gc.freeze()  # what stands now stays: to look through it in each full collection keeps everybody waiting for 0.1 s
         proxies = [str(network) for network in settings.trusted_proxies]

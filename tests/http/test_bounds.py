@@ -172,11 +172,3 @@ async def test_a_full_pool_is_busy_and_not_away(
     await database.aclose()
     assert (response.status_code, response.headers["Retry-After"], response.json()["code"]) == (503, "1", "busy")
     assert "again after Retry-After" in response.json()["detail"]
-
-
-async def test_the_document_is_written_once_for_all_who_ask(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = desk.client_with(None, base="")
-    first = await client.get("/openapi.json")
-    monkeypatch.setattr(desk.app, "openapi", lambda: pytest.fail("nobody needs a token to ask for it"))
-    again = await client.get("/openapi.json")
-    assert (again.status_code, again.content, again.headers["Content-Type"]) == (200, first.content, "application/json")
