@@ -146,6 +146,7 @@ BODIES: dict[str, Any] = {
     "POST /merchants": {"name": "Acme", "slug": "acme"},
     "POST /agents": {"sub": "ana", "name": "Ana", "email": "ana@desk.example", "role": "agent", "teamId": NOWHERE},
     "PATCH /agents/{agent_id}": {"capacity": 5},
+    "POST /agents/{agent_id}/handover": {"tickets": "all"},
     "POST /teams": {"name": "Tills"},
     "PATCH /teams/{team_id}": {"name": "Tills"},
     "POST /categories": {"name": "tills", "teamId": NOWHERE},
