@@ -274,7 +274,6 @@ async def _load_if_readable(session: TenantSession, row: Ticket, change: Change)
 
 
 async def _waiting(session: TenantSession, team_id: int, passed: Passed) -> Sequence[Ticket]:
-    """The next page: of those that were not passed."""
     left = col(Ticket.id).not_in(passed.ids) & sa.func.coalesce(Ticket.category, "").not_in(passed.categories)
     queue = sa.select(Ticket).where(col(Ticket.team_id) == team_id, col(Ticket.is_queued), working(), left)
     first = queue.order_by(col(Ticket.urgency).desc(), col(Ticket.created_at), col(Ticket.id)).limit(PICKED_UP_AT_ONCE)

@@ -101,6 +101,7 @@ POST   /agents                                            422
 GET    /agents/{agent_id}                                 200
 PATCH  /agents/{agent_id}                                 200
 DELETE /agents/{agent_id}                                 204
+POST   /agents/{agent_id}/handover                        202
 GET    /teams                                             200
 POST   /teams                                             201
 GET    /teams/{team_id}                                   404
