@@ -127,7 +127,9 @@ async def delete_team(team_id: TeamId, session: Session, change: CurrentChange, 
     return Response(status_code=204)
 
 
-@router.get("/categories", response_model=Page[AnyCategory], dependencies=[allow(Permission.READ_CATEGORIES)])
+@router.get(
+    "/categories", response_model=Page[CategoryResponse] | Page[ReporterCategoryResponse], dependencies=[allow(Permission.READ_CATEGORIES)]
+)
 async def list_categories(session: Session, pager: Paged, caller: CurrentCaller) -> Response:
     """The categories that are not retired, the default first. A reporter sees the names, and which one is the default."""
     mine = sa.select(Category).where(col(Category.merchant_id) == session.merchant_id, col(Category.retired_at).is_(None))

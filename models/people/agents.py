@@ -82,7 +82,7 @@ async def edit_agent(session: TenantSession, agent: Agent, wanted: Mapping[str, 
 async def retire_agent(session: TenantSession, agent: Agent, change: Change) -> None:
     """No ticket is assigned to them any more, and a job hands over those that they have. ``agent`` is held, after the configuration.
 
-    Whoever assigns holds the team, or shares the agent's row: what they were given before is committed, and the job finds it.
+    To assign holds the team, or shares the agent's row: what they were given before is committed, and the job finds it.
 
     Raises:
         Conflict: too many handovers are under way.
