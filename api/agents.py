@@ -14,7 +14,7 @@ from api.http.headers import IfMatch, NeededIfMatch
 from api.http.pagination import After, Limit, Order, Page, Paged
 from api.http.path import AgentId
 from api.http.responses import Id, location
-from api.http.transaction import CurrentChange, CurrentTransaction, Session, TransactionRoute
+from api.http.transaction import CurrentChange, CurrentTransaction, Now, Session, TransactionRoute
 from api.http.versions import Versioned, require_match, respond_versioned
 from api.jobs import JobResponse, respond_begun
 from api.tickets.requests import Id as IdIn
@@ -81,9 +81,13 @@ class AgentQuery(Value):
     limit: Limit = 50
     after: After = None
 
-    def conditions(self) -> list[sa.ColumnElement[bool]]:
-        columns = {"team_id": col(Agent.team_id), "role": col(Agent.role), "availability": col(Agent.availability)}
+    def conditions(self, now: datetime) -> list[sa.ColumnElement[bool]]:
+        """Away ends by itself at ``away_until``."""
+        columns = {"team_id": col(Agent.team_id), "role": col(Agent.role)}
         found = [column == getattr(self, name) for name, column in columns.items() if getattr(self, name) is not None]
+        if self.availability is not None:
+            is_away = (col(Agent.availability) == Availability.AWAY) & (col(Agent.away_until).is_(None) | (col(Agent.away_until) > now))
+            found.append(is_away if self.availability is Availability.AWAY else ~is_away)
         return [*found, sa.literal(self.skill) == sa.any_(col(Agent.skills))] if self.skill else found
 
 
@@ -123,9 +127,11 @@ class AgentResponse(Versioned):
 
 
 @router.get("/agents", response_model=Page[AgentResponse], dependencies=[allow(Permission.READ_AGENTS)])
-async def list_agents(session: Session, pager: Paged, wanted: Annotated[AgentQuery, Query()]) -> Response:
-    """Everyone who works on the merchant's tickets; not those who are retired."""
-    agents = sa.select(Agent).where(col(Agent.merchant_id) == session.merchant_id, col(Agent.retired_at).is_(None), *wanted.conditions())
+async def list_agents(session: Session, pager: Paged, wanted: Annotated[AgentQuery, Query()], now: Now) -> Response:
+    """Everyone who works on the merchant's tickets; not those who are retired. With ``skill`` only those who have it; an agent whose
+    ``awayUntil`` has passed is available."""
+    mine = (col(Agent.merchant_id) == session.merchant_id) & col(Agent.retired_at).is_(None)
+    agents = sa.select(Agent).where(mine, *wanted.conditions(now))
     rows, end = await pager.page(session, agents, Order(Agent.id, Agent.id))
     return pager.respond([AgentResponse.model_validate(row) for row in rows], end)
 

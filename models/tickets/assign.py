@@ -163,7 +163,9 @@ async def release_if_retired(ticket: TicketAggregate) -> None:
     asked = {"team": row.team_id} | ({"agent": row.assignee_id} if row.assignee_id is not None else {})
     team_retired_at, agent_retired_at, agents_team = (await ticket.session.execute(standing, asked)).one()
     if row.assignee_id is not None and agent_retired_at is None:
-        row.team_id = agents_team if team_retired_at else row.team_id
+        if team_retired_at:
+            row.team_id = agents_team
+            ticket.record("ticket.moved_to_team", teamId=id_text(agents_team))
     elif team_retired_at or agent_retired_at:
         await assign_to_team(ticket, await _team_of_category(ticket) if team_retired_at else row.team_id)
 

@@ -139,3 +139,39 @@ async def test_who_joins_picks_up_what_waits(acme: Merchant) -> None:
     body = {"sub": f"tim-{acme.id}", "name": "Tim", "email": "tim@x.example", "role": "agent", "teamId": team}
     tim = await acme.adam.post("/agents", json=body)
     assert await owner(acme, ticket) == tim.json()["id"]
+
+
+async def test_who_was_away_until_a_moment_ago_is_listed_as_available(acme: Merchant) -> None:
+    async with acme.desk.database.writing(acme.id) as session:
+        past = {"availability": "away", "away_until": datetime.now(UTC) - timedelta(seconds=1)}
+        await session.execute(sa.update(Agent).where(col(Agent.id) == acme.agents["ana"]).values(**past))
+        ended = sa.update(Agent).where(col(Agent.id) == acme.agents["leo"])
+        await session.execute(ended.values(availability="away", away_until=None))
+
+    async def found(state: str) -> list[str]:
+        return [each["name"] for each in (await acme.lars.get("/agents", params={"availability": state})).json()["data"]]
+
+    assert (await found("available"), await found("away")) == (["Ana", "Sina", "Lars"], ["Leo"])
+
+
+async def test_every_change_is_in_the_audit_with_ids_as_texts(acme: Merchant) -> None:
+    ana, shift = f"/agents/{acme.agents['ana']}", await shift_of(acme, ["09:00", "12:00"])
+    await patch(acme, ana, shiftCalendarId=shift, skills=["french"])
+    assert (await acme.ana.put(f"{ana}/availability", json={"state": "away"})).status_code == 200
+    await patch(acme, "/categories/billing", skills=["french"])
+    entries = (await acme.adam.get("/audit", params={"limit": "3"})).json()["data"]
+    assert [(each["kind"], each["changes"]) for each in entries] == [
+        ("category.edited", {"skills": [[], ["french"]]}),
+        ("agent.availability_set", {"availability": ["available", "away"]}),
+        ("agent.edited", {"skills": [[], ["french"]], "shiftCalendarId": [None, shift]}),
+    ]
+
+
+async def test_a_reporter_sees_what_categories_to_choose_from_and_no_more(acme: Merchant) -> None:
+    seen = (await acme.rita.get("/categories")).json()["data"]
+    assert {"name": "billing", "isDefault": False} in seen
+    assert [set(each) for each in seen] == [{"name", "isDefault"}] * len(seen)
+    assert (await acme.rita.get("/categories/billing")).json() == {"name": "billing", "isDefault": False}
+    assert (await acme.adam.delete("/categories/billing")).status_code == 204
+    assert (await acme.rita.get("/categories/billing")).status_code == 404
+    assert (await acme.ana.get("/categories/billing")).json()["retiredAt"]
