@@ -101,7 +101,7 @@ async def delete_ticket(ticket: LockedTicket) -> Response:
 @router.post("/{ticket_id}/restore", response_model=TicketResponse, dependencies=[allow(Permission.RESTORE_TICKET)])
 async def restore_ticket(ticket: LockedEvenDeleted) -> Response:
     """Bring a deleted ticket back as it was: its clocks go on."""
-    restore(ticket)
+    await restore(ticket)
     return await saved(ticket)
 
 
