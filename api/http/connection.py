@@ -5,14 +5,16 @@ uvicorn takes the class of its connections as ``http=``. Its own reads a request
 
 import asyncio
 import secrets
+from collections.abc import Collection, Iterable, Iterator
+from ipaddress import ip_address, ip_network
 from typing import Any, Final
 
 import httptools
-import structlog
 from fastapi import Response
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.http.problems import problem
+from api.http.refusals import Refusals
 from models.errors import BadRequest, HeadersTooLarge, HelpdeskError, TimedOut, Unavailable, UriTooLong
 
 MAX_LINE: Final = 16 * 1024
@@ -21,6 +23,8 @@ MAX_HEADERS: Final = 32 * 1024
 """Bytes of all headers of a request."""
 MAX_CONNECTIONS: Final = 800
 """With what the process opens besides, fewer than the 1,024 files that it may have open by default."""
+MAX_OF_ADDRESS: Final = MAX_CONNECTIONS // 2
+"""Of one client address that is no trusted proxy's: none fills the server alone."""
 RESERVED: Final = 32
 """So many more connections get the probes: a process that is full is alive."""
 PROBES: Final = frozenset({"/healthz", "/readyz"})
@@ -35,7 +39,7 @@ IDLE_SECONDS = 1.0
 MAX_PIPELINED: Final = 50
 """Requests that wait on a connection for the response to the one before; each takes a hundred times its own bytes."""
 _LINGER_SECONDS = 2.0
-log = structlog.get_logger()
+_refusals = Refusals()
 
 
 class BoundedConnection(HttpToolsProtocol):
@@ -47,14 +51,15 @@ class BoundedConnection(HttpToolsProtocol):
     _watched: str | None = None
     _deadline: asyncio.TimerHandle | None = None
     _unread: asyncio.TimerHandle | None = None
-    _idle_since = 0.0
+    idle_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
         super().connection_made(transport)
         transport.set_write_buffer_limits(high=0)  # so that pause_writing tells of every byte that is not taken
-        self._idle_since = self.loop.time()
-        self._is_surplus = len(self.connections) > MAX_CONNECTIONS and not self._makes_room()
-        if self._is_surplus and len(self.connections) > MAX_CONNECTIONS + RESERVED:
+        self.idle_since = self.loop.time()
+        crowd, most = self._crowd()
+        self._is_surplus = len(crowd) > most and not _makes_room(crowd)
+        if self._is_surplus and len(crowd) > most + RESERVED:
             transport.close()
         else:
             self._watch()
@@ -123,7 +128,7 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        self._idle_since = self.loop.time()
+        self.idle_since = self.loop.time()
         super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
@@ -138,7 +143,7 @@ class BoundedConnection(HttpToolsProtocol):
         """Say it, and read on for a moment without keeping anything: a client that still sends would not see the response otherwise."""
         self._is_closing = True
         self._stop_watching()
-        log.info("request.refused", status=refusal.status, code=refusal.code)
+        _refusals.log({}, refusal.status, {"code": refusal.code})
         if self._is_answering():
             self.transport.close()
             return
@@ -147,16 +152,20 @@ class BoundedConnection(HttpToolsProtocol):
             self.transport.write_eof()
         self._deadline = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
 
-    def _makes_room(self) -> bool:
-        """Whether a connection could be ended on which nothing is under way: clients expect it (RFC 9112, 9.5), and connect again."""
-        idle = [each for each in self.connections if isinstance(each, BoundedConnection) and each._is_idle()]  # noqa: SLF001 - its own class
-        if idle:
-            min(idle, key=lambda each: each._idle_since).transport.abort()  # noqa: SLF001
-        return bool(idle)
+    def _crowd(self) -> tuple[Collection[Any], int]:
+        """The connections among which this one may be one too many, and how many they may be."""
+        if len(self.connections) > MAX_OF_ADDRESS and self.client is not None and not self._is_of_a_trusted_proxy(self.client[0]):
+            own = [each for each in _ours(self.connections) if each.client and each.client[0] == self.client[0]]
+            if len(own) > MAX_OF_ADDRESS:
+                return own, MAX_OF_ADDRESS
+        return self.connections, MAX_CONNECTIONS
 
-    def _is_idle(self) -> bool:
+    def _is_of_a_trusted_proxy(self, address: str) -> bool:
+        return any(ip_address(address) in ip_network(each) for each in self.config.forwarded_allow_ips)
+
+    def is_idle(self) -> bool:
         is_open = not (self._is_answering() or self.transport.is_closing())
-        return is_open and self.loop.time() - self._idle_since >= IDLE_SECONDS
+        return is_open and self.loop.time() - self.idle_since >= IDLE_SECONDS
 
     def _is_answering(self) -> bool:
         return bool(self.cycle) and not self.cycle.response_complete  # there is none before the first request
@@ -187,6 +196,19 @@ class BoundedConnection(HttpToolsProtocol):
             self._refuse(TimedOut(f"The head of the request did not arrive within {HEAD_SECONDS:g} seconds: send it whole, and at once."))
         else:
             self.transport.close()
+
+
+def _ours(connections: Iterable[Any]) -> Iterator[BoundedConnection]:
+    """uvicorn knows connections of other classes, too: there are none here."""
+    return (each for each in connections if isinstance(each, BoundedConnection))
+
+
+def _makes_room(crowd: Iterable[Any]) -> bool:
+    """Whether a connection could be ended on which nothing is under way: clients expect it (RFC 9112, 9.5), and connect again."""
+    idle = [each for each in _ours(crowd) if each.is_idle()]
+    if idle:
+        min(idle, key=lambda each: each.idle_since).transport.abort()
+    return bool(idle)
 
 
 _TOO_LARGE = HeadersTooLarge(f"The headers have more than {MAX_HEADERS} bytes: send fewer, or a shorter token.")

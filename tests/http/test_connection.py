@@ -33,8 +33,8 @@ async def port(whole_desk: Desk) -> AsyncIterator[int]:
 
 
 @asynccontextmanager
-async def connected(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+async def connected(port: int, address: str = "127.0.0.1") -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(address, 0))
     try:
         yield reader, writer
     finally:
@@ -211,3 +211,15 @@ async def test_a_full_server_still_answers_the_probes(port: int, desk: Desk, mon
         first[1].write(get(f"{BASE}/me"))
         assert b" 401 " in await first[0].read()  # those who came in time are served
     await desk.until(lambda: said(port, [get(f"{BASE}/me")]), lambda answer: answer[0] == 401)
+
+
+async def test_one_address_does_not_fill_the_server(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "MAX_OF_ADDRESS", 2)
+    monkeypatch.setattr(connection, "IDLE_SECONDS", 1000)
+    async with asyncio.timeout(20), AsyncExitStack() as idle:
+        for _ in range(2):
+            await idle.enter_async_context(connected(port))
+        assert (await said(port, [get(f"{BASE}/me")]))[0] == 503
+        reader, writer = await idle.enter_async_context(connected(port, "127.0.0.2"))
+        writer.write(get(f"{BASE}/me"))
+        assert b" 401 " in await reader.read()
