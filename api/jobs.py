@@ -21,7 +21,8 @@ from models.tickets.visibility import find
 from models.value import Value
 
 router = APIRouter(tags=["jobs"], route_class=TransactionRoute)
-_SHOWN = ("rule", "ruleId", "version", "ticketId", "filter")
+_SHOWN = ("rule", "ruleId", "version", "ticketId", "filter", "agentId", "tickets", "toAgentId")
+_BEGUN_BY = {JobKind.SLA_CHECK: Permission.STEER_CHECK, JobKind.HANDOVER: Permission.HAND_OVER}
 
 
 class CheckSla(Value):
@@ -29,8 +30,8 @@ class CheckSla(Value):
 
 
 class JobResponse(ResponseBody):
-    """``request`` says what was wanted. ``changed`` counts tickets: pinned to another version, or acted on by a check; ``breached`` those
-    with a metric that is overdue by it. ``result`` names up to 200 of the overdue and of the failed ones."""
+    """``request`` says what was wanted. ``changed`` counts tickets: pinned to another version, acted on by a check, or handed over;
+    ``breached`` those with a metric that is overdue by it. ``result`` names up to 200 of the overdue and of the failed ones."""
 
     id: Id
     kind: JobKind
@@ -96,14 +97,17 @@ async def cancel_job(job_id: JobId, transaction: CurrentTransaction) -> Response
 
 async def begun(transaction: Transaction, kind: JobKind, request: dict[str, object]) -> Response:
     """Begin a job; the response says where to watch it."""
-    job = await begin_job(transaction.session, kind, request, await transaction.change())
+    return respond_begun(await begin_job(transaction.session, kind, request, await transaction.change()))
+
+
+def respond_begun(job: Job) -> Response:
     return respond(_shown(job), 202, location(f"/jobs/{job.id}"))
 
 
 async def _require_steerable(transaction: Transaction, job_id: int) -> None:
     """To steer a job takes the permission that it took to begin it."""
-    if (await _visible(transaction, Permission.STEER_CHECK, job_id)).kind is not JobKind.SLA_CHECK:
-        transaction.caller.require(Permission.STEER_JOB)
+    job = await _visible(transaction, Permission.STEER_CHECK, job_id)
+    transaction.caller.require(_BEGUN_BY.get(job.kind, Permission.STEER_JOB))
 
 
 async def _visible(transaction: Transaction, permission: Permission, job_id: int) -> Job:

@@ -20,8 +20,8 @@ STORAGE_SECONDS: Final = 0.2
 AWAY_SECONDS: Final = 5
 """A storage that is away limits nothing: it holds up a request for so long, and is then left alone for a while."""
 HOLD_SECONDS: Final = 1.0
-MAX_HELD: Final = 1_000
-"""Refusals held back at once; what is beyond is told at once."""
+MAX_HELD: Final = 200
+"""Refusals held back at once, each with its connection: a fraction of those that a process has. What is beyond is told at once."""
 MAX_KEYS: Final = 50_000
 """Counters in memory, at most 20 MB; beyond them the oldest are forgotten first."""
 log = structlog.get_logger()

@@ -1,8 +1,7 @@
 """Work over many tickets, a batch in a transaction: how far it is moves with what it has done, so a crash repeats nothing."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -16,27 +15,29 @@ from models.audit import SYSTEM, Actor, Change
 from models.db.session import TenantSession, locked
 from models.errors import Conflict, NotFound
 from models.jobs.messages import JobFacts
+from models.jobs.result import count, name_tickets, tally
 from models.jobs.tables import Job, JobKind, JobStatus
 from models.outbox import post as outbox
 from models.platform.metrics import JOB_TICKETS, JOBS_DONE
 from models.sla.configuration import hold_configuration
 from models.sla.definitions import VALUES
-from models.sla.order import Standing
-from models.sla.recalculate import ConfigurationRef, Shift, forecast_change, retime
+from models.sla.recalculate import ConfigurationRef, forecast_change, retime
 from models.sla.rulebook import PROPOSED, Rulebook, rulebook, traits_of
 from models.sla.run_due import due_now, run_due
 from models.sla.tables import ConfigurationKind
 from models.tickets.aggregate import TicketAggregate
+from models.tickets.assign import is_at_work
 from models.tickets.filter import tickets_of
+from models.tickets.handover import hand_over
 from models.tickets.repository import load, lock, lock_all, save, with_id
 from models.tickets.tables import Ticket
 
 BATCH = 100
-NAMED = 200
-"""How many tickets a job names in its result, of a kind."""
 log = structlog.get_logger()
 MAX_LIVE = 3
-"""Running or paused jobs of a merchant. Checks of the SLA are counted by themselves: no dry run keeps one from beginning."""
+MAX_HANDOVERS = 20
+"""Running or paused jobs of a merchant. Checks and handovers are counted by themselves: no dry run keeps one from beginning."""
+BY_THEMSELVES = (JobKind.SLA_CHECK, JobKind.HANDOVER)
 LIVE = (JobStatus.RUNNING, JobStatus.PAUSED)
 
 
@@ -52,7 +53,7 @@ async def begin_job(session: TenantSession, kind: JobKind, request: dict[str, An
     request = request | {"lastTicketId": str(last or 0)}
     total = (await session.execute(sa.select(sa.func.count()).select_from(tickets_of(session, request, 0).subquery()))).scalar_one()
     await hold_configuration(session)  # of two at once the second sees the first, and no newer version comes in between
-    if kind is not JobKind.PREVIEW:
+    if kind not in {JobKind.PREVIEW, JobKind.HANDOVER}:
         await _require_no_other(session, kind, request, change)
     await _require_room(session, kind)
     job = Job(
@@ -118,7 +119,7 @@ async def skip_one(session: TenantSession, job_id: int, at: datetime) -> JobFact
     ticket = (await session.execute(tickets_of(session, job.request, job.cursor).limit(1))).scalar_one_or_none()
     if ticket is not None and job.status is JobStatus.RUNNING:
         job.done, job.failed, job.cursor, job.updated_at = job.done + 1, job.failed + 1, ticket.id, at
-        _name(job, "failedTicketIds", [ticket.id])
+        name_tickets(job, "failedTicketIds", [ticket.id])
         session.once_committed(JOB_TICKETS.labels(job.kind, "failed").inc)
         await _end_if_over(session, job, at)
     await session.write()
@@ -154,7 +155,7 @@ async def _retime(job: Job, ticket: TicketAggregate, book: Rulebook, configurati
     shift = await forecast_change(ticket, book, configuration)
     if shift is None:
         return False
-    _count(job, ticket, shift)
+    count(job, ticket, shift)
     await retime(ticket, book, configuration, shift, job.id)
     return True
 
@@ -167,33 +168,10 @@ async def _preview(session: TenantSession, job: Job, tickets: Select[Ticket], ch
     found = (await session.execute(tickets)).scalars().all()
     for ticket in await load(session, found, change):
         if shift := await forecast_change(ticket, book, configuration):
-            _count(job, ticket, shift)
+            count(job, ticket, shift)
     if configuration.kind is ConfigurationKind.POLICY:
-        _tally(job, [book.standing(traits_of(row), configuration.id) for row in found])
+        tally(job, [book.standing(traits_of(row), configuration.id) for row in found])
     return [row.id for row in found]
-
-
-def _tally(job: Job, standings: Iterable[Standing]) -> None:
-    """Which policies win how many tickets, and why the one that is tried does not win those."""
-    counts = Counter({(each["id"], each["name"], each["reason"]): each["tickets"] for each in job.result.get("wonBy", [])})
-    counts.update((*_winner(each), each.reason) for each in standings)
-    won_by = [{"id": id_, "name": name, "reason": reason, "tickets": count} for (id_, name, reason), count in counts.most_common(NAMED)]
-    job.result = job.result | {"wonBy": won_by}
-
-
-def _winner(standing: Standing) -> tuple[str | None, str | None]:
-    """Its id and its name: of a policy that is only proposed the name alone."""
-    won_by = standing.won_by
-    if won_by is None:
-        return None, None
-    return None if won_by.id == PROPOSED else str(won_by.id), won_by.policy.name
-
-
-def _count(job: Job, ticket: TicketAggregate, shift: Shift) -> None:
-    job.changed += 1
-    job.breached += shift.would_breach
-    if shift.would_breach:
-        _name(job, "overdueTicketIds", [ticket.row.id])
 
 
 async def _check(session: TenantSession, job: Job, tickets: Select[Ticket], change: Change) -> list[int]:
@@ -213,11 +191,23 @@ async def _check_one(session: TenantSession, job: Job, ticket_id: int, change: C
     if due_now(ticket):
         await run_due(ticket)
         job.changed += 1
-        _name(job, "overdueTicketIds", [ticket_id])
+        name_tickets(job, "overdueTicketIds", [ticket_id])
     await save(ticket)
 
 
-_WORK = {JobKind.RECALCULATION: _recalculate, JobKind.PREVIEW: _preview, JobKind.SLA_CHECK: _check}
+async def _hand_over(session: TenantSession, job: Job, tickets: Select[Ticket], change: Change) -> list[int]:
+    """One ticket in a transaction, too. Under its lock it may be another agent's by now, or finished: it is no longer among ``tickets``."""
+    ticket_id = (await session.execute(tickets.with_only_columns(col(Ticket.id)).limit(1))).scalar_one_or_none()
+    if ticket_id is None:
+        return []
+    ticket = await lock(session, with_id(ticket_id), change)
+    if ticket.row.assignee_id == int(job.request["agentId"]) and is_at_work(ticket.row):
+        job.changed += await hand_over(ticket, int(job.request["toAgentId"]) if "toAgentId" in job.request else None)
+    await save(ticket)
+    return [ticket_id]
+
+
+_WORK = {JobKind.RECALCULATION: _recalculate, JobKind.PREVIEW: _preview, JobKind.SLA_CHECK: _check, JobKind.HANDOVER: _hand_over}
 
 
 async def _require_no_other(session: TenantSession, kind: JobKind, request: dict[str, Any], change: Change) -> None:
@@ -233,11 +223,12 @@ async def _require_no_other(session: TenantSession, kind: JobKind, request: dict
 
 async def _require_room(session: TenantSession, kind: JobKind) -> None:
     """One that was overtaken in this transaction is over already."""
-    is_check = (col(Job.kind) == JobKind.SLA_CHECK) == (kind is JobKind.SLA_CHECK)
-    live = sa.select(Job).where(col(Job.merchant_id) == session.merchant_id, col(Job.status).in_(LIVE), is_check).order_by(col(Job.id))
+    most = MAX_HANDOVERS if kind is JobKind.HANDOVER else MAX_LIVE
+    is_alike = col(Job.kind) == kind if kind in BY_THEMSELVES else col(Job.kind).not_in(BY_THEMSELVES)
+    live = sa.select(Job).where(col(Job.merchant_id) == session.merchant_id, col(Job.status).in_(LIVE), is_alike).order_by(col(Job.id))
     jobs = [job for job in (await session.execute(live)).scalars() if job.status in LIVE]
-    if len(jobs) >= MAX_LIVE:
-        detail = f"There may be {MAX_LIVE} such jobs at once. Wait until one is done, or cancel one with POST /jobs/{{id}}/cancel."
+    if len(jobs) >= most:
+        detail = f"There may be {most} such jobs at once. Wait until one is done, or cancel one with POST /jobs/{{id}}/cancel."
         shown = [{"id": str(job.id), "kind": job.kind, "status": job.status} for job in jobs]
         raise Conflict("too_many_jobs", detail, liveJobs=shown)
 
@@ -268,13 +259,6 @@ async def _end_if_over(session: TenantSession, job: Job, at: datetime) -> None:
         counts = {"total": job.total, "changed": job.changed, "failed": job.failed}
         say = log.error if job.failed else log.info
         session.once_committed(partial(say, "job.done", merchant_id=job.merchant_id, job_id=job.id, kind=job.kind, **counts))
-
-
-def _name(job: Job, what: str, ids: Sequence[int]) -> None:
-    """Replaced, not changed in place: only so does the session see it."""
-    if ids:
-        named = [*job.result.get(what, []), *map(str, ids)][:NAMED]
-        job.result = {**job.result, what: named}
 
 
 async def _locked(session: TenantSession, job_id: int) -> Job:

@@ -14,6 +14,7 @@ class JobKind(StrEnum):
     RECALCULATION = "recalculation"
     PREVIEW = "preview"
     SLA_CHECK = "sla_check"
+    HANDOVER = "handover"
 
 
 class JobStatus(StrEnum):
