@@ -18,7 +18,7 @@ from {module} import {root}
 early = zoneinfo.ZoneInfo("Europe/Berlin")
 
 async def begin():
-    begun = asyncio.create_task({root}(Settings(), node=1))
+    begun = asyncio.create_task({root}(Settings(), node=1, code="SVC-00120"))
     await asyncio.sleep(0)
     print(zoneinfo.TZPATH, zoneinfo.ZoneInfo("Europe/Berlin") is early)
     begun.cancel()
