@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import gc
 import signal
+import socket
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import partial
@@ -65,8 +66,11 @@ class Activities(NamedTuple):
     jobs: JobActivities
 
 
-async def run(settings: Settings, *, node: int, interceptors: Sequence[Interceptor] = ()) -> None:
-    """Work until SIGTERM or SIGINT; what is under way then has twenty seconds to end. ``node`` is the ten bits in every id."""
+async def run(settings: Settings, *, node: int, interceptors: Sequence[Interceptor] = (), listener: socket.socket | None = None) -> None:
+    """Work until SIGTERM or SIGINT; what is under way then has twenty seconds to end.
+
+    ``node`` is the ten bits in every id. On ``listener``, if it is shared with other processes, the probes are answered.
+    """
     use_packaged_time_zones()
     accept_local_domains()
     logs.configure(settings.log_level)
@@ -92,7 +96,7 @@ async def run(settings: Settings, *, node: int, interceptors: Sequence[Intercept
         look = (partial(of_pool, database), partial(of_temporal, partial(temporal.is_reachable, client)), gauges.look)
         await stack.enter_async_context(scraped(settings.http_host, settings.worker_metrics_port, look))
         log.info("worker.ready", task_queues=[worker.task_queue for worker in workers])
-        await _until_signalled({relays[queue] for queue in settings.worker_queues}, probes(settings, client))
+        await _until_signalled({relays[queue] for queue in settings.worker_queues}, probes(settings, client), listener)
 
 
 def relays_of(settings: Settings, client: Client) -> dict[WorkerQueue, Relay]:
@@ -223,7 +227,7 @@ async def _connect(settings: Settings, runtime: Runtime) -> Client:
             await asyncio.sleep(RECONNECT_SECONDS)
 
 
-async def _until_signalled(relays: Iterable[Relay], server: uvicorn.Server) -> None:
+async def _until_signalled(relays: Iterable[Relay], server: uvicorn.Server, listener: socket.socket | None) -> None:
     """Run until a signal, or until a relay or the probes fail: then raise their error."""
     signalled = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -231,7 +235,7 @@ async def _until_signalled(relays: Iterable[Relay], server: uvicorn.Server) -> N
         loop.add_signal_handler(number, signalled.set)
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment] # signals are ours
     relaying = [asyncio.create_task(relay.run()) for relay in relays]
-    tasks: list[asyncio.Task[Any]] = [*relaying, asyncio.create_task(server.serve())]
+    tasks: list[asyncio.Task[Any]] = [*relaying, asyncio.create_task(server.serve([listener] if listener else None))]
     done, _ = await asyncio.wait([*tasks, asyncio.create_task(signalled.wait())], return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
     for task in relaying:

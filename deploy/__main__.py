@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 from enum import StrEnum
+from socket import socket
 from typing import NoReturn, TypeVar
 
 import uvloop
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
 from deploy.app_info import APP_INFO
+from deploy.siblings import play
 from models.platform.settings import MigrationSettings, Settings, SetupSettings, explain
 
 WRONG = 2
@@ -52,16 +54,22 @@ def _serve() -> None:
     settings = _read(Settings)
     from api.main import serve  # noqa: PLC0415
 
-    _tell_build()
-    uvloop.run(serve(settings, node=APP_INFO.node))
+    def part(settings: Settings, listener: socket | None) -> None:
+        _tell_build()
+        uvloop.run(serve(settings, node=APP_INFO.node, listener=listener))
+
+    sys.exit(play(part, settings, processes=settings.http_processes, port=settings.http_port))
 
 
 def _work() -> None:
     settings = _read(Settings)
     from worker import run  # noqa: PLC0415
 
-    _tell_build()
-    uvloop.run(run(settings, node=APP_INFO.node))
+    def part(settings: Settings, listener: socket | None) -> None:
+        _tell_build()
+        uvloop.run(run(settings, node=APP_INFO.node, listener=listener))
+
+    sys.exit(play(part, settings, processes=settings.worker_processes, port=settings.worker_port))
 
 
 def _set_up() -> None:

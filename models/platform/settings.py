@@ -115,6 +115,8 @@ class Settings(TemporalSettings):
 
     http_host: str = "0.0.0.0"  # noqa: S104 - inside a container every address is the container's own
     http_port: int = Field(default=3000, ge=0, le=65535)
+    http_processes: int = Field(default=1, ge=1, le=64, description="of the API on this port, each with its own pool and metrics")
+    http_drain_seconds: float = Field(default=5, ge=0, le=60, description="from SIGTERM until the API's port is closed")
     trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
         default=(), description="addresses and networks whose X-Forwarded-For is believed"
     )
@@ -126,6 +128,7 @@ class Settings(TemporalSettings):
     http_metrics_port: int = Field(default=9464, ge=0, le=65535, description="what the API measures, for Prometheus")
     worker_metrics_port: int = Field(default=9465, ge=0, le=65535, description="what the worker measures")
     temporal_metrics_port: int = Field(default=9466, ge=0, le=65535, description="what Temporal's SDK in the worker measures")
+    worker_processes: int = Field(default=1, ge=1, le=64, description="of the worker, each with its own pool, cache and metrics")
     worker_queues: Annotated[tuple[WorkerQueue, ...], NoDecode] = Field(
         default=tuple(WorkerQueue), min_length=1, description="the task queues that a worker process serves, separated by commas"
     )
