@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -32,7 +33,7 @@ async def api_process(isolated: Isolated, root: Path = ROOT, **settings: int) ->
     finally:
         if process.returncode is None:
             process.kill()
-        await process.wait()
+        assert await process.wait() in {0, -signal.SIGKILL}, "it was told to end and did not end well"
 
 
 async def _answers(process: asyncio.subprocess.Process, port: int) -> None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import asyncpg
+import pytest
 
 from deploy.local.postgres import SUPERUSER
 from tests.support.isolated import Isolated, desk_without_a_worker, worker_process
@@ -27,13 +28,15 @@ async def tickets_locked(isolated: Isolated) -> AsyncIterator[asyncpg.Connection
 async def until_blocked(connection: asyncpg.Connection, count: int) -> None:
     async with asyncio.timeout(60):
         while True:
+            await connection.execute("SELECT pg_stat_clear_snapshot()")  # within a transaction the view stands still
             if await connection.fetchval(BLOCKED) >= count:
                 return
             await asyncio.sleep(0.02)
 
 
 async def test_a_worker_that_is_told_to_stop_ends_the_activity_that_it_has_begun(isolated: Isolated) -> None:
-    async with desk_without_a_worker(isolated) as desk, worker_process(isolated, "deploy") as worker:
+    patient = {"database_lock_seconds": 30, "database_statement_seconds": 30}
+    async with desk_without_a_worker(isolated) as desk, worker_process(isolated, "deploy", **patient) as worker:
         acme = await desk.merchant()
         ready = await acme.open()
         await desk.until(lambda: acme.get(ready["id"]), lambda seen: seen["assigneeId"] is not None, seconds=60)
@@ -41,5 +44,8 @@ async def test_a_worker_that_is_told_to_stop_ends_the_activity_that_it_has_begun
         async with tickets_locked(isolated) as connection:
             await until_blocked(connection, 1)
             worker.terminate()
+            with pytest.raises(TimeoutError):  # it waits for its activity, and does not give it up
+                await asyncio.wait_for(worker.wait(), 3)
+            await until_blocked(connection, 1)
         assert await asyncio.wait_for(worker.wait(), 60) == 0
         assert (await acme.get(ticket["id"]))["assigneeId"] is not None
