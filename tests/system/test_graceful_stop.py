@@ -8,9 +8,13 @@ import asyncpg
 import pytest
 
 from deploy.local.postgres import SUPERUSER
+from models.platform.settings import WorkerQueue
 from tests.support.isolated import Isolated, desk_without_a_worker, worker_process
+from tests.system.jobs import HOUR, begun, policy_of_billing, publish, resolution
 
 BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+PATIENT = {"database_lock_seconds": 30, "database_statement_seconds": 30}
 
 
 @asynccontextmanager
@@ -34,9 +38,14 @@ async def until_blocked(connection: asyncpg.Connection, count: int) -> None:
             await asyncio.sleep(0.02)
 
 
+async def still_works(worker: asyncio.subprocess.Process) -> None:
+    """It waits for what it has begun: one that gave that up would end within a second."""
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(worker.wait(), 3)
+
+
 async def test_a_worker_that_is_told_to_stop_ends_the_activity_that_it_has_begun(isolated: Isolated) -> None:
-    patient = {"database_lock_seconds": 30, "database_statement_seconds": 30}
-    async with desk_without_a_worker(isolated) as desk, worker_process(isolated, "deploy", **patient) as worker:
+    async with desk_without_a_worker(isolated) as desk, worker_process(isolated, "deploy", **PATIENT) as worker:
         acme = await desk.merchant()
         ready = await acme.open()
         await desk.until(lambda: acme.get(ready["id"]), lambda seen: seen["assigneeId"] is not None, seconds=60)
@@ -44,8 +53,23 @@ async def test_a_worker_that_is_told_to_stop_ends_the_activity_that_it_has_begun
         async with tickets_locked(isolated) as connection:
             await until_blocked(connection, 1)
             worker.terminate()
-            with pytest.raises(TimeoutError):  # it waits for its activity, and does not give it up
-                await asyncio.wait_for(worker.wait(), 3)
-            await until_blocked(connection, 1)
+            await still_works(worker)
         assert await asyncio.wait_for(worker.wait(), 60) == 0
         assert (await acme.get(ticket["id"]))["assigneeId"] is not None
+
+
+async def test_a_worker_that_is_told_to_stop_ends_the_batch_of_a_job_that_it_has_begun(isolated: Isolated) -> None:
+    """Unlike an assignment, which belongs to a task of its workflow, a batch is a task of the server, and has the worker's grace to end."""
+    async with desk_without_a_worker(isolated) as desk, worker_process(isolated, "deploy", [WorkerQueue.JOBS], **PATIENT) as worker:
+        acme = await desk.merchant()
+        policy = await policy_of_billing(acme, HOUR)
+        ticket = await acme.open(category="billing")
+        recalculation = await publish(acme, policy, 2 * HOUR)
+        async with tickets_locked(isolated) as connection:
+            job = await begun(acme, recalculation)
+            await until_blocked(connection, 1)
+            worker.terminate()
+            await still_works(worker)
+        assert await asyncio.wait_for(worker.wait(), 60) == 0
+        assert (await resolution(acme, ticket))["targetSeconds"] == 2 * HOUR
+        assert (await acme.lars.get(f"/jobs/{job}")).json()["done"] == 1
