@@ -17,8 +17,9 @@ import structlog
 import uvicorn
 from fastapi import FastAPI, Response
 from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.runtime import Runtime
-from temporalio.worker import Interceptor, Worker, WorkflowRunner
+from temporalio.worker import Interceptor, Worker, WorkerDeploymentConfig, WorkflowRunner
 
 from activities.email.smtp import SmtpServer, accept_local_domains
 from activities.job import JobActivities
@@ -82,7 +83,9 @@ async def run(settings: Settings, *, node: int, interceptors: Sequence[Intercept
     activities = Activities(
         TicketActivities(database, facts), deliveries_of(settings, database), reconciliation, JobActivities(database, facts)
     )
-    workers = workers_of(client, FREE, activities, queues=settings.worker_queues, interceptors=interceptors)
+    workers = workers_of(
+        client, FREE, activities, queues=settings.worker_queues, interceptors=interceptors, deployment=deployment_of(settings)
+    )
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(database.aclose)
         stack.push_async_callback(reconciliation.aclose)
@@ -112,16 +115,19 @@ def relays_of(settings: Settings, client: Client) -> dict[WorkerQueue, Relay]:
     return {WorkerQueue.TICKETS: facts, WorkerQueue.NOTIFICATIONS: deliveries, WorkerQueue.JOBS: facts, WorkerQueue.MAINTENANCE: facts}
 
 
-def workers_of(
+def workers_of(  # noqa: PLR0913 - each says another thing about the workers
     client: Client,
     runner: WorkflowRunner,
     activities: Activities,
     *,
     queues: Iterable[WorkerQueue] = WorkerQueue,
     interceptors: Sequence[Interceptor] = (),
+    deployment: WorkerDeploymentConfig | None = None,
 ) -> Sequence[Worker]:
     """One for each of the ``queues``: a slow mail server can't hold up an escalation."""
-    worker = partial(Worker, client, workflow_runner=runner, interceptors=interceptors, graceful_shutdown_timeout=GRACE)
+    worker = partial(
+        Worker, client, workflow_runner=runner, interceptors=interceptors, deployment_config=deployment, graceful_shutdown_timeout=GRACE
+    )
     makers = {
         WorkerQueue.TICKETS: lambda: _of_tickets(worker, activities.tickets),
         WorkerQueue.NOTIFICATIONS: lambda: _of_notifications(worker, activities.deliveries),
@@ -129,6 +135,17 @@ def workers_of(
         WorkerQueue.MAINTENANCE: lambda: _of_maintenance(worker, activities.reconciliation),
     }
     return [makers[queue]() for queue in queues]
+
+
+def deployment_of(settings: Settings) -> WorkerDeploymentConfig | None:
+    """With a build id Temporal knows which release a worker is of, and gives it tasks once that release is made the current one.
+
+    A ticket lives for months: its workflow goes over to each current release with its next task.
+    """
+    if settings.worker_build_id is None:
+        return None
+    version = WorkerDeploymentVersion(settings.worker_deployment, settings.worker_build_id)
+    return WorkerDeploymentConfig(version, use_worker_versioning=True, default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
 
 
 def _of_tickets(worker: partial[Worker], tickets: TicketActivities) -> Worker:

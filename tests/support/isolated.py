@@ -134,7 +134,7 @@ async def still_desk(isolated: Isolated) -> AsyncIterator[Desk]:
 
 @asynccontextmanager
 async def worker_process(
-    isolated: Isolated, module: str, queues: Iterable[WorkerQueue] = WorkerQueue, **settings: int
+    isolated: Isolated, module: str, queues: Iterable[WorkerQueue] = WorkerQueue, **settings: int | str
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     own = {"RUN_MODE": "worker", "PYTHONPATH": str(ROOT), "APP_ENV_WORKER_QUEUES": ",".join(queues)}
     environment = {

@@ -1,20 +1,23 @@
 """An API that is told to stop: who has asked gets a whole response, and who asks meanwhile is sent elsewhere."""
 
 import asyncio
+import contextlib
 import json
 import signal
 
 import httpx
+import psutil
 import pytest
 
+from deploy.local.temporal import free_port
+from deploy.siblings import PORTS_APART
+from tests.platform.scraped import scrape
 from tests.support.api_process import api_process
 from tests.support.desk import BASE, Merchant
 from tests.support.isolated import Isolated, still_desk
-from tests.system.test_graceful_stop import tickets_locked, until_blocked
+from tests.system.test_graceful_stop import PATIENT, tickets_locked, until_blocked
 
 BODY = {"subject": "The till does not open", "description": "Since this morning.", "category": "general"}
-
-PATIENT = {"http_drain_seconds": 0, "database_lock_seconds": 30, "database_statement_seconds": 30}
 
 
 async def until_refused(port: int) -> None:
@@ -36,7 +39,12 @@ def client_of(acme: Merchant, port: int) -> httpx.AsyncClient:
 
 @pytest.mark.parametrize("processes", [1, 2])
 async def test_creates_that_are_under_way_are_answered_before_the_api_ends(isolated: Isolated, processes: int) -> None:
-    async with still_desk(isolated) as desk, api_process(isolated, http_processes=processes, **PATIENT) as (process, port):
+    async with (
+        still_desk(isolated) as desk,
+        api_process(
+            isolated, http_processes=processes, http_drain_seconds=0, database_lock_seconds=PATIENT, database_statement_seconds=PATIENT
+        ) as (process, port),
+    ):
         acme = await desk.merchant()
         async with client_of(acme, port) as client:
             async with tickets_locked(isolated) as connection:
@@ -49,3 +57,46 @@ async def test_creates_that_are_under_way_are_answered_before_the_api_ends(isola
         await asyncio.to_thread(process.wait, 30)
         for response in responses:
             assert (await acme.get(response.json()["id"]))["number"] == json.loads(response.content)["number"]
+
+
+async def test_an_api_that_drains_is_not_ready_and_closes_each_connection_after_its_response(isolated: Isolated) -> None:
+    async with api_process(isolated, http_drain_seconds=30) as (process, port), httpx.AsyncClient(timeout=30) as client:
+        ready = f"http://127.0.0.1:{port}/readyz"
+        assert (await client.get(ready)).status_code == 200
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(20):
+            while (response := await client.get(ready)).headers.get("Connection") != "close":
+                await asyncio.sleep(0.05)
+        assert response.status_code == 503
+        assert response.json()["status"] == "draining"
+        process.send_signal(signal.SIGTERM)  # a second one ends the wait
+        await until_refused(port)
+        await asyncio.to_thread(process.wait, 30)
+
+
+async def test_a_process_that_dies_is_replaced_and_none_outlives_its_parent(isolated: Isolated) -> None:
+    metrics = free_port()
+    async with (
+        api_process(isolated, http_processes=2, http_metrics_port=metrics) as (parent, port),
+        httpx.AsyncClient(timeout=30) as client,
+    ):
+        await until_measured(metrics + PORTS_APART)
+        first, second = parent.children()
+        first.kill()
+        await asyncio.to_thread(psutil.wait_procs, [first], 30)
+        assert (await client.get(f"http://127.0.0.1:{port}/healthz")).status_code == 200
+        await until_measured(metrics)
+        children = parent.children()
+        assert len(children) == 2
+        assert second in children
+        parent.kill()
+        assert not (await asyncio.to_thread(psutil.wait_procs, children, 30))[1]
+
+
+async def until_measured(port: int) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                assert (await scrape(port))["process_cpu_seconds_total"]
+                return
+            await asyncio.sleep(0.1)

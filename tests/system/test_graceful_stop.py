@@ -14,7 +14,8 @@ from tests.system.jobs import HOUR, begun, policy_of_billing, publish, resolutio
 
 BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
-PATIENT = {"database_lock_seconds": 30, "database_statement_seconds": 30}
+PATIENT = 30
+"""Seconds that a statement waits for a lock."""
 
 
 @asynccontextmanager
@@ -38,6 +39,14 @@ async def until_blocked(connection: asyncpg.Connection, count: int) -> None:
             await asyncio.sleep(0.02)
 
 
+@asynccontextmanager
+async def patient_worker(isolated: Isolated, *queues: WorkerQueue) -> AsyncIterator[asyncio.subprocess.Process]:
+    async with worker_process(
+        isolated, "deploy", queues or WorkerQueue, database_lock_seconds=PATIENT, database_statement_seconds=PATIENT
+    ) as worker:
+        yield worker
+
+
 async def still_works(worker: asyncio.subprocess.Process) -> None:
     """It waits for what it has begun: one that gave that up would end within a second."""
     with pytest.raises(TimeoutError):
@@ -45,7 +54,10 @@ async def still_works(worker: asyncio.subprocess.Process) -> None:
 
 
 async def test_a_worker_that_is_told_to_stop_ends_the_activity_that_it_has_begun(isolated: Isolated) -> None:
-    async with desk_without_a_worker(isolated) as desk, worker_process(isolated, "deploy", **PATIENT) as worker:
+    async with (
+        desk_without_a_worker(isolated) as desk,
+        worker_process(isolated, "deploy", database_lock_seconds=PATIENT, database_statement_seconds=PATIENT) as worker,
+    ):
         acme = await desk.merchant()
         ready = await acme.open()
         await desk.until(lambda: acme.get(ready["id"]), lambda seen: seen["assigneeId"] is not None, seconds=60)
@@ -60,7 +72,10 @@ async def test_a_worker_that_is_told_to_stop_ends_the_activity_that_it_has_begun
 
 async def test_a_worker_that_is_told_to_stop_ends_the_batch_of_a_job_that_it_has_begun(isolated: Isolated) -> None:
     """Unlike an assignment, which belongs to a task of its workflow, a batch is a task of the server, and has the worker's grace to end."""
-    async with desk_without_a_worker(isolated) as desk, worker_process(isolated, "deploy", [WorkerQueue.JOBS], **PATIENT) as worker:
+    async with (
+        desk_without_a_worker(isolated) as desk,
+        patient_worker(isolated, WorkerQueue.JOBS) as worker,
+    ):
         acme = await desk.merchant()
         policy = await policy_of_billing(acme, HOUR)
         ticket = await acme.open(category="billing")
