@@ -18,7 +18,7 @@ from tests.support.isolated import ROOT, Isolated
 @asynccontextmanager
 async def api_process(isolated: Isolated, root: Path = ROOT, **settings: int | str) -> AsyncIterator[tuple[psutil.Process, int]]:
     """The API as it is deployed, from the sources in ``root``, and its port. It serves: what it is made of may be away."""
-    port = free_port()
+    port = int(settings.get("http_port", 0)) or free_port()
     own = {"RUN_MODE": "startup", "PYTHONPATH": str(root), "APP_ENV_HTTP_PORT": str(port), "APP_ENV_LOG_LEVEL": "ERROR"}
     environment = {
         **os.environ,

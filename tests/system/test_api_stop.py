@@ -22,7 +22,7 @@ BODY = {"subject": "The till does not open", "description": "Since this morning.
 
 async def until_refused(port: int) -> None:
     """Until nothing listens on the port any more."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(50):
         while True:
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -60,18 +60,25 @@ async def test_creates_that_are_under_way_are_answered_before_the_api_ends(isola
 
 
 async def test_an_api_that_drains_is_not_ready_and_closes_each_connection_after_its_response(isolated: Isolated) -> None:
-    async with api_process(isolated, http_drain_seconds=30) as (process, port), httpx.AsyncClient(timeout=30) as client:
+    async with api_process(isolated, http_drain_seconds=60) as (process, port), httpx.AsyncClient(timeout=30) as client:
         ready = f"http://127.0.0.1:{port}/readyz"
         assert (await client.get(ready)).status_code == 200
         process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(20):
-            while (response := await client.get(ready)).headers.get("Connection") != "close":
-                await asyncio.sleep(0.05)
+        response = await until_closed(client, ready)
         assert response.status_code == 503
         assert response.json()["status"] == "draining"
         process.send_signal(signal.SIGTERM)  # a second one ends the wait
         await until_refused(port)
         await asyncio.to_thread(process.wait, 30)
+
+
+async def until_closed(client: httpx.AsyncClient, url: str) -> httpx.Response:
+    async with asyncio.timeout(20):
+        while True:
+            response = await client.get(url)
+            if response.headers.get("Connection") == "close":
+                return response
+            await asyncio.sleep(0.05)
 
 
 async def test_a_process_that_dies_is_replaced_and_none_outlives_its_parent(isolated: Isolated) -> None:
@@ -84,7 +91,8 @@ async def test_a_process_that_dies_is_replaced_and_none_outlives_its_parent(isol
         first, second = parent.children()
         first.kill()
         await asyncio.to_thread(psutil.wait_procs, [first], 30)
-        assert (await client.get(f"http://127.0.0.1:{port}/healthz")).status_code == 200
+        async with httpx.AsyncClient(timeout=30) as probe:
+            assert (await probe.get(f"http://127.0.0.1:{port}/healthz")).status_code == 200
         await until_measured(metrics)
         children = parent.children()
         assert len(children) == 2
