@@ -55,7 +55,7 @@ class System:
 
     def cpu_seconds(self) -> dict[str, float]:
         """What each part, this client and all of the machine have used of the processors so far."""
-        used = {name: _with_children(process) for name, process in self.processes.items()}
+        used = {name: sum(_alone(each) for each in _family(name, process)) for name, process in self.processes.items()}
         times = psutil.cpu_times()
         busy = times.user + times.nice + times.system + times.irq + times.softirq
         return used | {"this client": _alone(psutil.Process()), "the whole machine": busy}
@@ -129,10 +129,9 @@ def _processes(stack: subprocess.Popen[bytes]) -> dict[str, psutil.Process]:
     return found | {"mail catcher": supervisor}
 
 
-def _with_children(process: psutil.Process) -> float:
+def _family(name: str, process: psutil.Process) -> list[psutil.Process]:
     # The mail catcher lives in the process whose children are all the other parts.
-    children = process.children(recursive=True) if process.name() == "postgres" else []
-    return sum(_alone(each) for each in [process, *children])
+    return [process] if name == "mail catcher" else [process, *process.children(recursive=True)]
 
 
 def _alone(process: psutil.Process) -> float:

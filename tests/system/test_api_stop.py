@@ -54,7 +54,7 @@ async def test_creates_that_are_under_way_are_answered_before_the_api_ends(isola
                 await until_refused(port)
             responses = await asyncio.gather(*asked)
         assert [response.status_code for response in responses] == [201] * 5
-        await asyncio.to_thread(process.wait, 30)
+        assert await asyncio.wait_for(process.wait(), 30) == 0
         for response in responses:
             assert (await acme.get(response.json()["id"]))["number"] == json.loads(response.content)["number"]
 
@@ -69,7 +69,7 @@ async def test_an_api_that_drains_is_not_ready_and_closes_each_connection_after_
         assert response.json()["status"] == "draining"
         process.send_signal(signal.SIGTERM)  # a second one ends the wait
         await until_refused(port)
-        await asyncio.to_thread(process.wait, 30)
+        assert await asyncio.wait_for(process.wait(), 30) == 0
 
 
 async def until_closed(client: httpx.AsyncClient, url: str) -> httpx.Response:
@@ -85,16 +85,15 @@ async def test_a_process_that_dies_is_replaced_and_none_outlives_its_parent(isol
     metrics = free_port()
     async with (
         api_process(isolated, http_processes=2, http_metrics_port=metrics) as (parent, port),
-        httpx.AsyncClient(timeout=30) as client,
+        httpx.AsyncClient(timeout=30) as probe,
     ):
         await until_measured(metrics + PORTS_APART)
-        first, second = parent.children()
+        first, second = psutil.Process(parent.pid).children()
         first.kill()
         await asyncio.to_thread(psutil.wait_procs, [first], 30)
-        async with httpx.AsyncClient(timeout=30) as probe:
-            assert (await probe.get(f"http://127.0.0.1:{port}/healthz")).status_code == 200
+        assert (await probe.get(f"http://127.0.0.1:{port}/healthz")).status_code == 200
         await until_measured(metrics)
-        children = parent.children()
+        children = psutil.Process(parent.pid).children()
         assert len(children) == 2
         assert second in children
         parent.kill()

@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 from sqlmodel import col
 
@@ -44,11 +43,10 @@ async def test_no_request_fails_and_no_activity_is_lost_while_api_and_worker_are
         load = Load(client)
         async with load.running(per_second=A_SECOND):
             await desk.until(lambda: opened(load), lambda count: count > A_SECOND, seconds=60)
-            await end(old_api)
+            await stopped(old_api)
             await parts.enter_async_context(api_process(isolated, http_port=ports[1], http_metrics_port=metrics))
             await parts.enter_async_context(worker_process(isolated, "deploy"))
-            old_worker.terminate()
-            assert await asyncio.wait_for(old_worker.wait(), 60) == 0
+            await stopped(old_worker)
             await desk.until(lambda: served(metrics), bool, seconds=60)
         assert not load.failed
         await everything_is_told_once(desk, acme, load)
@@ -73,13 +71,13 @@ def client_of(acme: Merchant, port: int) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}{BASE}", headers=headers, timeout=60)
 
 
+async def stopped(process: asyncio.subprocess.Process) -> None:
+    process.terminate()
+    assert await asyncio.wait_for(process.wait(), 60) == 0
+
+
 async def opened(load: Load) -> int:
     return len(load.tickets)
-
-
-async def end(process: psutil.Process) -> None:
-    process.terminate()
-    await asyncio.to_thread(psutil.wait_procs, [process], 60)
 
 
 async def served(metrics: int) -> float:
