@@ -15,7 +15,10 @@ from typing import Any, NamedTuple
 
 import structlog
 import uvicorn
-from fastapi import FastAPI, Response
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.runtime import Runtime
@@ -217,18 +220,15 @@ def deliveries_of(settings: Settings, database: Database) -> DeliveryActivities:
 
 def probes(settings: Settings, client: Client) -> uvicorn.Server:
     """``/healthz`` says that the process runs, ``/readyz`` that it reaches Temporal."""
-    app = FastAPI(openapi_url=None)
 
-    @app.get("/healthz")
-    async def healthy() -> dict[str, str]:
-        return {"status": "ok"}
+    async def healthy(_: Request) -> Response:
+        return JSONResponse({"status": "ok"})
 
-    @app.get("/readyz")
-    async def ready(response: Response) -> dict[str, str]:
+    async def ready(_: Request) -> Response:
         is_ready = await temporal.is_reachable(client)
-        response.status_code = 200 if is_ready else 503
-        return {"status": "ok" if is_ready else "Temporal is unreachable"}
+        return JSONResponse({"status": "ok" if is_ready else "Temporal is unreachable"}, status_code=200 if is_ready else 503)
 
+    app = Starlette(routes=[Route("/healthz", healthy), Route("/readyz", ready)])
     return uvicorn.Server(uvicorn.Config(app, host=settings.http_host, port=settings.worker_port, log_config=None, access_log=False))
 
 

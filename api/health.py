@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from api.context import Context
 from api.http.headers import takes_request_id
 from api.http.responses import ResponseBody
-from models.db.migrate import older_revisions
+from models.db.revisions import older_revisions
 from models.db.session import is_busy
 
 router = APIRouter(tags=["health"], dependencies=[Depends(takes_request_id)])

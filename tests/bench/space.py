@@ -23,7 +23,7 @@ async def measure_space(system: System, cast: Cast, pool: asyncpg.Pool, *, numbe
     after = await _found(system, pool)
     rows = {name: count / number for name, count in (after[0] - before[0]).items() if count >= number / 10}
     listed = ", ".join(f"{name} {count:.1f}" for name, count in sorted(rows.items(), key=lambda each: -each[1]))
-    kept, in_temporal = ((after[place] - before[place]) / number / 1024 for place in (1, 2))
+    kept, in_temporal = (after[1] - before[1]) / number / 1024, (after[2] - before[2]) / number / 1024
     written = f"a closed ticket: {sum(rows.values()):.0f} rows were written, {kept:.1f} KiB in PostgreSQL"
     return [f"{written}, {in_temporal:.1f} KiB in Temporal's file ({listed})"]
 
