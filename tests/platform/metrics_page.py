@@ -26,6 +26,9 @@ scrape_configs:
 rule_files: [deploy/prometheus/rules.yaml]
 ```
 
+Several processes of a part on one host (`APP_ENV_HTTP_PROCESSES`, `APP_ENV_WORKER_PROCESSES`) are targets of their own: the second's ports are
+ten above the first's, the third's twenty.
+
 The alerts in [rules.yaml](../deploy/prometheus/rules.yaml) go by these jobs; each has its page in [runbooks](runbooks).
 
 A counter counts what one process has done since it started, once it was committed: sum over the processes. Gauges of the outbox, of
