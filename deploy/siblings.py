@@ -21,7 +21,7 @@ from models.platform.settings import Settings
 PORTS_APART = 10
 """Each process measures for itself: the second's metrics are found so many ports above the first's, and so on."""
 MOST_DEATHS, WITHIN_SECONDS = 5, 60.0
-"""More than that is no accident: the parent ends with an error, and whoever started it decides."""
+"""More than that is no accident: the parent ends with an error, and what started it decides."""
 AGAIN_SECONDS = 1.0
 PATIENCE_SECONDS = 60.0
 """For what each process has under way, which it bounds itself; then it is killed."""
