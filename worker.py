@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import gc
 import signal
+import socket
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import partial
@@ -14,11 +15,15 @@ from typing import Any, NamedTuple
 
 import structlog
 import uvicorn
-from fastapi import FastAPI, Response
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 from temporalio.client import Client
 from temporalio.client import Interceptor as ClientInterceptor
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.runtime import Runtime
-from temporalio.worker import Interceptor, Worker, WorkflowRunner
+from temporalio.worker import Interceptor, Worker, WorkerDeploymentConfig, WorkflowRunner
 
 from activities.email.smtp import SmtpServer, accept_local_domains
 from activities.job import JobActivities
@@ -66,17 +71,28 @@ class Activities(NamedTuple):
     jobs: JobActivities
 
 
-async def run(settings: Settings, *, node: int, code: str, interceptors: Sequence[Interceptor] = ()) -> None:
-    """Work until SIGTERM or SIGINT; what is under way then has twenty seconds to end. ``node`` is the ten bits in every id, ``code`` the
-    service's."""
+async def run(
+    settings: Settings, *, node: int, code: str, interceptors: Sequence[Interceptor] = (), listener: socket.socket | None = None
+) -> None:
+    """Work until SIGTERM or SIGINT; what is under way then has twenty seconds to end.
+
+    ``node`` is the ten bits in every id, ``code`` its service's. On ``listener``, if it is shared with other
+    processes, the probes are answered.
+    """
     use_packaged_time_zones()
     accept_local_domains()
     logs.configure(settings.log_level)
     with tracing.recorded(settings, "helpdesk-worker", code) as traced:
-        await _work(settings, node, traced, interceptors)
+        await _work(settings, node, listener, traced, interceptors)
 
 
-async def _work(settings: Settings, node: int, traced: Sequence[ClientInterceptor], interceptors: Sequence[Interceptor]) -> None:
+async def _work(
+    settings: Settings,
+    node: int,
+    listener: socket.socket | None,
+    traced: Sequence[ClientInterceptor],
+    interceptors: Sequence[Interceptor],
+) -> None:
     client = await _connect(settings, temporal.measured(settings.http_host, settings.temporal_metrics_port), traced)
     database = open_pool(settings, node)
     relays = relays_of(settings, client)
@@ -85,7 +101,9 @@ async def _work(settings: Settings, node: int, traced: Sequence[ClientIntercepto
     activities = Activities(
         TicketActivities(database, facts), deliveries_of(settings, database), reconciliation, JobActivities(database, facts)
     )
-    workers = workers_of(client, FREE, activities, queues=settings.worker_queues, interceptors=interceptors)
+    workers = workers_of(
+        client, FREE, activities, queues=settings.worker_queues, interceptors=interceptors, deployment=deployment_of(settings)
+    )
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(database.aclose)
         stack.push_async_callback(reconciliation.aclose)
@@ -99,7 +117,7 @@ async def _work(settings: Settings, node: int, traced: Sequence[ClientIntercepto
         look = (partial(of_pool, database), partial(of_temporal, partial(temporal.is_reachable, client)), gauges.look)
         await stack.enter_async_context(scraped(settings.http_host, settings.worker_metrics_port, look))
         log.info("worker.ready", task_queues=[worker.task_queue for worker in workers])
-        await _until_signalled({relays[queue] for queue in settings.worker_queues}, probes(settings, client))
+        await _until_signalled({relays[queue] for queue in settings.worker_queues}, probes(settings, client), listener)
 
 
 def relays_of(settings: Settings, client: Client) -> dict[WorkerQueue, Relay]:
@@ -115,16 +133,19 @@ def relays_of(settings: Settings, client: Client) -> dict[WorkerQueue, Relay]:
     return {WorkerQueue.TICKETS: facts, WorkerQueue.NOTIFICATIONS: deliveries, WorkerQueue.JOBS: facts, WorkerQueue.MAINTENANCE: facts}
 
 
-def workers_of(
+def workers_of(  # noqa: PLR0913 - each says another thing about the workers
     client: Client,
     runner: WorkflowRunner,
     activities: Activities,
     *,
     queues: Iterable[WorkerQueue] = WorkerQueue,
     interceptors: Sequence[Interceptor] = (),
+    deployment: WorkerDeploymentConfig | None = None,
 ) -> Sequence[Worker]:
     """One for each of the ``queues``: a slow mail server can't hold up an escalation."""
-    worker = partial(Worker, client, workflow_runner=runner, interceptors=interceptors, graceful_shutdown_timeout=GRACE)
+    worker = partial(
+        Worker, client, workflow_runner=runner, interceptors=interceptors, deployment_config=deployment, graceful_shutdown_timeout=GRACE
+    )
     makers = {
         WorkerQueue.TICKETS: lambda: _of_tickets(worker, activities.tickets),
         WorkerQueue.NOTIFICATIONS: lambda: _of_notifications(worker, activities.deliveries),
@@ -132,6 +153,17 @@ def workers_of(
         WorkerQueue.MAINTENANCE: lambda: _of_maintenance(worker, activities.reconciliation),
     }
     return [makers[queue]() for queue in queues]
+
+
+def deployment_of(settings: Settings) -> WorkerDeploymentConfig | None:
+    """With a build id Temporal knows which release a worker is of, and gives it tasks once that release is made the current one.
+
+    A ticket lives for months: its workflow goes over to each current release with its next task.
+    """
+    if settings.worker_build_id is None:
+        return None
+    version = WorkerDeploymentVersion(settings.worker_deployment, settings.worker_build_id)
+    return WorkerDeploymentConfig(version, use_worker_versioning=True, default_versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
 
 
 def _of_tickets(worker: partial[Worker], tickets: TicketActivities) -> Worker:
@@ -203,18 +235,15 @@ def deliveries_of(settings: Settings, database: Database) -> DeliveryActivities:
 
 def probes(settings: Settings, client: Client) -> uvicorn.Server:
     """``/healthz`` says that the process runs, ``/readyz`` that it reaches Temporal."""
-    app = FastAPI(openapi_url=None)
 
-    @app.get("/healthz")
-    async def healthy() -> dict[str, str]:
-        return {"status": "ok"}
+    async def healthy(_: Request) -> Response:
+        return JSONResponse({"status": "ok"})
 
-    @app.get("/readyz")
-    async def ready(response: Response) -> dict[str, str]:
+    async def ready(_: Request) -> Response:
         is_ready = await temporal.is_reachable(client)
-        response.status_code = 200 if is_ready else 503
-        return {"status": "ok" if is_ready else "Temporal is unreachable"}
+        return JSONResponse({"status": "ok" if is_ready else "Temporal is unreachable"}, status_code=200 if is_ready else 503)
 
+    app = Starlette(routes=[Route("/healthz", healthy), Route("/readyz", ready)])
     return uvicorn.Server(uvicorn.Config(app, host=settings.http_host, port=settings.worker_port, log_config=None, access_log=False))
 
 
@@ -230,7 +259,7 @@ async def _connect(settings: Settings, runtime: Runtime, interceptors: Sequence[
             await asyncio.sleep(RECONNECT_SECONDS)
 
 
-async def _until_signalled(relays: Iterable[Relay], server: uvicorn.Server) -> None:
+async def _until_signalled(relays: Iterable[Relay], server: uvicorn.Server, listener: socket.socket | None) -> None:
     """Run until a signal, or until a relay or the probes fail: then raise their error."""
     signalled = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -238,7 +267,7 @@ async def _until_signalled(relays: Iterable[Relay], server: uvicorn.Server) -> N
         loop.add_signal_handler(number, signalled.set)
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment] # signals are ours
     relaying = [asyncio.create_task(relay.run()) for relay in relays]
-    tasks: list[asyncio.Task[Any]] = [*relaying, asyncio.create_task(server.serve())]
+    tasks: list[asyncio.Task[Any]] = [*relaying, asyncio.create_task(server.serve([listener] if listener else None))]
     done, _ = await asyncio.wait([*tasks, asyncio.create_task(signalled.wait())], return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
     for task in relaying:

@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from api.context import Context
 from api.http.headers import takes_request_id
 from api.http.responses import ResponseBody
-from models.db.migrate import older_revisions
+from models.db.revisions import older_revisions
 from models.db.session import is_busy
 
 router = APIRouter(tags=["health"], dependencies=[Depends(takes_request_id)])
@@ -24,9 +24,12 @@ class HealthResponse(ResponseBody):
 
 
 class ReadinessResponse(ResponseBody):
-    """What is not ``ok`` says what is the matter; a database that is busy, or Temporal away, leaves the process ready."""
+    """What is not ``ok`` says what is the matter; a database that is busy, or Temporal away, leaves the process ready.
 
-    status: Literal["ok", "degraded", "unready"]
+    ``draining``: the process was told to end, and serves for some seconds more.
+    """
+
+    status: Literal["ok", "degraded", "unready", "draining"]
     database: str
     keys: str
     temporal: str
@@ -58,23 +61,29 @@ class Readiness:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._looking = asyncio.Lock()
-        self._kept: tuple[bytes, int] = (b"", 503)
+        self._kept: dict[str, str] = {}
         self._until = float("-inf")
+        self._is_draining = False
+
+    def drain(self) -> None:
+        """From now on the process is not ready, whatever is found."""
+        self._is_draining = True
 
     async def response(self) -> Response:
         async with self._looking:
             if time.monotonic() >= self._until:
                 self._kept = await _look(self._context)
                 self._until = time.monotonic() + _KEPT_SECONDS
-        return Response(*self._kept, media_type="application/json")
+        found = self._kept | ({"status": "draining"} if self._is_draining else {})
+        return Response(to_json(found), 200 if found["status"] in ("ok", "degraded") else 503, media_type="application/json")
 
 
-async def _look(context: Context) -> tuple[bytes, int]:
+async def _look(context: Context) -> dict[str, str]:
     checks = {"database": await _database(context), "keys": await _keys(context)}
     is_ready = all(value in _READY for value in checks.values())
     temporal = "ok" if await context.temporal_answers() else "unreachable"
     status = "unready" if not is_ready else "ok" if temporal == "ok" else "degraded"
-    return to_json({"status": status, **checks, "temporal": temporal}), 200 if is_ready else 503
+    return {"status": status, **checks, "temporal": temporal}
 
 
 async def _database(context: Context) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import gc
+import socket
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -15,7 +16,7 @@ from api.auth.jwks import KeySet
 from api.auth.tokens import TokenVerifier
 from api.context import Context
 from api.http.limits import Rate, RateLimits, storage_at
-from api.http.server import server_of
+from api.http.server import serve_until_signalled, server_of
 from models.outbox.dispatch import Dispatcher
 from models.outbox.relay import FACTS, Relay
 from models.platform import logging as logs
@@ -30,15 +31,22 @@ RELAYED_AT_ONCE = 4
 """A burst of tickets must not starve the people who open them: the workers' relays help."""
 
 
-async def serve(settings: Settings, *, node: int, code: str, routers: Sequence[APIRouter] = ()) -> None:
-    """Serve until SIGTERM or SIGINT. ``node`` is the ten bits in every id, ``code`` its service's; ``routers`` are of deploy/local."""
+async def serve(
+    settings: Settings, *, node: int, code: str, routers: Sequence[APIRouter] = (), listener: socket.socket | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT, on ``listener`` if it is shared with other processes.
+
+    ``node`` is the ten bits in every id, ``code`` its service's; ``routers`` are the local-only routes of deploy/local.
+    """
     use_packaged_time_zones()
     logs.configure(settings.log_level)
     with tracing.recorded(settings, "helpdesk-api", code) as interceptors:
-        await _serve(settings, node, routers, interceptors)
+        await _serve(settings, node, routers, listener, interceptors)
 
 
-async def _serve(settings: Settings, node: int, routers: Sequence[APIRouter], interceptors: Sequence[Interceptor]) -> None:
+async def _serve(
+    settings: Settings, node: int, routers: Sequence[APIRouter], listener: socket.socket | None, interceptors: Sequence[Interceptor]
+) -> None:
     async with composed(settings, node, interceptors) as app:
         for router in routers:
             app.include_router(router)
@@ -48,7 +56,9 @@ async def _serve(settings: Settings, node: int, routers: Sequence[APIRouter], in
         context: Context = app.state.context
         look = (partial(of_pool, context.database), partial(of_keys, context.keys), partial(of_temporal, context.temporal_answers))
         async with scraped(settings.http_host, settings.http_metrics_port, look):
-            await server_of(app, host=settings.http_host, port=settings.http_port, trusted_proxies=proxies).serve()
+            server = server_of(app, host=settings.http_host, port=settings.http_port, trusted_proxies=proxies)
+            drain = app.state.readiness.drain
+            await serve_until_signalled(server, drain_seconds=settings.http_drain_seconds, drain=drain, listener=listener)
 
 
 async def of_keys(keys: KeySet) -> None:

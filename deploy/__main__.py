@@ -1,9 +1,12 @@
 """The one entry point: ``RUN_MODE`` says which part this process plays. Whatever is wrong is said at once, and the process exits with 2."""
 
+import contextlib
+import gc
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import StrEnum
+from socket import socket
 from typing import NoReturn, TypeVar
 
 import uvloop
@@ -11,6 +14,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
 from deploy.app_info import APP_INFO
+from deploy.siblings import play
 from models.platform.settings import MigrationSettings, Settings, SetupSettings, explain
 
 WRONG = 2
@@ -50,18 +54,36 @@ def _run_mode() -> RunMode:
 
 def _serve() -> None:
     settings = _read(Settings)
-    from api.main import serve  # noqa: PLC0415
+    with _no_collection():
+        from api.main import serve  # noqa: PLC0415
 
-    _tell_build()
-    uvloop.run(serve(settings, node=APP_INFO.node, code=APP_INFO.code))
+    def part(settings: Settings, listener: socket | None) -> None:
+        _tell_build()
+        uvloop.run(serve(settings, node=APP_INFO.node, code=APP_INFO.code, listener=listener))
+
+    sys.exit(play(part, settings, processes=settings.http_processes, port=settings.http_port))
 
 
 def _work() -> None:
     settings = _read(Settings)
-    from worker import run  # noqa: PLC0415
+    with _no_collection():
+        from worker import run  # noqa: PLC0415
 
-    _tell_build()
-    uvloop.run(run(settings, node=APP_INFO.node, code=APP_INFO.code))
+    def part(settings: Settings, listener: socket | None) -> None:
+        _tell_build()
+        uvloop.run(run(settings, node=APP_INFO.node, code=APP_INFO.code, listener=listener))
+
+    sys.exit(play(part, settings, processes=settings.worker_processes, port=settings.worker_port))
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """What an import makes stays: to look for garbage in it again and again takes a tenth of a start."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _set_up() -> None:

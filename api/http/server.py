@@ -1,6 +1,10 @@
-"""How the API is served, by every command that starts it: one place for the bounds of the server."""
+"""How the API is served, by every command that starts it: one place for the bounds of the server, and for its end."""
 
-from collections.abc import Sequence
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Callable, Sequence
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -27,3 +31,27 @@ def server_of(app: ASGIApp, *, host: str, port: int, trusted_proxies: Sequence[s
         forwarded_allow_ips=list(trusted_proxies),
     )
     return uvicorn.Server(config)
+
+
+async def serve_until_signalled(
+    server: uvicorn.Server, *, drain_seconds: float, drain: Callable[[], None], listener: socket.socket | None = None
+) -> None:
+    """Serve until SIGTERM or SIGINT. Then ``drain`` is called, and every request is still served for ``drain_seconds``.
+
+    Meanwhile each response says ``Connection: close``: a proxy that asks whether the process is ready, or a client that keeps its
+    connection, goes elsewhere before the port is closed, and no request meets a closed connection. A second signal ends the wait.
+    What is under way then has the server's own grace to end. On ``listener`` it serves instead of a port of its own.
+    """
+    signals: asyncio.Queue[None] = asyncio.Queue()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, None)
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment] # signals are ours
+    serving = asyncio.create_task(server.serve([listener] if listener else None))
+    await asyncio.wait([serving, asyncio.create_task(signals.get())], return_when=asyncio.FIRST_COMPLETED)
+    if not serving.done():
+        drain()
+        server.config.encoded_headers.append((b"connection", b"close"))  # the server reads them once a second
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(signals.get(), drain_seconds)
+    server.should_exit = True
+    await serving

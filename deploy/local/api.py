@@ -3,6 +3,7 @@
 import os
 import pathlib
 import sys
+from socket import socket
 from typing import Annotated, Any
 
 import uvloop
@@ -17,6 +18,7 @@ from deploy.local.mail import CaughtMail, received, received_as
 from deploy.local.mail_page import page_of, page_of_all
 from deploy.local.refusal import refuse_production
 from deploy.local.seed import world
+from deploy.siblings import play
 from models.db.session import Database
 from models.platform.metrics import BUILD
 from models.platform.settings import Settings
@@ -34,16 +36,21 @@ def main() -> None:
         refuse_production(os.environ)
     except CannotStartError as error:
         sys.exit(str(error))
-    uvloop.run(_serve(Settings()))
+    settings = Settings()
+    sys.exit(play(_part, settings, processes=settings.http_processes, port=settings.http_port))
 
 
-async def _serve(settings: Settings) -> None:
+def _part(settings: Settings, listener: socket | None) -> None:
+    uvloop.run(_serve(settings, listener))
+
+
+async def _serve(settings: Settings, listener: socket | None) -> None:
     layout = read_layout()
     identity = DevelopmentIdentity(layout.identity_key, issuer=layout.issuer, audience=AUDIENCE)
     BUILD.labels(APP_INFO.code, APP_INFO.node).set(1)
     database = Database(str(settings.database_url), pool_size=1, node=APP_INFO.node)
     try:
-        await serve(settings, node=APP_INFO.node, code=APP_INFO.code, routers=[routes(database, identity, layout.mail)])
+        await serve(settings, node=APP_INFO.node, code=APP_INFO.code, routers=[routes(database, identity, layout.mail)], listener=listener)
     finally:
         await database.aclose()
 

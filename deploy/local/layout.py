@@ -96,7 +96,7 @@ class Layout(BaseSettings):
             "mail_from": "helpdesk@demo.local",
         }
         ours = {f"{PREFIX}{name.upper()}": value for name, value in settings.items()}
-        return {f"{PREFIX}MAIL_RETRY_SECONDS": "2", **os.environ, **ours, "LOCAL_VAR": str(self.var)}
+        return {f"{PREFIX}MAIL_RETRY_SECONDS": "2", f"{PREFIX}HTTP_DRAIN_SECONDS": "0", **os.environ, **ours, "LOCAL_VAR": str(self.var)}
 
 
 def read_layout() -> Layout:

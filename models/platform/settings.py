@@ -31,6 +31,9 @@ _SECRETS = (
     "database_url",
     "database_relay_url",
     "database_owner_url",
+    "temporal_tls_ca",
+    "temporal_tls_certificate",
+    "temporal_tls_key",
     "temporal_api_key",
     "signing_keys",
     "rate_limit_storage",
@@ -82,6 +85,12 @@ class TemporalSettings(_FromEnvironment):
     temporal_address: str = Field(default="127.0.0.1:7233", pattern=r"^[^\s:]+:\d+$")
     temporal_namespace: str = Field(default="default", min_length=1)
     temporal_tls: bool = False
+    temporal_tls_server_name: str | None = Field(default=None, min_length=1, description="in its certificate, if not the address's host")
+    temporal_tls_ca: SecretStr | None = Field(default=None, description="PEM: who signed it, if not an authority that the system knows")
+    temporal_tls_key: SecretStr | None = Field(default=None, description="PEM: the key of our own certificate")
+    temporal_tls_certificate: SecretStr | None = Field(
+        default=None, validate_default=True, description="PEM: ours, for a server that asks for one"
+    )
     temporal_api_key: SecretStr | None = None
 
     @field_validator("temporal_api_key")
@@ -89,6 +98,20 @@ class TemporalSettings(_FromEnvironment):
     def _is_sent_encrypted(cls, value: SecretStr | None, other: ValidationInfo) -> SecretStr | None:
         if value and not other.data.get("temporal_tls", True):
             raise ValueError("it would be sent as plain text: set APP_ENV_TEMPORAL_TLS=true")
+        return value
+
+    @field_validator("temporal_tls_server_name", "temporal_tls_ca", "temporal_tls_certificate")
+    @classmethod
+    def _belongs_to_tls(cls, value: SecretStr | str | None, other: ValidationInfo) -> SecretStr | str | None:
+        if value and not other.data.get("temporal_tls", True):
+            raise ValueError("it says nothing without TLS: set APP_ENV_TEMPORAL_TLS=true")
+        return value
+
+    @field_validator("temporal_tls_certificate")
+    @classmethod
+    def _has_its_key(cls, value: SecretStr | None, other: ValidationInfo) -> SecretStr | None:
+        if (value is None) != (other.data.get("temporal_tls_key") is None):
+            raise ValueError("a certificate and APP_ENV_TEMPORAL_TLS_KEY are given together, or neither")
         return value
 
 
@@ -115,6 +138,8 @@ class Settings(TemporalSettings):
 
     http_host: str = "0.0.0.0"  # noqa: S104 - inside a container every address is the container's own
     http_port: int = Field(default=3000, ge=0, le=65535)
+    http_processes: int = Field(default=1, ge=1, le=64, description="of the API on this port, each with its own pool and metrics")
+    http_drain_seconds: float = Field(default=5, ge=0, le=60, description="from SIGTERM until the API's port is closed")
     trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
         default=(), description="addresses and networks whose X-Forwarded-For is believed"
     )
@@ -126,6 +151,9 @@ class Settings(TemporalSettings):
     http_metrics_port: int = Field(default=9464, ge=0, le=65535, description="what the API measures, for Prometheus")
     worker_metrics_port: int = Field(default=9465, ge=0, le=65535, description="what the worker measures")
     temporal_metrics_port: int = Field(default=9466, ge=0, le=65535, description="what Temporal's SDK in the worker measures")
+    worker_processes: int = Field(default=1, ge=1, le=64, description="of the worker, each with its own pool, cache and metrics")
+    worker_deployment: str = Field(default="helpdesk", pattern=r"^[^.\s]+$", description="the name of the workers' deployment in Temporal")
+    worker_build_id: str | None = Field(default=None, min_length=1, max_length=200, description="of this release: workers are versioned")
     worker_queues: Annotated[tuple[WorkerQueue, ...], NoDecode] = Field(
         default=tuple(WorkerQueue), min_length=1, description="the task queues that a worker process serves, separated by commas"
     )

@@ -7,7 +7,7 @@ from enum import StrEnum
 from temporalio.client import Client, Interceptor
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
-from temporalio.service import GrpcCompression, RPCError
+from temporalio.service import GrpcCompression, RPCError, TLSConfig
 
 from models.platform.settings import TemporalSettings
 
@@ -42,13 +42,24 @@ async def connect(
     return await Client.connect(
         settings.temporal_address,
         namespace=settings.temporal_namespace,
-        tls=settings.temporal_tls,
+        tls=_tls(settings) if settings.temporal_tls else False,
         api_key=key.get_secret_value() if key else None,
         data_converter=pydantic_data_converter,
         grpc_compression=GrpcCompression.NONE,  # within one network gzip costs more processor time than it saves
         lazy=connection is Connection.WHEN_USED,
         runtime=runtime,
         interceptors=interceptors,
+    )
+
+
+def _tls(settings: TemporalSettings) -> TLSConfig:
+    """What is not set is the system's: its authorities, the host of the address; without a certificate we show none."""
+    ca, certificate, key = settings.temporal_tls_ca, settings.temporal_tls_certificate, settings.temporal_tls_key
+    return TLSConfig(
+        server_root_ca_cert=ca.get_secret_value().encode() if ca else None,
+        domain=settings.temporal_tls_server_name,
+        client_cert=certificate.get_secret_value().encode() if certificate else None,
+        client_private_key=key.get_secret_value().encode() if key else None,
     )
 
 

@@ -18,13 +18,15 @@ from tests.bench.neighbour import measure_neighbour
 from tests.bench.reports import measure_reports
 from tests.bench.requests import measure_requests
 from tests.bench.retiming import measure_retiming
+from tests.bench.rolling import measure_rolling
+from tests.bench.space import measure_space
 from tests.bench.storm import measure_crowd
 from tests.bench.system import System
 from tests.bench.table import Bound, Budget, Row, text_of
 from tests.bench.temporal import measure_history, measure_start
 
 PARTS = frozenset(
-    {"calendars", "requests", "starts", "retiming", "lateness", "burst", "recalculation", "storm", "outage", "reports", "neighbour"}
+    "calendars requests starts retiming lateness burst recalculation storm outage reports neighbour space rolling".split()  # noqa: SIM905
 )
 _OF_THE_CROWD = frozenset({"recalculation", "storm", "outage"})
 API = Budget(name="resident memory of the API", bound=Bound.AT_MOST, limit=180, unit="MB")
@@ -42,6 +44,7 @@ class Sizes(Value):
     crowd: int
     reports: int
     neighbour: int
+    space: int
 
 
 FULL = Sizes(
@@ -53,6 +56,7 @@ FULL = Sizes(
     crowd=2000,
     reports=30,
     neighbour=200,
+    space=400,
 )
 QUICK = Sizes(
     timers={1: 3, 10: 30, 50: 50},
@@ -63,6 +67,7 @@ QUICK = Sizes(
     crowd=100,
     reports=10,
     neighbour=50,
+    space=80,
 )
 
 
@@ -96,7 +101,7 @@ async def measure(system: System, sizes: Sizes, wanted: frozenset[str]) -> str:
 
 
 async def _measure(run: _Run, wanted: frozenset[str]) -> None:
-    for part in ("calendars", "requests", "starts", "retiming", "lateness", "burst", "neighbour"):
+    for part in ("calendars", "requests", "starts", "retiming", "lateness", "burst", "neighbour", "space", "rolling"):
         if part in wanted:
             _say(part)
             await _MEASURE[part](run)
@@ -147,6 +152,14 @@ async def _neighbour(run: _Run) -> None:
     run.notes += notes
 
 
+async def _space(run: _Run) -> None:
+    run.notes += await measure_space(run.system, run.cast, run.pool, number=run.sizes.space)
+
+
+async def _rolling(run: _Run) -> None:
+    run.rows += await measure_rolling(run.system, run.cast, run.pool)
+
+
 _MEASURE = {
     "calendars": _calendars,
     "requests": _requests,
@@ -155,6 +168,8 @@ _MEASURE = {
     "lateness": _lateness,
     "burst": _burst,
     "neighbour": _neighbour,
+    "space": _space,
+    "rolling": _rolling,
 }
 
 

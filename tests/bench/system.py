@@ -14,7 +14,7 @@ from deploy.local.postgres import SUPERUSER, EmbeddedPostgres
 from deploy.local.processes import BACKGROUND, end, launch, wait_until
 from deploy.local.temporal import answers
 from models.platform.settings import PREFIX
-from tests.bench.worker_process import WorkerProcess
+from tests.bench.restartable import RestartableProcess
 from tests.support.local_system import free_ports
 
 ROOT = Path(__file__).parents[2]
@@ -28,7 +28,7 @@ class System:
     ports: Mapping[str, int]
     postgres: EmbeddedPostgres
     parts: Mapping[str, psutil.Process]
-    worker: WorkerProcess
+    worker: RestartableProcess
 
     @property
     def processes(self) -> dict[str, psutil.Process]:
@@ -55,7 +55,7 @@ class System:
 
     def cpu_seconds(self) -> dict[str, float]:
         """What each part, this client and all of the machine have used of the processors so far."""
-        used = {name: _with_children(process) for name, process in self.processes.items()}
+        used = {name: sum(_alone(each) for each in _family(name, process)) for name, process in self.processes.items()}
         times = psutil.cpu_times()
         busy = times.user + times.nice + times.system + times.irq + times.softirq
         return used | {"this client": _alone(psutil.Process()), "the whole machine": busy}
@@ -70,19 +70,23 @@ def running(folder: Path) -> Iterator[System]:
     """
     var, ports = folder / "var", free_ports()
     postgres = _prepared_postgres(var)
-    log = folder / "stack.log"
-    stack = launch([sys.executable, "-m", "deploy"], log=log, environment=_environment(var, ports), cwd=ROOT)
+    said = folder / "stack.log"
+    stack = launch([sys.executable, "-m", "deploy"], log=said, environment=_environment(var, ports), cwd=ROOT)
     try:
-        wait_until(lambda: answers(f"http://127.0.0.1:{ports['APP_ENV_HTTP_PORT']}/healthz"), stack, log=log, seconds=90)
+        wait_until(lambda: answers(f"http://127.0.0.1:{ports['APP_ENV_HTTP_PORT']}/healthz"), stack, log=said, seconds=90)
         parts = _processes(stack)
-        with _working(WorkerProcess(parts["api"].environ(), ports["APP_ENV_WORKER_PORT"], var / "log" / "worker.log")) as worker:
+        with _working(
+            RestartableProcess(
+                {**parts["api"].environ(), "RUN_MODE": "worker"}, ports["APP_ENV_WORKER_PORT"], var / "log" / "worker.log", probe="readyz"
+            )
+        ) as worker:
             yield System(var, ports, postgres, parts, worker)
     finally:
         end(stack, seconds=60)
 
 
 @contextmanager
-def _working(worker: WorkerProcess) -> Iterator[WorkerProcess]:
+def _working(worker: RestartableProcess) -> Iterator[RestartableProcess]:
     try:
         worker.start()
         yield worker
@@ -129,10 +133,9 @@ def _processes(stack: subprocess.Popen[bytes]) -> dict[str, psutil.Process]:
     return found | {"mail catcher": supervisor}
 
 
-def _with_children(process: psutil.Process) -> float:
+def _family(name: str, process: psutil.Process) -> list[psutil.Process]:
     # The mail catcher lives in the process whose children are all the other parts.
-    children = process.children(recursive=True) if process.name() == "postgres" else []
-    return sum(_alone(each) for each in [process, *children])
+    return [process] if name == "mail catcher" else [process, *process.children(recursive=True)]
 
 
 def _alone(process: psutil.Process) -> float:

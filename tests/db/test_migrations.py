@@ -9,10 +9,11 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from deploy.local.postgres import EmbeddedPostgres
-from models.db.migrate import newest_revision
 from models.db.pool import engine_of
+from models.db.revisions import FOLDER, known_revisions, newest_revision
 from models.db.schema import metadata
 from tests.db.landed import fingerprint, landed_migrations, migrations
 from tests.support.isolated import empty_database
@@ -101,3 +102,8 @@ async def child(*command: str, environment: dict[str, str] | None = None) -> tup
     _, said = await process.communicate()
     assert process.returncode is not None
     return process.returncode, said.decode()
+
+
+def test_the_names_of_the_files_give_the_revisions_in_the_order_in_which_alembic_runs_them() -> None:
+    read = [each.revision for each in ScriptDirectory(str(FOLDER)).walk_revisions()]
+    assert list(known_revisions()) == read[::-1]

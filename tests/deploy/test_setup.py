@@ -13,7 +13,7 @@ from temporalio.client import Client
 
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.temporal import TemporalServer, free_port
-from models.db.migrate import newest_revision
+from models.db.revisions import newest_revision
 from models.outbox.messages import SCHEDULE_ID
 from models.tickets.search_attributes import STATUS, TYPES
 from tests.support.isolated import empty_database

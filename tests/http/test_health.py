@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from deploy.local.postgres import EmbeddedPostgres
-from models.db.migrate import newest_revision, older_revisions
+from models.db.revisions import newest_revision, older_revisions
 from models.db.session import Database
 from tests.support.desk import NODE, Desk, context_of
 from tests.support.isolated import empty_database

@@ -5,6 +5,7 @@
 
 import os
 
+import psutil
 import pytest
 
 from tests.http.hostile_mix import Mix
@@ -22,7 +23,7 @@ async def test_hostile_requests_hurt_nobody_else(isolated: Isolated) -> None:
     async with still_desk(isolated) as desk:
         acme, globex = await desk.merchant("acme"), await desk.merchant("globex")
         async with worker_process(isolated, "deploy"), api_process(isolated) as (process, port):
-            outcome = await Mix(process, port, acme, globex, SEED).run(SECONDS)
+            outcome = await Mix(psutil.Process(process.pid), port, acme, globex, SEED).run(SECONDS)
             print(f"\nhostile mix, {SECONDS:.0f} s, seed {SEED}: {outcome}")  # noqa: T201 - for make prove
             assert not outcome.failures, outcome.failures[:10]
             assert outcome.grown < MEGABYTES, outcome

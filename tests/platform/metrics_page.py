@@ -26,6 +26,9 @@ scrape_configs:
 rule_files: [deploy/prometheus/rules.yaml]
 ```
 
+Several processes of a part on one host (`APP_ENV_HTTP_PROCESSES`, `APP_ENV_WORKER_PROCESSES`) are targets of their own: the second's ports
+are ten above the first's, the third's twenty.
+
 The alerts in [rules.yaml](../deploy/prometheus/rules.yaml) go by these jobs; each has its page in [runbooks](runbooks).
 Grafana's dashboards are in [deploy/grafana](../deploy/grafana), the desk and the machine, with what tells Grafana of them and
 of Prometheus. They are made by `python -m tests.deploy.grafana.dashboards`.

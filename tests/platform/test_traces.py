@@ -105,6 +105,18 @@ async def run_to_its_end(endpoint: str) -> None:
         assert await process.wait() == 0
 
 
+@pytest.mark.timeout(180)
+async def test_an_api_sends_what_it_recorded_when_it_is_told_to_stop(quiet: tuple[Isolated, Desk], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "600000")
+    acme = await quiet[1].merchant()
+    async with collecting() as collector:
+        async with api_process(quiet[0], otlp_endpoint=collector.endpoint) as (process, port), api(port, acme) as client:
+            assert (await client.get("/me")).status_code == 200
+            process.terminate()
+            await process.wait()
+        assert collector.named(f"GET {BASE}/me")
+
+
 def api(port: int, acme: Merchant) -> httpx.AsyncClient:
     headers = {"Authorization": acme.rita.headers["Authorization"], "traceparent": FORGED, "tracestate": "a=rita", "baggage": "who=rita"}
     return httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}{BASE}", headers=headers, timeout=30)

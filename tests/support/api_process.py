@@ -2,22 +2,24 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
-import psutil
 
 from deploy.local.temporal import free_port
 from tests.support.isolated import ROOT, Isolated
 
 
 @asynccontextmanager
-async def api_process(isolated: Isolated, root: Path = ROOT, **settings: int | str) -> AsyncIterator[tuple[psutil.Process, int]]:
+async def api_process(
+    isolated: Isolated, root: Path = ROOT, **settings: int | str
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
     """The API as it is deployed, from the sources in ``root``, and its port. It serves: what it is made of may be away."""
-    port = free_port()
+    port = int(settings.get("http_port", 0)) or free_port()
     own = {"RUN_MODE": "startup", "PYTHONPATH": str(root), "APP_ENV_HTTP_PORT": str(port), "APP_ENV_LOG_LEVEL": "ERROR"}
     environment = {
         **os.environ,
@@ -28,11 +30,11 @@ async def api_process(isolated: Isolated, root: Path = ROOT, **settings: int | s
     process = await asyncio.create_subprocess_exec(sys.executable, "-m", "deploy", env=environment, cwd=root)
     try:
         await _answers(process, port)
-        yield psutil.Process(process.pid), port
+        yield process, port
     finally:
         if process.returncode is None:
             process.kill()
-        await process.wait()
+        assert await process.wait() in {0, -signal.SIGKILL}, "it was told to end and did not end well"
 
 
 async def _answers(process: asyncio.subprocess.Process, port: int) -> None:

@@ -1,4 +1,4 @@
-"""The worker of the measured system, as a process that the benchmark may stop and start again: the rehearsal of an outage."""
+"""The worker of the measured system, or an API beside it, that the benchmark may stop and start again: an outage, a release."""
 
 import subprocess
 import sys
@@ -15,18 +15,18 @@ ROOT = Path(__file__).parents[2]
 _A_BOOT = 90  # seconds, on a busy machine
 
 
-class WorkerProcess:
-    """``environment`` is the API's, that found the same database and Temporal; ``port`` answers for the worker."""
+class RestartableProcess:
+    """``environment`` is that of the API that found the database and Temporal; ``port`` answers for the process, at ``probe``."""
 
-    def __init__(self, environment: Mapping[str, str], port: int, log: Path) -> None:
-        self._environment = {**environment, "RUN_MODE": "worker"}
-        self._port, self._log = port, log
+    def __init__(self, environment: Mapping[str, str], port: int, log: Path, *, probe: str = "healthz") -> None:
+        self._environment = environment
+        self._probe, self._log = f"http://127.0.0.1:{port}/{probe}", log
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def process(self) -> psutil.Process:
         if self._process is None:
-            raise RuntimeError("the worker is stopped")
+            raise RuntimeError("the process is stopped")
         return psutil.Process(self._process.pid)
 
     def start(self) -> float:
@@ -39,7 +39,7 @@ class WorkerProcess:
         self._process = launch(
             [sys.executable, "-m", "deploy"], log=self._log, environment=self._environment, niceness=BACKGROUND, cwd=ROOT
         )
-        wait_until(lambda: answers(f"http://127.0.0.1:{self._port}/healthz"), self._process, log=self._log, seconds=_A_BOOT)
+        wait_until(lambda: answers(self._probe), self._process, log=self._log, seconds=_A_BOOT)
         return launched_at
 
     def stop(self) -> None:
