@@ -156,7 +156,7 @@ def workers_of(  # noqa: PLR0913 - each says another thing about the workers
 
 
 def deployment_of(settings: Settings) -> WorkerDeploymentConfig | None:
-    """With a build id Temporal knows which release a worker is of, and gives it tasks once that release is made the current one.
+    """With a build id Temporal knows a worker's release, and gives it tasks once that release is made the current one.
 
     A ticket lives for months: its workflow goes over to each current release with its next task.
     """

@@ -104,6 +104,6 @@ async def child(*command: str, environment: dict[str, str] | None = None) -> tup
     return process.returncode, said.decode()
 
 
-def test_the_names_of_the_files_give_the_revisions_in_the_order_in_which_alembic_runs_them() -> None:
+def test_the_files_give_the_revisions_in_the_order_in_which_alembic_runs_them() -> None:
     read = [each.revision for each in ScriptDirectory(str(FOLDER)).walk_revisions()]
     assert list(known_revisions()) == read[::-1]
