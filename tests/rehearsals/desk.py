@@ -32,7 +32,9 @@ def lead(stage: Stage) -> httpx.Client:
 def opened(stage: Stage, category: str = "general", *, count: int = 1) -> list[str]:
     """The ids of ``count`` new tickets of Rita, who is written to."""
     with stage.client("demo-rita", MERCHANT, Role.REPORTER) as rita:
-        return [_open(rita, {"subject": "Till", "description": "It does not open.", "category": category}) for _ in range(count)]
+        ids = [_open(rita, {"subject": "Till", "description": "It does not open.", "category": category}) for _ in range(count)]
+    stage.newest_ticket = ids[-1]
+    return ids
 
 
 def _open(rita: httpx.Client, body: dict[str, Any]) -> str:

@@ -38,7 +38,7 @@ def rehearse(stage: Stage, alert: str) -> Outcome:
     repair = next(steps)
     until(alarms, bool, seconds=SECONDS)
     fired = time.monotonic() - began
-    typed = stage.shell(check_of(alert), LEAD=stage.token("demo-lars", desk.MERCHANT, desk.LEAD), TICKET=_some_ticket(stage))
+    typed = stage.shell(check_of(alert), LEAD=stage.token("demo-lars", desk.MERCHANT, desk.LEAD), TICKET=stage.newest_ticket)
     began = time.monotonic()
     next(steps, None)
     until(alarms, lambda is_so: not is_so, seconds=SECONDS)
@@ -58,8 +58,3 @@ def _alarms(stage: Stage, alert: str) -> Callable[[], bool]:
     if alert == _ABSENCE:
         return lambda: alert not in stage.prometheus.firing()
     return lambda: alert in stage.prometheus.firing()
-
-
-def _some_ticket(stage: Stage) -> str:
-    """The newest; none while the database is away."""
-    return stage.postgres.psql("SELECT coalesce(max(id), 0) FROM ticket", "helpdesk") if stage.postgres.running() else "0"

@@ -41,6 +41,8 @@ class Stage:
         self.strange_identity = DevelopmentIdentity(folder / "stranger.pem", issuer=ISSUER, audience=AUDIENCE)
         """Its key is in no key set."""
         self.keys = KeyServer(free_port(), self.identity.jwks())
+        self.newest_ticket = "0"
+        """Its id."""
         self._smtp_port = free_port()
         self._mail: MailCatcher | None = None
         self.environment = self._settings()

@@ -5,16 +5,17 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
 from temporalio.client import WorkflowFailureError
 
-from deploy.local.postgres import _binary
+from deploy.local.postgres import FAST_AND_LOSABLE, EmbeddedPostgres, _binary
 from models.jobs import messages as jobs
 from models.notifications.tables import Notification
 from models.outbox.resync import resync
@@ -27,8 +28,19 @@ from tests.system.jobs import HOUR, begun, over, policy_of_billing
 from tests.system.verbs import do, say
 
 
+@pytest.fixture
+def second_cluster(tmp_path: Path) -> Iterator[EmbeddedPostgres]:
+    """Another server, empty but for the roles: as after the loss of the first."""
+    server = EmbeddedPostgres(tmp_path / "second", settings=FAST_AND_LOSABLE)
+    server.start()
+    yield server
+    server.stop()
+
+
 @pytest.mark.slow
-async def test_after_a_restore_the_workflows_follow_the_database_and_nothing_is_told_twice(isolated: Isolated, tmp_path: Path) -> None:
+async def test_after_a_restore_the_workflows_follow_the_database_and_nothing_is_told_twice(
+    isolated: Isolated, second_cluster: EmbeddedPostgres, tmp_path: Path
+) -> None:
     async with at_work(isolated) as desk:
         acme = await desk.merchant()
         await policy_of_billing(acme, HOUR)
@@ -41,7 +53,9 @@ async def test_after_a_restore_the_workflows_follow_the_database_and_nothing_is_
 
     async with at_work(isolated) as desk:
         await go_on_after_the_backup(desk, on(desk, acme), ahead["id"], closed, overdue)
+        gap = await on(desk, acme).opened_and_assigned(category="billing")
     told = addressees(desk)
+    isolated = isolated._replace(postgres=second_cluster)
     await asyncio.to_thread(restore, isolated, tmp_path / "backup")
 
     async with still_desk(isolated) as desk:
@@ -57,6 +71,9 @@ async def test_after_a_restore_the_workflows_follow_the_database_and_nothing_is_
         assert seen == {ahead["id"]: "open", closed["id"]: "open", overdue["id"]: "open", untouched["id"]: "open"}
         assert "unknown" in {notification.status for notification in await rows(desk, acme, Notification)}
         assert addressees(desk) == told
+        assert (await acme.ana.get(f"/tickets/{gap['id']}")).status_code == HTTPStatus.NOT_FOUND
+        again = await acme.opened_and_assigned(category="billing")
+        assert (again["number"], again["id"] == gap["id"]) == (gap["number"], False), "numbers go on from the backup's, and ids are new"
         await do(acme.ana, closed, "resolve")
         await audit(desk, acme)
 
@@ -103,8 +120,7 @@ def addressees(desk: Desk) -> Counter[str]:
 
 
 def restore(isolated: Isolated, backup: Path) -> None:
-    """A new database from the backup, as after the loss of the old one."""
-    isolated.postgres.psql(f"DROP DATABASE {isolated.database} WITH (FORCE)")
+    """A new database from the backup."""
     isolated.postgres.psql(f"CREATE DATABASE {isolated.database} OWNER helpdesk_owner")
     pg(isolated, "pg_restore", str(backup))
 
