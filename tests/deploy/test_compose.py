@@ -8,10 +8,12 @@ from pathlib import Path
 
 import httpx
 import pytest
+import yaml
 
 from deploy.app_info import APP_INFO
 from deploy.local.temporal import free_port
-from models.platform.settings import PREFIX
+from models.platform.settings import PREFIX, Settings
+from tests.deploy.promtool import promtool
 from tests.support.compose import COMPOSE, FILE, SERVICES, traefik
 from tests.support.isolated import ROOT
 from tests.support.local_system import environment_of, running
@@ -37,6 +39,33 @@ def test_two_apis_and_two_workers_start_after_setup_has_ended_well() -> None:
     for name in ("api", "worker"):
         assert SERVICES[name]["deploy"] == {"replicas": 2}
         assert SERVICES[name]["depends_on"]["setup"] == {"condition": "service_completed_successfully"}
+
+
+def test_whatever_waits_for_a_healthy_part_finds_out_whether_it_is() -> None:
+    for service in SERVICES.values():
+        for name, wanted in service.get("depends_on", {}).items():
+            assert wanted["condition"] != "service_healthy" or "healthcheck" in SERVICES[name] or name == "api", "the image has the API's"
+
+
+def test_every_file_and_folder_of_ours_that_is_mounted_is_there() -> None:
+    mounted = [each.partition(":")[0] for service in SERVICES.values() for each in service.get("volumes", [])]
+    ours = {each for each in mounted if each.startswith("./")}
+    assert not {each for each in ours if not (FILE.parent / each).exists()} - {"./grafana/provisioning", "./grafana/dashboards"}
+    assert {each for each in mounted if not each.startswith((".", "/"))} == set(COMPOSE["volumes"])
+
+
+def test_prometheus_scrapes_the_jobs_that_the_alerts_go_by_at_the_ports_where_they_are() -> None:
+    config = yaml.safe_load((FILE.parent / "compose" / "prometheus.yml").read_text())
+    ports = {each["job_name"]: each["dns_sd_configs"][0]["port"] for each in config["scrape_configs"]}
+    fields = {"helpdesk-api": "http_metrics_port", "helpdesk-worker": "worker_metrics_port", "helpdesk-worker-sdk": "temporal_metrics_port"}
+    assert ports == {job: Settings.model_fields[field].default for job, field in fields.items()}
+    checked = subprocess.run(
+        [promtool(), "check", "config", "--syntax-only", FILE.parent / "compose" / "prometheus.yml"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stderr
 
 
 def test_each_setting_that_it_gives_is_one_of_the_example() -> None:
@@ -93,4 +122,7 @@ def test_the_image_is_linted_and_says_which_service_it_is() -> None:
     dockerfile = ROOT / "deploy" / "Dockerfile"
     linted = subprocess.run([str(BIN / "hadolint"), str(dockerfile)], capture_output=True, text=True, check=False)
     assert linted.returncode == 0, linted.stdout
+    bases = re.findall(r"^FROM (\S+)", dockerfile.read_text(), re.MULTILINE)
+    assert len(set(bases)) == 1
+    assert re.fullmatch(r"python:3\.13-slim@sha256:[0-9a-f]{64}", bases[0])
     assert f'com.helpdesk.service="{APP_INFO.code}" com.helpdesk.port="{APP_INFO.port}"' in dockerfile.read_text()
