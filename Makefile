@@ -9,6 +9,8 @@
 #   make prove   the SLA clocks against an oracle: 100,000 random histories, and some hundred through the whole stack (an hour);
 #                a minute of hostile requests beside honest ones;
 #                every operation of the API against its document, with all that schemathesis knows to send
+#   make rehearse   every alert: its fault is made, it fires on what a real Prometheus scrapes, its runbook is followed, it is over (ten minutes)
+#   make day     a day in the life of the system, from nothing, through Traefik at 31130 (five minutes; docs/operations.md has its output)
 #   make bench   the figures of docs/benchmarks.md, beside the bare ceilings of this machine
 #   make fmt     let ruff format and fix
 #   make lock    pin the newest versions that pyproject.toml allows
@@ -22,7 +24,7 @@ ARGS ?=
 
 export PYTHONPATH :=
 
-.PHONY: up demo fresh test lint prove bench check lock fmt image-sbom
+.PHONY: up demo fresh test lint prove rehearse day bench check lock fmt image-sbom
 .DEFAULT_GOAL := check
 
 up: $(STAMP)
@@ -50,6 +52,12 @@ prove: $(STAMP)
 	HISTORIES=300 HISTORIES_SEED=$$(date +%s) $(BIN)/python -m pytest -n 2 --timeout 300 tests/system/test_histories.py
 	HOSTILE_SECONDS=60 HOSTILE_SEED=$$(date +%s) APP_ENV_LOG_LEVEL=ERROR $(BIN)/python -m pytest -s tests/http/test_hostile_mix.py
 	SCHEMATHESIS=long $(BIN)/python -m pytest -n 2 tests/http/test_schemathesis.py
+
+rehearse: $(STAMP)
+	@exec $(BIN)/python -m tests.rehearsals $(ARGS)
+
+day: $(STAMP)
+	@exec $(BIN)/python -m tests.rehearsals.day
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -162,6 +162,8 @@ def database_unreachable(stage: Stage) -> Iterator[str]:
     stage.postgres.stop()
     yield "Start it again."
     stage.postgres.start()
+    with desk.lead(stage) as lars:  # the first request finds the connections of before, and is asked to come again
+        until(lambda: lars.get("/tickets").status_code, lambda status: status == HTTPStatus.OK)
 
 
 def dead_mans_switch(stage: Stage) -> Iterator[str]:

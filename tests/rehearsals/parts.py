@@ -22,13 +22,13 @@ from tests.support.isolated import ROOT
 class Process(Server):
     """One of ours, or a tool beside it. ``answers_at`` says that it works."""
 
-    def __init__(self, command: Sequence[str | Path], environment: Mapping[str, str], answers_at: str, log: Path) -> None:
+    def __init__(self, command: Sequence[str | Path], environment: Mapping[str, str], answers_at: str, log: Path, **own: str) -> None:
         super().__init__(log)
-        self._command, self._environment, self._answers_at = command, environment, answers_at
+        self._command, self._environment, self._answers_at, self._own = command, environment, answers_at, own
 
     def start(self, *, seconds: float = 60, **settings: str) -> None:
         """``settings`` are of this start alone."""
-        self._process = launch(self._command, log=self.log, environment={**self._environment, **settings}, cwd=ROOT)
+        self._process = launch(self._command, log=self.log, environment={**self._environment, **self._own, **settings}, cwd=ROOT)
         wait_until(lambda: answers(self._answers_at), self._process, log=self.log, seconds=seconds)
 
     def stop(self) -> None:
@@ -94,6 +94,6 @@ class KeyServer:
             self._server = None
 
 
-def ours(environment: Mapping[str, str], log: Path, mode: str, port: str, module: str = "deploy") -> Process:
-    """The API or a worker, whose probes are at ``port``."""
-    return Process([sys.executable, "-m", module], {**environment, "RUN_MODE": mode}, f"http://127.0.0.1:{port}/healthz", log)
+def ours(environment: Mapping[str, str], log: Path, mode: str, port: str, module: str = "deploy", **own: str) -> Process:
+    """The API or a worker, whose probes are at ``port``. Each start reads ``environment`` anew; ``own`` goes before it."""
+    return Process([sys.executable, "-m", module], environment, f"http://127.0.0.1:{port}/healthz", log, RUN_MODE=mode, **own)

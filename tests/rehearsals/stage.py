@@ -25,6 +25,7 @@ from tests.support.local_system import environment_of
 
 BASE = "/v1/api/helpdesk"
 ISSUER, AUDIENCE = "https://identity.rehearsal", "helpdesk"
+ROLES = {"DATABASE_URL": "helpdesk_app", "DATABASE_RELAY_URL": "helpdesk_relay", "DATABASE_OWNER_URL": "helpdesk_owner"}
 DEFECTIVE = "tests.rehearsals.defective_worker"
 _T = TypeVar("_T")
 
@@ -32,7 +33,7 @@ _T = TypeVar("_T")
 class Stage:
     """``start()`` starts everything; the parts are its attributes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
         self.mails = folder / "mail"
         self.postgres = EmbeddedPostgres(folder / "postgres")
@@ -45,7 +46,7 @@ class Stage:
         """Its id."""
         self._smtp_port = free_port()
         self._mail: MailCatcher | None = None
-        self.environment = self._settings()
+        self.environment = self._settings() | {f"APP_ENV_{name}": value for name, value in settings.items()}
         self.api = ours(self.environment, folder / "api.log", "startup", self.environment["APP_ENV_HTTP_PORT"])
         self.worker = ours(self.environment, folder / "worker.log", "worker", self.environment["APP_ENV_WORKER_PORT"])
         self.defective_worker = ours(
@@ -57,9 +58,7 @@ class Stage:
 
     def _settings(self) -> dict[str, str]:
         said = {
-            "DATABASE_URL": self.postgres.url("helpdesk_app"),
-            "DATABASE_RELAY_URL": self.postgres.url("helpdesk_relay"),
-            "DATABASE_OWNER_URL": self.postgres.url("helpdesk_owner"),
+            **{name: self.postgres.url(role) for name, role in ROLES.items()},
             "TEMPORAL_ADDRESS": self.temporal.address,
             "TEMPORAL_NAMESPACE": "default",
             "IDENTITY_JWKS_URL": self.keys.url,
@@ -81,7 +80,7 @@ class Stage:
         self.temporal.start()
         self.start_mail()
         self.keys.start()
-        self.run("setup")
+        self.said_by_setup = self.run("setup")
         self.api.start()
         self.worker.start()
         self.prometheus.start()
@@ -95,6 +94,13 @@ class Stage:
         for part in (self.prometheus, self.defective_worker, self.worker, self.api, self.keys, self.temporal, self.postgres):
             part.stop()
         self.stop_mail()
+
+    def move_to(self, postgres: EmbeddedPostgres) -> None:
+        """Another server has the database from now on, for all that starts then."""
+        self.postgres.stop()
+        self.postgres = postgres
+        for name, role in ROLES.items():
+            self.environment[f"APP_ENV_{name}"] = postgres.url(role)
 
     def start_mail(self) -> None:
         self._mail = MailCatcher(self.mails, self._smtp_port)
@@ -118,8 +124,8 @@ class Stage:
     def another_worker(self, **settings: str) -> Iterator[Process]:
         """Beside the first; Prometheus does not know of it."""
         names = ("APP_ENV_WORKER_PORT", "APP_ENV_WORKER_METRICS_PORT", "APP_ENV_TEMPORAL_METRICS_PORT")
-        environment = self.environment | {name: str(free_port()) for name in names} | settings
-        worker = ours(environment, self.folder / "another-worker.log", "worker", environment["APP_ENV_WORKER_PORT"])
+        own = {name: str(free_port()) for name in names} | settings
+        worker = ours(self.environment, self.folder / "another-worker.log", "worker", own["APP_ENV_WORKER_PORT"], **own)
         worker.start()
         try:
             yield worker
@@ -171,6 +177,7 @@ class Stage:
         file.write_text(script)
         done = subprocess.run(
             ["/bin/bash", "-v", str(file)],
+            cwd=ROOT,
             env=self.environment | known | names,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -193,9 +200,10 @@ def until(look: Callable[[], _T], is_so: Callable[[_T], Any], *, seconds: float 
 
 
 @contextmanager
-def on_stage(folder: Path) -> Iterator[Stage]:
+def on_stage(folder: Path, **settings: str) -> Iterator[Stage]:
+    """``settings`` of all processes, by their names without the prefix."""
     with ExitStack() as ending:
-        stage = Stage(folder)
+        stage = Stage(folder, **settings)
         ending.callback(stage.stop)
         stage.start()
         yield stage
