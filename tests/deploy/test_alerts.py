@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 RULES = ROOT / "deploy" / "prometheus" / "rules.yaml"
 TESTS = RULES.with_name("tests.yaml")
 RUNBOOKS = ROOT / "docs" / "runbooks"
-SECTIONS = ["What it means", "What people feel", "Check", "Fix", "Verify", "Escalate"]
+SECTIONS = ["What it means", "What people feel", "Check", "Fix", "Verify", "Escalate", "Rehearsed"]
 _SERIES = re.compile(r"(?<![\w(|.])((?:helpdesk|temporal)_\w+)\b")
 _SUFFIX = re.compile(r"_(bucket|sum|count)$")
 ALERTS: list[dict[str, Any]] = [rule for group in YAML(typ="safe").load(RULES)["groups"] for rule in group["rules"]]

@@ -10,11 +10,12 @@ from deploy.local.postgres import EmbeddedPostgres
 from models.db.pool import engine_of
 from models.platform.metrics import TABLE
 
-PAGES = sorted((Path(__file__).parents[2] / "docs" / "runbooks").glob("helpdesk*.md"))
-STATEMENTS = [
-    (page.stem, said) for page in PAGES for said in re.findall(r'psql "\$APP_ENV_DATABASE_RELAY_URL" -c "([^"]+)"', page.read_text())
-]
-PATTERNS = [(page.stem, said) for page in PAGES for said in re.findall(r"grep (?:-E )?'\^([^']+)'", page.read_text())]
+PAGES = {
+    page.stem: page.read_text().partition("\n## Rehearsed\n")[0]
+    for page in sorted((Path(__file__).parents[2] / "docs" / "runbooks").glob("helpdesk*.md"))
+}
+STATEMENTS = [(name, said) for name, page in PAGES.items() for said in re.findall(r'psql "\$APP_ENV_DATABASE_RELAY_URL" -c "([^"]+)"', page)]
+PATTERNS = [(name, said) for name, page in PAGES.items() for said in re.findall(r"grep (?:-E )?'\^([^']+)'", page)]
 
 
 @pytest.mark.parametrize(("page", "statement"), STATEMENTS, ids=[page for page, _ in STATEMENTS])
