@@ -14,7 +14,9 @@ PAGES = {
     page.stem: page.read_text().partition("\n## Rehearsed\n")[0]
     for page in sorted((Path(__file__).parents[2] / "docs" / "runbooks").glob("helpdesk*.md"))
 }
-STATEMENTS = [(name, said) for name, page in PAGES.items() for said in re.findall(r'psql "\$APP_ENV_DATABASE_RELAY_URL" -c "([^"]+)"', page)]
+STATEMENTS = [
+    (name, said) for name, page in PAGES.items() for said in re.findall(r'psql "\$APP_ENV_DATABASE_RELAY_URL" -c "([^"]+)"', page)
+]
 PATTERNS = [(name, said) for name, page in PAGES.items() for said in re.findall(r"grep (?:-E )?'\^([^']+)'", page)]
 
 

@@ -1,6 +1,5 @@
 """The compose file as values, and its proxy as a process of this machine."""
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +9,7 @@ from typing import Any
 import httpx
 import yaml
 
-from deploy.local.processes import wait_until
+from deploy.local.processes import end, launch, wait_until
 from tests.support.isolated import ROOT
 
 FILE = ROOT / "deploy" / "compose.yaml"
@@ -46,15 +45,13 @@ def traefik(folder: Path, port: int, servers: list[str]) -> Iterator[httpx.Clien
     options = [each.replace(":31130", f"127.0.0.1:{port}") for each in SERVICES["traefik"]["command"] if ".docker." not in each]
     command = [str(TRAEFIK), *options, f"--providers.file.filename={dynamic}"]
     log = folder / "traefik.log"
-    with log.open("w") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
+    process = launch(command, log=log)
     try:
         wait_until(lambda: _leads_to_an_api(f"http://127.0.0.1:{port}{PATH}"), process, log=log, seconds=60)
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20) as client:
             yield client
     finally:
-        process.terminate()
-        process.wait(30)
+        end(process, seconds=30)
 
 
 def _leads_to_an_api(url: str) -> bool:
