@@ -4,6 +4,7 @@ Nothing is rendered: the lists and the patches of the overlays are followed by h
 part that we use is in crds/, named by its source.
 """
 
+from functools import reduce
 from typing import Any
 
 import kubernetes_validate
@@ -80,14 +81,16 @@ def test_a_version_is_scaled_as_the_unversioned_workers_are() -> None:
 
 
 def test_what_an_overlay_patches_is_in_the_base() -> None:
-    base = {
-        name_of(each) for path in (FOLDER / "base").glob("*.yaml") for each in yaml.safe_load_all(path.read_text()) if "metadata" in each
-    }
     for path in LISTS:
         for patch in yaml.safe_load(path.read_text()).get("patches", []):
-            said = yaml.safe_load(patch["patch"])
-            assert name_of(said) == f"{patch['target']['kind']}-{patch['target']['name']}"
-            assert name_of(said) in base
+            at, said = one(patch["target"]["kind"], patch["target"]["name"]), yaml.safe_load(patch["patch"])
+            if isinstance(said, dict):  # a strategic merge, which names its object once more
+                assert name_of(said) == name_of(at)
+                continue
+            for step in said:  # RFC 6902
+                assert step["op"] == "remove"
+                folder, _, last = step["path"].removeprefix("/").rpartition("/")
+                assert last in reduce(lambda tree, name: tree[name], folder.split("/"), at)
 
 
 def test_no_two_objects_of_an_overlay_have_one_name() -> None:
