@@ -21,6 +21,7 @@ from models.notifications.tables import Notification
 from models.outbox.resync import resync
 from models.tickets import messages as tickets
 from models.tickets.tables import Ticket
+from tests.rehearsals.restore import typed
 from tests.support.auditor import audit, rows
 from tests.support.desk import Desk, Merchant, working_desk
 from tests.support.isolated import ROOT, Isolated, still_desk
@@ -49,14 +50,15 @@ async def test_after_a_restore_the_workflows_follow_the_database_and_nothing_is_
     ahead, closed, overdue, untouched = opened
     async with still_desk(isolated) as desk:
         await say(on(desk, acme).ana, ahead)
-    await asyncio.to_thread(pg, isolated, "pg_dump", "-Fc", "-f", str(tmp_path / "backup"))
+    backup, url = str(tmp_path / "backup"), second_cluster.url
+    await asyncio.to_thread(operate, "Back up", OLD=isolated.postgres.url("postgres", isolated.database), BACKUP=backup)
 
     async with at_work(isolated) as desk:
         await go_on_after_the_backup(desk, on(desk, acme), ahead["id"], closed, overdue)
         gap = await on(desk, acme).opened_and_assigned(category="billing")
     told = addressees(desk)
-    isolated = isolated._replace(postgres=second_cluster)
-    await asyncio.to_thread(restore, isolated, tmp_path / "backup")
+    isolated = isolated._replace(postgres=second_cluster, database="helpdesk")
+    await asyncio.to_thread(operate, "Restore", NEW_SERVER=url("postgres", "postgres"), NEW=url("postgres"), BACKUP=backup)
 
     async with still_desk(isolated) as desk:
         tomorrow = desk.clock.now() + timedelta(days=1)
@@ -119,12 +121,6 @@ def addressees(desk: Desk) -> Counter[str]:
     return Counter(f"{mail.to} {mail.subject}" for mail in desk.emails())
 
 
-def restore(isolated: Isolated, backup: Path) -> None:
-    """A new database from the backup."""
-    isolated.postgres.psql(f"CREATE DATABASE {isolated.database} OWNER helpdesk_owner")
-    pg(isolated, "pg_restore", str(backup))
-
-
 def resync_again(isolated: Isolated) -> None:
     """As an operator does it."""
     environment = {**os.environ, **isolated.settings(), "RUN_MODE": "resync"}
@@ -135,6 +131,8 @@ def resync_again(isolated: Isolated) -> None:
     assert '"notifications": 0, "failed": 0, "event": "resync.done"' in done.stdout
 
 
-def pg(isolated: Isolated, tool: str, *options: str) -> None:
-    where = ["-h", str(isolated.postgres.sockets), "-U", "postgres", "-d", isolated.database]
-    subprocess.run([_binary(tool), *where, *options], check=True, capture_output=True, timeout=60)
+def operate(section: str, **names: str) -> None:
+    """Type what docs/operations.md has an operator type there; the resync is the test's own."""
+    script = typed(section).replace("RUN_MODE=resync python -m deploy\n", "")
+    environment = {"PATH": f"{_binary('psql').parent}:{os.environ['PATH']}", **names}
+    subprocess.run(["/bin/sh", "-ec", script], env=environment, cwd=ROOT, check=True, capture_output=True, timeout=60)
