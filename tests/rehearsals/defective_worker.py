@@ -14,4 +14,4 @@ def _defect(_facts: object) -> str:
 
 if __name__ == "__main__":
     ui.card = _defect  # type: ignore[assignment]
-    asyncio.run(run(Settings(), node=APP_INFO.node))
+    asyncio.run(run(Settings(), node=APP_INFO.node, code=APP_INFO.code))
