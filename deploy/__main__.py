@@ -32,8 +32,8 @@ def main() -> None:
     parts: dict[RunMode, Callable[[], None]] = {
         RunMode.STARTUP: _serve,
         RunMode.WORKER: _work,
-        RunMode.SETUP: _set_up,
-        RunMode.MIGRATE: _migrate,
+        RunMode.SETUP: set_up,
+        RunMode.MIGRATE: migrate,
         RunMode.RESYNC: _resync,
         RunMode.LOCAL: _local,
     }
@@ -64,7 +64,7 @@ def _work() -> None:
     uvloop.run(run(settings, node=APP_INFO.node))
 
 
-def _set_up() -> None:
+def set_up() -> None:
     settings = _read(SetupSettings)
     from deploy import setup  # noqa: PLC0415
     from models.db.migrate import UnknownRevisionError  # noqa: PLC0415
@@ -84,7 +84,7 @@ def _tell_build() -> None:
     BUILD.labels(APP_INFO.code, APP_INFO.node).set(1)
 
 
-def _migrate() -> None:
+def migrate() -> None:
     settings = _read(MigrationSettings)
     from models.db.migrate import UnknownRevisionError, upgrade  # noqa: PLC0415
 
