@@ -42,14 +42,15 @@ class Api:
 
     def __init__(self, http: "httpx.Client", choices: Choices) -> None:
         self._http = http
-        self._headers = {"Authorization": f"Bearer {choices.token or self._local_token(choices.url)}"}
+        self._url, self._token = choices.url, choices.token
+        self._merchant_id: str | None = None
         if choices.merchant is not None:
             self.act_for(choices.merchant)
 
     def act_for(self, merchant: str) -> str:
         """From now on for this merchant, a slug or an id; return its id."""
-        self._headers["X-Merchant-Id"] = merchant if merchant.isdigit() else self._id_of(merchant)
-        return self._headers["X-Merchant-Id"]
+        self._merchant_id = merchant if merchant.isdigit() else self._id_of(merchant)
+        return self._merchant_id
 
     def get(self, path: str, **query: Any) -> Any:
         return self._send("GET", BASE + path, params={name: value for name, value in query.items() if value is not None})
@@ -92,12 +93,15 @@ class Api:
             raise CommandError("This is no local system: it gives out no tokens. Ask its identity service.", ExitCode.REFUSED)
         return str(_content(answer)["accessToken"])
 
-    def _local_token(self, url: str) -> str:
-        if not _is_here(url):
+    def _signed(self) -> dict[str, str]:
+        """The headers that say who asks, and for which merchant."""
+        self._token = self._token or self._token_by_itself()
+        return {"Authorization": f"Bearer {self._token}"} | ({"X-Merchant-Id": self._merchant_id} if self._merchant_id else {})
+
+    def _token_by_itself(self) -> str:
+        if not _is_here(self._url):
             raise CommandError("There is no token: give one with --token or HELPDESK_TOKEN.", ExitCode.NOT_ALLOWED)
-        self._headers = {}
-        wanted = {"sub": "helpdesk-command-line", "name": "Command line", "merchantIds": ["*"], "roles": ["operator"]}
-        return self.local_token(wanted)
+        return self.local_token({"sub": "helpdesk-command-line", "name": "Command line", "merchantIds": ["*"], "roles": ["operator"]})
 
     def _id_of(self, slug: str) -> str:
         for row in self.rows("/merchants"):
@@ -105,14 +109,14 @@ class Api:
                 return str(row["id"])
         raise CommandError(f"There is no merchant {slug}: `helpdesk merchants list` has all of them.", ExitCode.NOT_FOUND)
 
-    def _send(self, method: str, path: str, **sent: Any) -> Any:
-        return _content(self._answer(method, path, **sent))
+    def _send(self, method: str, path: str, *, headers: dict[str, str] | None = None, **sent: Any) -> Any:
+        return _content(self._answer(method, path, headers=self._signed() | (headers or {}), **sent))
 
-    def _answer(self, method: str, path: str, *, headers: dict[str, str] | None = None, **sent: Any) -> "httpx.Response":
+    def _answer(self, method: str, path: str, **sent: Any) -> "httpx.Response":
         import httpx
 
         try:
-            return self._http.request(method, path, headers=self._headers | (headers or {}), **sent)
+            return self._http.request(method, path, **sent)
         except httpx.TimeoutException:
             raise CommandError(f"{self._http.base_url} took longer than {_SECONDS:.0f} s to answer.", ExitCode.AWAY) from None
         except (httpx.TransportError, httpx.InvalidURL) as error:
@@ -158,8 +162,8 @@ def _problem(answer: "httpx.Response") -> tuple[str, ExitCode]:
 
 
 def _is_here(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
     try:
+        host = urlsplit(url).hostname or ""
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False

@@ -3,7 +3,7 @@
 import typer
 
 from deploy.cli import agents, categories, config, database, jobs, merchants, notifications, sla, status, teams, tickets, token
-from deploy.cli.verb import MEANINGS, Verb
+from deploy.cli.verb import MEANINGS, MachineVerb, PublicVerb, Verb
 
 _CODES = "\n".join(f"- `{code.value}`: {meaning}" for code, meaning in MEANINGS.items())
 app = typer.Typer(
@@ -26,12 +26,12 @@ NOUNS = {
     "jobs": jobs.app,
     "config": config.app,
 }
-app.command("status", cls=Verb)(status.show_status)
+app.command("status", cls=PublicVerb)(status.show_status)
 for _name, _noun in NOUNS.items():
     app.add_typer(_noun, name=_name)
-app.command("outbox", cls=Verb)(database.show_outbox)
-app.command("reconcile", cls=Verb)(database.reconcile)
-app.command("resync", cls=Verb)(database.resync)
-app.command("migrate", cls=Verb)(database.migrate)
-app.command("setup", cls=Verb)(database.set_up)
+app.command("outbox", cls=MachineVerb)(database.show_outbox)
+app.command("reconcile", cls=MachineVerb)(database.reconcile)
+app.command("resync", cls=MachineVerb)(database.resync)
+app.command("migrate", cls=MachineVerb)(database.migrate)
+app.command("setup", cls=MachineVerb)(database.set_up)
 app.command("token", cls=Verb)(token.issue_token)

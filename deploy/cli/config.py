@@ -3,7 +3,7 @@
 import typer
 
 from deploy.cli.output import show
-from deploy.cli.verb import ExitCode, Verb
+from deploy.cli.verb import ExitCode, MachineVerb
 
 app = typer.Typer(help="Settings.", no_args_is_help=True)
 
@@ -13,7 +13,7 @@ def _noun() -> None:
     """Settings: the environment variables `APP_ENV_*`."""
 
 
-@app.command("check", cls=Verb)
+@app.command("check", cls=MachineVerb)
 def check_config(ctx: typer.Context) -> None:
     """Say all that is wrong with the settings of this environment at once: a line for each, never with its value.
 

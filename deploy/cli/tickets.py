@@ -23,6 +23,8 @@ _COLUMNS = {
     "agent": "assigneeId",
     "subject": "subject",
 }
+_LONGEST_NUMBER = 10
+"""Digits; an id has many more."""
 _ROW = (
     "number",
     "subject",
@@ -84,12 +86,12 @@ def list_tickets(  # noqa: PLR0913, PLR0917 - one a flag
 
 
 @app.command("show", cls=Verb)
-def show_ticket(ctx: typer.Context, ticket: Annotated[str, typer.Argument(help="Its id, or # and its number.", metavar="TICKET")]) -> None:
+def show_ticket(ctx: typer.Context, ticket: Annotated[str, typer.Argument(help="Its id, or its number.", metavar="TICKET")]) -> None:
     """Tell the story of a ticket on one screen: its row, clocks, ladder, notifications, and its workflow.
 
     Of Temporal it asks the workflow, at the address of the settings `APP_ENV_TEMPORAL_*`; without it the rest is shown.
 
-    Examples: `helpdesk tickets show 385102992598155265 --merchant acme`, `helpdesk tickets show '#7' --merchant acme`
+    Examples: `helpdesk tickets show 385102992598155265 --merchant acme`, `helpdesk tickets show 7 --merchant acme`
     """
     from deploy.cli.workflow import workflow_of
 
@@ -100,11 +102,12 @@ def show_ticket(ctx: typer.Context, ticket: Annotated[str, typer.Argument(help="
 
 
 def _id_of(api: Api, ticket: str) -> str:
-    if not ticket.startswith("#"):
+    number = ticket.removeprefix("#")
+    if len(number) > _LONGEST_NUMBER:
         return ticket
-    found = api.rows("/tickets", 1, number=ticket[1:])
+    found = api.rows("/tickets", 1, number=number)
     if not found:
-        raise CommandError(f"The merchant has no ticket {ticket}.", ExitCode.NOT_FOUND)
+        raise CommandError(f"The merchant has no ticket {number}.", ExitCode.NOT_FOUND)
     return str(found[0]["id"])
 
 

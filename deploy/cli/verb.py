@@ -1,7 +1,7 @@
 """What every command has in common: where the API is, who asks, for which merchant, in which form; and how it ends."""
 
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import typer
 from typer.core import TyperCommand, TyperOption
@@ -37,23 +37,25 @@ class CommandError(Exception):
 
 
 class Choices(NamedTuple):
-    """What the options that all commands have were set to."""
+    """What the options that many commands have were set to."""
 
-    url: str
-    token: str | None
-    merchant: str | None
     as_json: bool
+    url: str = ""
+    token: str | None = None
+    merchant: str | None = None
 
 
-class Verb(TyperCommand):
-    """A command with these options; what it is refused is said in one line."""
+class MachineVerb(TyperCommand):
+    """A command that needs no API. What it is refused is said in one line."""
+
+    common: ClassVar[tuple[str, ...]] = ("as_json",)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.params.extend(_common())
+        self.params.extend(TyperOption(**_OPTIONS[name], rich_help_panel="Everywhere") for name in self.common)
 
     def invoke(self, ctx: Any) -> Any:
-        ctx.obj = Choices(**{name: ctx.params.pop(name) for name in Choices._fields})
+        ctx.obj = Choices(**{name: ctx.params.pop(f"common_{name}") for name in self.common})
         try:
             return super().invoke(ctx)
         except CommandError as error:
@@ -61,25 +63,37 @@ class Verb(TyperCommand):
             raise typer.Exit(error.code) from None
 
 
-def _common() -> list[TyperOption]:
-    return [
-        _option("--url", "url", "HELPDESK_URL", "Where the API is.", default="http://127.0.0.1:3000"),
-        _option("--token", "token", "HELPDESK_TOKEN", "A token of the identity service. The local system gives one by itself."),
-        _option("--merchant", "merchant", "HELPDESK_MERCHANT", "The merchant to act for: its slug or its id."),
-        TyperOption(
-            param_decls=["--json", "as_json"],
-            is_flag=True,
-            default=False,
-            help="Write JSON to standard output, for a script.",
-            rich_help_panel=_PANEL,
-        ),
-    ]
+class PublicVerb(MachineVerb):
+    """A command that asks the API what it tells everybody."""
+
+    common: ClassVar[tuple[str, ...]] = ("url", "as_json")
 
 
-def _option(flag: str, name: str, variable: str, text: str, default: str | None = None) -> TyperOption:
-    return TyperOption(
-        param_decls=[flag, name], envvar=variable, default=default, show_default=True, show_envvar=True, help=text, rich_help_panel=_PANEL
-    )
+class Verb(MachineVerb):
+    """A command that speaks to the API with a token, mostly for one merchant."""
+
+    common: ClassVar[tuple[str, ...]] = ("url", "token", "merchant", "as_json")
 
 
-_PANEL = "Everywhere"
+def _text_option(name: str, help_: str, default: str | None = None) -> dict[str, Any]:
+    shown = {"show_default": True, "show_envvar": True}
+    return {
+        "param_decls": [f"--{name}", f"common_{name}"],
+        "envvar": f"HELPDESK_{name.upper()}",
+        "default": default,
+        "help": help_,
+        **shown,
+    }
+
+
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "url": _text_option("url", "Where the API is.", "http://127.0.0.1:3000"),
+    "token": _text_option("token", "A token of the identity service. The local system gives one by itself."),
+    "merchant": _text_option("merchant", "The merchant to act for: its slug or its id."),
+    "as_json": {
+        "param_decls": ["--json", "common_as_json"],
+        "is_flag": True,
+        "default": False,
+        "help": "Write JSON to standard output, for a script.",
+    },
+}
