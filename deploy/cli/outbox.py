@@ -28,14 +28,14 @@ async def depths(relay_url: str, at_most: int) -> list[dict[str, Any]]:
     Raises:
         CommandError: the database does not answer.
     """
-    engine = engine_of(relay_url, pool_size=1)
+    across = engine_of(relay_url, pool_size=1)
     try:
-        async with engine.connect() as connection:
+        async with across.connect() as connection:
             found = (await connection.execute(_DEPTHS, {"at_most": at_most})).all()
     except (sa.exc.SQLAlchemyError, OSError, TimeoutError) as error:
         raise CommandError(f"The database does not answer: {type(error).__name__}.", ExitCode.AWAY) from None
     finally:
-        await engine.dispose()
+        await across.dispose()
     names = ("merchantId", "topic", "rows", "oldestSeconds", "leased")
     return [dict(zip(names, (str(merchant), topic, rows, round(age), leased), strict=True)) for merchant, topic, rows, age, leased in found]
 

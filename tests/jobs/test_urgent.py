@@ -15,9 +15,11 @@ from models.jobs.run import run_batch
 from models.jobs.tables import Job
 from models.notifications.messages import NotificationStatus
 from models.notifications.tables import Notification
+from models.outbox.dispatch import FIRST
 from models.outbox.tables import Outbox
 from models.people.merchants import DIRECTORY
 from models.people.roles import Role
+from tests.sla.configuration_cast import id_of
 from tests.support.auditor import rows
 from tests.support.desk import Desk, Merchant
 from tests.support.isolated import Isolated
@@ -208,3 +210,13 @@ async def test_a_replay_and_a_check_of_all_run_to_their_end(desk: Desk, acme: Me
     job = await desk.until(look, lambda seen: seen["status"] == "done")
     assert job["done"] == job["total"]
     assert str(acme.id) in {each["merchantId"] for each in job["result"]["checks"]}
+
+
+async def test_a_replay_comes_before_other_jobs(still: Desk) -> None:
+    acme, _ = await with_dead(still, DEAD)
+    replay = await begun(acme, "/notifications/replays")
+    dry_run = await begun(acme, f"/calendars/{await id_of(acme, '/calendars')}/preview")
+    while await rows(still, acme, Outbox):
+        await still.relay_once()
+    described = [await still.client.get_workflow_handle(f"job-{job_id}").describe() for job_id in (replay, dry_run)]
+    assert [each.raw_description.workflow_execution_info.priority.priority_key for each in described] == [FIRST, 0]
