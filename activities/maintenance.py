@@ -27,8 +27,8 @@ KEYS_KEPT = timedelta(hours=24)
 KEYS_AT_ONCE = 1000
 TICKETS_UNTIL, NOTIFICATIONS_UNTIL, JOBS_UNTIL, QUEUES_UNTIL, KEYS_UNTIL = 2.0, 2.5, 3.0, 4.0, 4.5
 """Seconds from the start: a run ends within the five of a local activity. What is left over has its turn in the next run."""
-# An agent who comes back or gets room picks up what waits; this finds those whose absence ended by itself. In any order, so that each of
-# many has its turn in one of the runs.
+# An agent who comes back or gets room picks up what waits; this finds those whose absence ended by itself, or whose shift began. In any
+# order, so that each of many has its turn in one of the runs.
 _WAITING = sa.select(col(Ticket.merchant_id), col(Ticket.team_id)).where(col(Ticket.is_queued), col(Ticket.team_id).is_not(None), working())
 _QUEUES = sa.select(_WAITING.distinct().subquery("waiting")).order_by(sa.func.random())
 _OLD_KEYS = sa.text("""

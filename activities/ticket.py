@@ -66,7 +66,7 @@ def _standing(facts: TicketFacts) -> dict[str, object]:
         "number": facts.number,
         "status": facts.status,
         "agent_id": facts.agent_id,
-        "nobody_free": {"away": waits.away, "full": waits.full} if waits else None,
+        "nobody_free": waits.model_dump(exclude={"at"}) if waits else None,
         "next_deadline_at": facts.deadlines[0].due_at.isoformat() if facts.deadlines else None,
     }
 

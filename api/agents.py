@@ -14,29 +14,34 @@ from api.http.headers import IfMatch, NeededIfMatch
 from api.http.pagination import After, Limit, Order, Page, Paged
 from api.http.path import AgentId
 from api.http.responses import Id, location
-from api.http.transaction import CurrentChange, CurrentTransaction, Session, TransactionRoute
+from api.http.transaction import CurrentChange, CurrentTransaction, Now, Session, TransactionRoute
 from api.http.versions import Versioned, require_match, respond_versioned
+from api.jobs import JobResponse, respond_begun
 from api.tickets.requests import Id as IdIn
-from api.tickets.requests import Instant, Name, Tag
+from api.tickets.requests import Instant, Name, Skill, Skills
 from models.db.session import TenantSession
 from models.errors import Forbidden, NotFound
-from models.people.agents import NewAgent, add_agent, edit_agent, held_agent, retire_agent
+from models.people.agents import NewAgent, add_agent, begin_handover, edit_agent, held_agent, retire_agent
 from models.people.directory import set_availability
 from models.people.permissions import Permission, Scope
 from models.people.roles import Role
 from models.people.tables import Agent
+from models.sla.configuration import hold_configuration
 from models.tickets.assignment import Availability
-from models.value import AtMost, Value
+from models.tickets.filter import Handed
+from models.value import Value
 
 router = APIRouter(tags=["people"], route_class=TransactionRoute)
 AgentRole = Literal[Role.AGENT, Role.SENIOR, Role.LEAD]
 Capacity = Annotated[int, Field(strict=True, ge=0, le=10_000)]
-Skills = Annotated[tuple[Tag, ...], AtMost(50)]
 Sub = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
 class AgentBody(Value):
-    """``sub`` is the subject of their tokens, ``capacity`` how many open tickets they are given at the most."""
+    """``sub`` is the subject of their tokens, ``capacity`` how many open tickets they are given at the most.
+
+    They are given tickets of categories whose ``skills`` they all have, in the hours of the calendar ``shiftCalendarId``, if one is named.
+    """
 
     sub: Sub
     name: Name
@@ -45,10 +50,12 @@ class AgentBody(Value):
     team_id: IdIn
     capacity: Capacity = 20
     skills: Skills = ()
+    shift_calendar_id: IdIn | None = None
 
 
 class EditAgent(Value):
-    """A JSON merge patch (RFC 7396): what is left out stays. The ``sub`` stays, too."""
+    """A JSON merge patch (RFC 7396): what is left out stays. The ``sub`` stays, too. Without ``shiftCalendarId`` (null) they are on shift
+    at any time."""
 
     name: Name = ""
     email: EmailStr = ""
@@ -56,6 +63,7 @@ class EditAgent(Value):
     team_id: IdIn = 0
     capacity: Capacity = 0
     skills: Skills = ()
+    shift_calendar_id: IdIn | None = None
 
     @property
     def changes(self) -> dict[str, Any]:
@@ -69,13 +77,17 @@ class AgentQuery(Value):
     team_id: IdIn | None = None
     role: AgentRole | None = None
     availability: Availability | None = None
-    skill: Tag | None = None
+    skill: Skill | None = None
     limit: Limit = 50
     after: After = None
 
-    def conditions(self) -> list[sa.ColumnElement[bool]]:
-        columns = {"team_id": col(Agent.team_id), "role": col(Agent.role), "availability": col(Agent.availability)}
+    def conditions(self, now: datetime) -> list[sa.ColumnElement[bool]]:
+        """Away ends by itself at ``away_until``."""
+        columns = {"team_id": col(Agent.team_id), "role": col(Agent.role)}
         found = [column == getattr(self, name) for name, column in columns.items() if getattr(self, name) is not None]
+        if self.availability is not None:
+            is_away = (col(Agent.availability) == Availability.AWAY) & (col(Agent.away_until).is_(None) | (col(Agent.away_until) > now))
+            found.append(is_away if self.availability is Availability.AWAY else ~is_away)
         return [*found, sa.literal(self.skill) == sa.any_(col(Agent.skills))] if self.skill else found
 
 
@@ -90,8 +102,15 @@ class SetAvailability(Value):
         return self
 
 
+class HandOver(Value):
+    """``at_risk``: the tickets that are late, or were warned about. Without ``toAgentId`` each goes to the agent whom it fits best."""
+
+    tickets: Handed
+    to_agent_id: IdIn | None = None
+
+
 class AgentResponse(Versioned):
-    """``retiredAt``: since then they get no ticket."""
+    """``retiredAt``: since then they get no ticket. ``shiftCalendarId``: they get tickets in the hours of this calendar only."""
 
     id: Id
     sub: str
@@ -101,15 +120,18 @@ class AgentResponse(Versioned):
     team_id: Id
     capacity: int
     skills: list[str]
+    shift_calendar_id: Id | None
     availability: Availability
     away_until: datetime | None
     retired_at: datetime | None
 
 
 @router.get("/agents", response_model=Page[AgentResponse], dependencies=[allow(Permission.READ_AGENTS)])
-async def list_agents(session: Session, pager: Paged, wanted: Annotated[AgentQuery, Query()]) -> Response:
-    """Everyone who works on the merchant's tickets; not those who are retired."""
-    agents = sa.select(Agent).where(col(Agent.merchant_id) == session.merchant_id, col(Agent.retired_at).is_(None), *wanted.conditions())
+async def list_agents(session: Session, pager: Paged, wanted: Annotated[AgentQuery, Query()], now: Now) -> Response:
+    """Everyone who works on the merchant's tickets; not those who are retired. With ``skill`` only those who have it; an agent whose
+    ``awayUntil`` has passed is available."""
+    mine = (col(Agent.merchant_id) == session.merchant_id) & col(Agent.retired_at).is_(None)
+    agents = sa.select(Agent).where(mine, *wanted.conditions(now))
     rows, end = await pager.page(session, agents, Order(Agent.id, Agent.id))
     return pager.respond([AgentResponse.model_validate(row) for row in rows], end)
 
@@ -132,8 +154,11 @@ async def get_agent(agent_id: AgentId, session: Session) -> Response:
 
 @router.patch("/agents/{agent_id}", response_model=AgentResponse, dependencies=[allow(Permission.EDIT_AGENTS)])
 async def change_agent(agent_id: AgentId, body: EditAgent, session: Session, change: CurrentChange, if_match: NeededIfMatch) -> Response:
-    """Change an agent; with another team they keep the tickets that they have. What they are called in the history stays."""
-    agent = await held_agent(session, agent_id)
+    """Change an agent; with another team they keep the tickets that they have. What they are called in the history stays.
+
+    What waits in the team's queue, and they can take from now on, they get at once.
+    """
+    agent = await held_agent(session, agent_id, body.changes.get("team_id"))
     require_match(AgentResponse.model_validate(agent), if_match)
     await edit_agent(session, agent, body.changes, change)
     return _respond(agent)
@@ -141,11 +166,21 @@ async def change_agent(agent_id: AgentId, body: EditAgent, session: Session, cha
 
 @router.delete("/agents/{agent_id}", status_code=204, dependencies=[allow(Permission.EDIT_AGENTS)])
 async def delete_agent(agent_id: AgentId, session: Session, change: CurrentChange, if_match: IfMatch = None) -> Response:
-    """Retire an agent: each of their open tickets goes to the best available agent of its team, or waits in its queue; the history keeps
-    their name. More than 200 open tickets are refused (409 ``too_many_tickets``)."""
-    require_match(AgentResponse.model_validate(await _agent(session, agent_id)), if_match)
-    await retire_agent(session, agent_id, change)
+    """Retire an agent: from now on they get no ticket, and a job hands over those that they have: each goes to the best available agent of
+    its team, or waits in its queue. The history keeps their name. Of more than 20 handovers at once the next is refused (409
+    ``too_many_jobs``)."""
+    await hold_configuration(session)
+    agent = await held_agent(session, agent_id)
+    require_match(AgentResponse.model_validate(agent), if_match)
+    await retire_agent(session, agent, change)
     return Response(status_code=204)
+
+
+@router.post("/agents/{agent_id}/handover", status_code=202, response_model=JobResponse, dependencies=[allow(Permission.HAND_OVER)])
+async def hand_over_tickets(agent_id: AgentId, body: HandOver, session: Session, change: CurrentChange) -> Response:
+    """A job hands over the agent's open tickets, also those of a retired agent: to ``toAgentId``, whatever their load, or each to the best
+    available other agent of its team. Without one it stays with an agent who is there, and waits in the queue otherwise."""
+    return respond_begun(await begin_handover(session, agent_id, body.tickets, body.to_agent_id, change))
 
 
 @router.put("/agents/{agent_id}/availability", response_model=AgentResponse, dependencies=[allow(Permission.SET_AVAILABILITY)])

@@ -45,6 +45,7 @@ def create_app(context: Context) -> FastAPI:
         summary="Tickets whose deadlines are kept",
         generate_unique_id_function=lambda route: route.name,
         redirect_slashes=False,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
     )

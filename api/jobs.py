@@ -24,6 +24,9 @@ from models.value import Value
 router = APIRouter(tags=["jobs"], route_class=TransactionRoute)
 
 
+_BEGUN_BY = dict.fromkeys(URGENT, Permission.STEER_CHECK) | {JobKind.HANDOVER: Permission.HAND_OVER}
+
+
 class CheckSla(Value):
     """One ticket, all open ones of the merchant, or those of all merchants: then a job of no merchant begins a check in each."""
 
@@ -39,8 +42,8 @@ class CheckSla(Value):
 
 class JobResponse(ResponseBody):
     """``request`` says what was wanted. ``total``, ``done`` and ``failed`` count tickets; of a replay notifications; of a check for all
-    merchants these. ``changed`` counts those that were pinned to another version, acted on by a check, replayed, or given a check of their
-    own; ``breached`` tickets with a metric that is overdue by it. ``result`` names up to 200 of each."""
+    merchants these. ``changed`` counts those that were pinned to another version, acted on by a check, handed over, replayed, or given a
+    check of their own; ``breached`` tickets with a metric that is overdue by it. ``result`` names up to 200 of each."""
 
     id: Id
     kind: JobKind
@@ -114,14 +117,17 @@ async def cancel_job(job_id: JobId, transaction: CurrentTransaction) -> Response
 
 async def begun(transaction: Transaction, kind: JobKind, request: dict[str, object]) -> Response:
     """Begin a job; the response says where to watch it."""
-    job = await begin_job(transaction.session, kind, request, await transaction.change())
+    return respond_begun(await begin_job(transaction.session, kind, request, await transaction.change()))
+
+
+def respond_begun(job: Job) -> Response:
     return respond(_shown(job), 202, location(f"/jobs/{job.id}"))
 
 
 async def _require_steerable(transaction: Transaction, job_id: int) -> None:
     """To steer a job takes the permission that it took to begin it."""
-    if (await _visible(transaction, Permission.STEER_CHECK, job_id)).kind not in URGENT:
-        transaction.caller.require(Permission.STEER_JOB)
+    job = await _visible(transaction, Permission.STEER_CHECK, job_id)
+    transaction.caller.require(_BEGUN_BY.get(job.kind, Permission.STEER_JOB))
 
 
 async def _visible(transaction: Transaction, permission: Permission, job_id: int) -> Job:

@@ -1,26 +1,28 @@
 """The merchant's teams, and the categories that lead to them."""
 
 from datetime import datetime
+from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Response
 from sqlmodel import col
 
-from api.auth.caller import allow
+from api.auth.caller import Caller, allow
 from api.http.headers import IfMatch, NeededIfMatch
 from api.http.pagination import Order, Page, Paged
 from api.http.path import CategoryName, TeamId
-from api.http.responses import Id, location
-from api.http.transaction import CurrentChange, Session, TransactionRoute
+from api.http.responses import Id, ResponseBody, location, respond
+from api.http.transaction import CurrentCaller, CurrentChange, Session, TransactionRoute
 from api.http.versions import Versioned, require_match, respond_versioned
 from api.tickets.requests import CategoryName as CategoryText
 from api.tickets.requests import Id as IdIn
-from api.tickets.requests import Name
+from api.tickets.requests import Name, Skills
 from models.errors import NotFound
 from models.people.audit import edit
 from models.people.permissions import Permission
 from models.people.tables import Category, Team
-from models.people.teams import add_category, add_team, edit_category, held_category, held_team, retire_category, retire_team
+from models.people.teams import NewCategory, add_category, add_team, edit_category, held_category, held_team, retire_category, retire_team
 from models.sla.rulebook import rulebook
 from models.value import Value
 
@@ -32,18 +34,27 @@ class TeamBody(Value):
 
 
 class CategoryBody(Value):
-    """``isDefault``: a ticket that names no category gets this one; the one that was the default is it no more."""
+    """``isDefault``: a ticket that names no category gets this one; the one that was the default is it no more. ``skills``: its tickets are
+    given to agents of the team who have all of them."""
 
     name: CategoryText
     team_id: IdIn
+    skills: Skills = ()
     is_default: bool = False
 
 
 class EditCategory(Value):
-    """A JSON merge patch (RFC 7396). The name stays: tickets and policies have it."""
+    """A JSON merge patch (RFC 7396): what is left out stays. The name stays, too: tickets and policies have it."""
 
-    team_id: IdIn | None = None
-    is_default: bool | None = None
+    team_id: IdIn = 0
+    skills: Skills = ()
+    is_default: bool = False
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """Those of the category's row that are named."""
+        named = {"team_id": self.team_id, "skills": list(self.skills)}
+        return {name: value for name, value in named.items() if name in self.model_fields_set}
 
 
 class TeamResponse(Versioned):
@@ -59,8 +70,19 @@ class CategoryResponse(Versioned):
 
     name: str
     team_id: Id
+    skills: list[str]
     is_default: bool
     retired_at: datetime | None
+
+
+class ReporterCategoryResponse(ResponseBody):
+    """What a reporter has to know to choose one."""
+
+    name: str
+    is_default: bool
+
+
+AnyCategory = CategoryResponse | ReporterCategoryResponse
 
 
 @router.get("/teams", response_model=Page[TeamResponse], dependencies=[allow(Permission.READ_TEAMS)])
@@ -105,40 +127,44 @@ async def delete_team(team_id: TeamId, session: Session, change: CurrentChange, 
     return Response(status_code=204)
 
 
-@router.get("/categories", response_model=Page[CategoryResponse], dependencies=[allow(Permission.READ_TEAMS)])
-async def list_categories(session: Session, pager: Paged) -> Response:
-    """The categories that are not retired, the default first."""
+@router.get(
+    "/categories", response_model=Page[CategoryResponse] | Page[ReporterCategoryResponse], dependencies=[allow(Permission.READ_CATEGORIES)]
+)
+async def list_categories(session: Session, pager: Paged, caller: CurrentCaller) -> Response:
+    """The categories that are not retired, the default first. A reporter sees the names, and which one is the default."""
     mine = sa.select(Category).where(col(Category.merchant_id) == session.merchant_id, col(Category.retired_at).is_(None))
     rows, end = await pager.page(session, mine, Order(Category.position, Category.id))
     default = await _default(session)
-    return pager.respond([_shown(row, default) for row in rows], end)
+    return pager.respond([_shown_to(caller, row, default) for row in rows], end)
 
 
 @router.post("/categories", status_code=201, response_model=CategoryResponse, dependencies=[allow(Permission.EDIT_TEAMS)])
 async def create_category(body: CategoryBody, session: Session, change: CurrentChange) -> Response:
     """Add a category; a retired one of this name comes back. An existing one is refused (409 ``category_exists``)."""
-    category = await add_category(session, body.name, body.team_id, change, is_default=body.is_default)
+    category = await add_category(session, NewCategory(**body.model_dump()), change)
     shown = _shown(category, await _default(session))
-    return respond_versioned(shown, 201)
+    return respond_versioned(shown, 201, location(f"/categories/{quote(category.name, safe='')}"))
 
 
-@router.get("/categories/{name}", response_model=CategoryResponse, dependencies=[allow(Permission.READ_TEAMS)])
-async def get_category(name: CategoryName, session: Session) -> Response:
-    """One category, also a retired one."""
+@router.get("/categories/{name}", response_model=AnyCategory, dependencies=[allow(Permission.READ_CATEGORIES)])
+async def get_category(name: CategoryName, session: Session, caller: CurrentCaller) -> Response:
+    """One category; for the staff also a retired one."""
     category = (await session.execute(sa.select(Category).where(col(Category.name) == name))).scalar_one_or_none()
-    if category is None:
+    if category is None or (category.retired_at and not caller.viewer.is_staff):
         raise NotFound("category")
-    return respond_versioned(_shown(category, await _default(session)))
+    shown = _shown_to(caller, category, await _default(session))
+    return respond_versioned(shown) if isinstance(shown, CategoryResponse) else respond(shown)
 
 
 @router.patch("/categories/{name}", response_model=CategoryResponse, dependencies=[allow(Permission.EDIT_TEAMS)])
 async def change_category(
     name: CategoryName, body: EditCategory, session: Session, change: CurrentChange, if_match: NeededIfMatch
 ) -> Response:
-    """Give a category another team, for tickets from now on, or make it the default."""
+    """Give a category another team or other skills, for tickets that are assigned from now on, or make it the default."""
     category = await held_category(session, name)
     require_match(_shown(category, await _default(session)), if_match)
-    await edit_category(session, category, change, team_id=body.team_id, is_default=body.is_default)
+    is_default = body.is_default if "is_default" in body.model_fields_set else None
+    await edit_category(session, category, body.columns, change, is_default=is_default)
     return respond_versioned(_shown(category, await _default(session)))
 
 
@@ -156,5 +182,10 @@ async def _default(session: Session) -> str | None:
 
 
 def _shown(category: Category, default: str | None) -> CategoryResponse:
-    fields = category.model_dump(include={"name", "team_id", "retired_at", "version"})
+    fields = category.model_dump(include={"name", "team_id", "skills", "retired_at", "version"})
     return CategoryResponse(**fields, is_default=category.name == default)
+
+
+def _shown_to(caller: Caller, category: Category, default: str | None) -> CategoryResponse | ReporterCategoryResponse:
+    shown = _shown(category, default)
+    return shown if caller.viewer.is_staff else ReporterCategoryResponse(name=shown.name, is_default=shown.is_default)

@@ -134,7 +134,7 @@ def misnamed(glossary: Glossary) -> Iterator[Found]:
 
 
 def misnamed_on_the_wire(glossary: Glossary) -> Iterator[Found]:
-    document = json.loads((ROOT / "tests" / "http" / "openapi.json").read_text())
+    document = json.loads((ROOT / "api" / "openapi.json").read_text())
     for path, text in wire_texts(document):
         left = re.sub(rf"\b({'|'.join(EXEMPT_ON_THE_WIRE)})\b", "", text)
         yield from (Found(path, text, word) for word in glossary.in_name(left))

@@ -77,7 +77,9 @@ def _owner(facts: TicketFacts) -> str:
     reason = facts.nobody_free
     if reason is None:
         return f"not assigned, {team}"
-    return f"not assigned, {team}; nobody was free at {instant(reason.at)}: {reason.away} away, {reason.full} full"
+    more = {"off shift": reason.off_shift, "without the skills": reason.unskilled}
+    counts = [f"{reason.away} away", f"{reason.full} full", *(f"{count} {what}" for what, count in more.items() if count)]
+    return f"not assigned, {team}; nobody was free at {instant(reason.at)}: {', '.join(counts)}"
 
 
 def _missed(target: MissedTarget) -> str:

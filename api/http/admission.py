@@ -22,6 +22,7 @@ COSTS: Final[Mapping[str, int]] = MappingProxyType(
     {
         "GET /tickets/count": DEAR,
         "DELETE /agents/{agent_id}": DEAR,
+        "POST /agents/{agent_id}/handover": DEAR,
         "GET /audit": DEAR,
         "GET /reports/sla": DEAR,
         "GET /reports/queues": DEAR,

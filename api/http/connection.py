@@ -28,6 +28,12 @@ HEAD_SECONDS = 10.0
 """From the first byte of a request, or from the connection itself, to the end of its headers."""
 BODY_SECONDS = 30.0
 """To the end of its body: longer than the API itself waits for one, for the bodies that nobody waits for."""
+WRITE_SECONDS = 60.0
+"""For what a client does not take of a response: then it is cut off, or the response would be kept for it without an end."""
+IDLE_SECONDS = 1.0
+"""A server that is full ends the connection on which nothing was asked for the longest time, if it is as long as this."""
+MAX_PIPELINED: Final = 50
+"""Requests that wait on a connection for the response to the one before; each takes a hundred times its own bytes."""
 _LINGER_SECONDS = 2.0
 log = structlog.get_logger()
 
@@ -40,18 +46,32 @@ class BoundedConnection(HttpToolsProtocol):
     _head = _headers = 0
     _watched: str | None = None
     _deadline: asyncio.TimerHandle | None = None
+    _unread: asyncio.TimerHandle | None = None
+    _idle_since = 0.0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's
         super().connection_made(transport)
-        self._is_surplus = len(self.connections) > MAX_CONNECTIONS
-        if len(self.connections) > MAX_CONNECTIONS + RESERVED:
+        transport.set_write_buffer_limits(high=0)  # so that pause_writing tells of every byte that is not taken
+        self._idle_since = self.loop.time()
+        self._is_surplus = len(self.connections) > MAX_CONNECTIONS and not self._makes_room()
+        if self._is_surplus and len(self.connections) > MAX_CONNECTIONS + RESERVED:
             transport.close()
         else:
             self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_watching()
+        self._stop_waiting()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self._unread is None:
+            self._unread = self.loop.call_later(WRITE_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_waiting()
 
     def data_received(self, data: bytes) -> None:
         """Only as much of a head is parsed as one may have: the parser itself keeps what a header has not ended with."""
@@ -61,7 +81,7 @@ class BoundedConnection(HttpToolsProtocol):
             piece, rest = rest[:room], rest[room:]
             self._head += len(piece)
             super().data_received(bytes(piece))
-            if not (self._is_in_body or self._is_closing) and self._head > MAX_LINE + MAX_HEADERS:
+            if self._head > MAX_LINE + MAX_HEADERS and not self._is_closing:
                 self._refuse(_TOO_LARGE)
         if not self._is_closing:
             self._watch()
@@ -87,13 +107,24 @@ class BoundedConnection(HttpToolsProtocol):
         self._is_in_head, self._is_in_body, self._head = False, True, 0
         if self._is_surplus and httptools.parse_url(self.url).path.decode("ascii", "replace") not in PROBES:
             self._stop(Unavailable("There are too many connections: come again after Retry-After seconds.", headers={"Retry-After": "1"}))
+        if len(self.pipeline) >= MAX_PIPELINED:
+            self._stop(BadRequest(f"More than {MAX_PIPELINED} requests wait on this connection: wait for the responses."))
         super().on_headers_complete()
         if self._is_surplus:
             self.cycle.keep_alive = False
 
+    def on_body(self, body: bytes) -> None:
+        """What comes without a byte of the body, as what follows it does, is counted like a head: the parser keeps it, too."""
+        self._head = 0
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         self._is_in_body, self._head = False, 0
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        self._idle_since = self.loop.time()
+        super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """uvicorn's answer to what the parser stopped at."""
@@ -116,6 +147,17 @@ class BoundedConnection(HttpToolsProtocol):
             self.transport.write_eof()
         self._deadline = self.loop.call_later(_LINGER_SECONDS, self.transport.close)
 
+    def _makes_room(self) -> bool:
+        """Whether a connection could be ended on which nothing is under way: clients expect it (RFC 9112, 9.5), and connect again."""
+        idle = [each for each in self.connections if isinstance(each, BoundedConnection) and each._is_idle()]  # noqa: SLF001 - its own class
+        if idle:
+            min(idle, key=lambda each: each._idle_since).transport.abort()  # noqa: SLF001
+        return bool(idle)
+
+    def _is_idle(self) -> bool:
+        is_open = not (self._is_answering() or self.transport.is_closing())
+        return is_open and self.loop.time() - self._idle_since >= IDLE_SECONDS
+
     def _is_answering(self) -> bool:
         return bool(self.cycle) and not self.cycle.response_complete  # there is none before the first request
 
@@ -134,6 +176,11 @@ class BoundedConnection(HttpToolsProtocol):
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+
+    def _stop_waiting(self) -> None:
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
 
     def _give_up(self) -> None:
         if self._is_in_head and not self._is_answering():

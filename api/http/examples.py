@@ -25,6 +25,7 @@ _CALENDAR_ID: Final = "7301650924187003"
 _LADDER_ID: Final = "7301650924187004"
 _ID: Final = "7301650924187777"
 _ANA: Final = {"kind": "agent", "id": _AGENT_ID, "name": "Ana"}
+_PERSON: Final = {"sub": "ana", "name": "Ana", "email": "ana@desk.example", "role": "agent", "teamId": _TEAM_ID}
 _WEEK: Final = {day: [["09:00", "17:00"]] for day in ("mon", "tue", "wed", "thu", "fri")} | {"sat": [], "sun": []}
 _HOLIDAY: Final = {"date": "2026-12-25", "name": "Christmas", "intervals": None}
 _RUNG: Final = {"level": 1, "metric": "resolution", "atFraction": 0.75, "offsetSeconds": None, "notify": ["assignee"], "reassign": "none"}
@@ -105,8 +106,9 @@ _REQUESTS: Final[dict[str, Any]] = {
     "TeamBody": {"name": "Tills"},
     "CategoryBody": {"name": "tills", "teamId": _TEAM_ID},
     "EditCategory": {"isDefault": True},
-    "AgentBody": {"sub": "ana", "name": "Ana", "email": "ana@desk.example", "role": "agent", "teamId": _TEAM_ID},
+    "AgentBody": _PERSON,
     "EditAgent": {"capacity": 10},
+    "HandOver": {"tickets": "at_risk"},
     "EditMerchant": {"surveyAfterSeconds": 86400},
     "AnswerSurvey": {"score": 5, "comment": "Quick and kind."},
     "CalendarBody": _CALENDAR,
@@ -208,21 +210,19 @@ _RESPONSES: Final[dict[str, Any]] = {
         "permissions": [{"permission": "read_tickets", "scope": "any"}],
     },
     "AgentResponse": {
+        **_PERSON,
         "id": _AGENT_ID,
-        "sub": "ana",
-        "name": "Ana",
-        "email": "ana@desk.example",
-        "role": "agent",
-        "teamId": _TEAM_ID,
         "capacity": 10,
         "skills": ["french"],
+        "shiftCalendarId": _CALENDAR_ID,
         "availability": "away",
         "awayUntil": _LATER,
         "retiredAt": None,
         "version": 2,
     },
     "TeamResponse": {"id": _TEAM_ID, "name": "Tills", "retiredAt": None, "version": 1},
-    "CategoryResponse": {"name": "tills", "teamId": _TEAM_ID, "isDefault": False, "retiredAt": None, "version": 1},
+    "CategoryResponse": {"name": "tills", "teamId": _TEAM_ID, "skills": ["french"], "isDefault": False, "retiredAt": None, "version": 1},
+    "ReporterCategoryResponse": {"name": "tills", "isDefault": False},
     "AuditEntryResponse": {
         "id": _ID,
         "at": _AT,

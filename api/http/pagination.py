@@ -1,14 +1,17 @@
-"""Keyset pages: a page ends at a row, and the next one begins behind it. The cursor is signed for one merchant and one question."""
+"""Keyset pages: a page ends at a row, and the next one begins behind it. The cursor is signed for one merchant and one question.
+
+Where rows hold long texts a page also ends early, behind the row with which it has 1 MiB of them: what is not shown is not read.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
-from typing import Annotated, Any, Generic, NamedTuple, TypeVar
+from typing import Annotated, Any, Final, Generic, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel
-from sqlalchemy import Select
+from sqlalchemy import ColumnElement, Select
 
 from api.auth.caller import Caller
 from api.context import context_of
@@ -18,12 +21,17 @@ from models.db.session import TenantSession
 from models.errors import Invalid
 from models.platform import signed_links as links
 
-Limit = Annotated[int, Query(ge=1, le=100, description="how many rows a page has at the most")]
+MAX_BYTES = 1024 * 1024
+"""Of the texts and documents of a page, as they are stored, without its last row."""
+LIMIT: Final = "how many rows a page has at the most; it ends early where they hold more than about 1 MiB"
+Limit = Annotated[int, Query(ge=1, le=100, description=LIMIT)]
 After = Annotated[str | None, Query(max_length=2000, description="`page.next` of the page before")]
 _T = TypeVar("_T", bound=BaseModel)
 
 
 class PageEnd(ResponseBody):
+    """Only ``hasMore`` tells the last page: one that ends early has fewer rows than ``limit``, and at least one."""
+
     has_more: bool
     next: str | None
 
@@ -62,13 +70,15 @@ class Pager:
         self._keys, self._purpose = context_of(request).signing_keys, f"cursor/{digest}"
         self._url, self.limit, self._after = request.url, limit, after
 
-    async def page(self, session: TenantSession, rows: Select[Any], order: Order) -> tuple[list[Any], PageEnd]:
-        query = rows.limit(self.limit + 1)
-        if self._after is not None:
-            query = query.where(self._behind(order))
-        found = list((await session.execute(query.order_by(*order.columns()))).scalars())
-        shown = found[: self.limit]
-        has_more = len(found) > self.limit
+    async def page(
+        self, session: TenantSession, rows: Select[Any], order: Order, size: ColumnElement[int] | None = None
+    ) -> tuple[list[Any], PageEnd]:
+        """``size`` is the bytes of a row, where it may have many: see :func:`bytes_of`. ``order.id`` is then unique among ``rows``."""
+        query = rows if self._after is None else rows.where(self._behind(order))
+        query = query.order_by(*order.columns()).limit(self.limit + 1)
+        found = (await session.execute(query if size is None else _ended_early(query, rows, order, size))).all()
+        shown = [row[0] for row in found[: self.limit]]
+        has_more = bool(found) and (len(found) if size is None else found[0].reached) > len(shown)
         return shown, PageEnd(has_more=has_more, next=self._cursor(shown[-1], order) if has_more else None)
 
     def respond(self, shown: Sequence[ResponseBody], end: PageEnd) -> Response:
@@ -100,6 +110,25 @@ class Pager:
         end = sa.tuple_(sa.literal(value, order.column.type), sa.literal(row_id, order.id.type))
         behind = order.beyond(sa.tuple_(order.column, order.id), end)
         return behind | order.column.is_(None) if order.is_nullable else behind
+
+
+def bytes_of(*columns: Any) -> ColumnElement[int]:
+    """The bytes of texts and documents as they are stored. A long text tells its length without being read."""
+    lengths = (sa.func.coalesce(sa.func.octet_length(sa.cast(column, sa.Text)), 0) for column in columns)
+    return sum(lengths, sa.literal(0))
+
+
+def _ended_early(query: Select[Any], rows: Select[Any], order: Order, size: ColumnElement[int]) -> Select[Any]:
+    """The rows of ``query`` before which there is less than the budget, and with each how many ``query`` has (``reached``).
+
+    One statement: the lengths are summed up first, and only the rows that fit are read.
+    """
+    lengths = query.with_only_columns(order.column.label("place"), order.id.label("id"), size.label("size")).subquery()
+    in_order = Order(lengths.c.place, lengths.c.id, order.is_descending).columns()
+    before = sa.func.coalesce(sa.func.sum(lengths.c.size).over(order_by=in_order, rows=(None, -1)), 0)
+    sums = sa.select(lengths.c.id, before.label("before"), sa.func.count().over().label("reached")).subquery()
+    fitting = rows.join(sums, sums.c.id == order.id).where(sums.c.before < MAX_BYTES)
+    return fitting.add_columns(sums.c.reached).order_by(*order.columns())
 
 
 async def _paged(request: Request, limit: Limit = 50, after: After = None) -> Pager:

@@ -3,6 +3,7 @@
 The dependencies are async although nothing waits in them: FastAPI sends a plain function through a thread pool.
 """
 
+import re
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Path
@@ -13,6 +14,7 @@ from models.errors import NotFound
 TicketIdText = Annotated[str, Path(alias="ticket_id", description="a ticket's id", json_schema_extra=ID)]
 
 _NUMBER: Final[dict[str, Any]] = {"pattern": "^[1-9][0-9]{0,9}$", "maxLength": 10}
+_NAME: Final[dict[str, Any]] = {"pattern": r"^[^\x00-\x1f\x7f/]+$", "maxLength": 100}
 
 
 def known(text: str, what: str = "id") -> int:
@@ -69,10 +71,16 @@ async def _version(version: Annotated[str, Path(description="a version's number"
     return number
 
 
+async def _category_name(name: Annotated[str, Path(description="a category's name", json_schema_extra=_NAME)]) -> str:
+    if len(name) > 100 or not re.fullmatch(str(_NAME["pattern"]), name):
+        raise NotFound("category")
+    return name
+
+
 TicketId = Annotated[int, Depends(_ticket_id)]
 AgentId = Annotated[int, Depends(_agent_id)]
 TeamId = Annotated[int, Depends(_team_id)]
-CategoryName = Annotated[str, Path(description="a category's name", min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f/]*$")]
+CategoryName = Annotated[str, Depends(_category_name)]
 MerchantId = Annotated[int, Depends(_merchant_id)]
 NotificationId = Annotated[int, Depends(_notification_id)]
 JobId = Annotated[int, Depends(_job_id)]

@@ -3,6 +3,7 @@
 from typing import TypeVar
 
 from fastapi import Response
+from sqlalchemy import ColumnElement
 from sqlmodel import col
 
 from api.http.headers import etag, matches
@@ -19,10 +20,11 @@ from models.sla.definitions import Definition
 from models.sla.tables import ConfigurationKind, ConfigurationVersion
 
 _T = TypeVar("_T", bound=ConfigurationResponse)
+_SIZE: ColumnElement[int] = col(ConfigurationVersion.size)  # type: ignore[assignment] # it is computed, so never null
 
 
 async def list_current(session: TenantSession, pager: Pager, kind: ConfigurationKind, body: type[_T]) -> Response:
-    rows, end = await pager.page(session, newest(session, kind), Order(ConfigurationVersion.id, ConfigurationVersion.id))
+    rows, end = await pager.page(session, newest(session, kind), Order(ConfigurationVersion.id, ConfigurationVersion.id), _SIZE)
     return pager.respond([shown(row, body) for row in rows], end)
 
 
@@ -33,7 +35,7 @@ async def get_current(session: TenantSession, kind: ConfigurationKind, configura
 async def list_versions(session: TenantSession, pager: Pager, kind: ConfigurationKind, configuration_id: int, body: type[_T]) -> Response:
     await current(session, kind, configuration_id)
     newest_first = Order(ConfigurationVersion.version, ConfigurationVersion.version, is_descending=True)
-    rows, end = await pager.page(session, versions(session, kind, configuration_id), newest_first)
+    rows, end = await pager.page(session, versions(session, kind, configuration_id), newest_first, _SIZE)
     return pager.respond([shown(row, body) for row in rows], end)
 
 

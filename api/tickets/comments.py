@@ -4,7 +4,7 @@ from fastapi import APIRouter, Response
 from sqlmodel import col
 
 from api.auth.caller import allow
-from api.http.pagination import Order, Page, Paged, Pager
+from api.http.pagination import Order, Page, Paged, Pager, bytes_of
 from api.http.responses import location, respond
 from api.http.transaction import ContinueOn, CurrentCaller, Session, TransactionRoute, viewer_of
 from api.tickets.locking import LockedTicket, VisibleTicket
@@ -81,7 +81,7 @@ async def _follow_up(ticket: TicketAggregate, body: str) -> Response:
 
 async def _list(session: TenantSession, ticket: Ticket, kinds: list[CommentKind], pager: Pager) -> Response:
     comments = of_ticket(Comment, ticket).where(col(Comment.kind).in_(kinds))
-    rows, end = await pager.page(session, comments, Order(Comment.created_at, Comment.id))
+    rows, end = await pager.page(session, comments, Order(Comment.created_at, Comment.id), bytes_of(Comment.body))
     return pager.respond([_shown(row) for row in rows], end)
 
 

@@ -6,11 +6,11 @@ from typing import Annotated, Any
 import sqlalchemy as sa
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
-from sqlalchemy import Select
+from sqlalchemy import ColumnElement, Select
 from sqlalchemy.orm import defer
 from sqlmodel import col
 
-from api.http.pagination import Order
+from api.http.pagination import LIMIT, Order, bytes_of
 from api.tickets.requests import Id, Instant
 from models.errors import Forbidden
 from models.people.tables import Agent
@@ -115,7 +115,7 @@ def _updated_at(viewer: Viewer) -> Any:
 class TicketQuery(TicketFilter):
     sort: Sort = Sort.CREATED_LAST_FIRST
     include: Annotated[list[Include], AtMost(len(Include)), BeforeValidator(split)] = []
-    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    limit: Annotated[int, Field(ge=1, le=100, description=LIMIT)] = 50
     after: Annotated[str | None, Field(max_length=2000)] = None
 
     def apply(self, viewer: Viewer) -> Select[Ticket]:
@@ -127,6 +127,11 @@ class TicketQuery(TicketFilter):
     @property
     def with_description(self) -> bool:
         return Include.DESCRIPTION in self.include
+
+    @property
+    def size(self) -> ColumnElement[int]:
+        """Bytes of what may be long of a ticket in the list."""
+        return bytes_of(Ticket.custom_fields, *([Ticket.description] if self.with_description else []))
 
     def order(self, viewer: Viewer) -> Order:
         name = self.sort.value.lstrip("-")

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 from sqlmodel import col
 
 from api.auth.caller import allow
-from api.http.pagination import Order, Page, Paged
+from api.http.pagination import Order, Page, Paged, bytes_of
 from api.http.responses import respond
 from api.http.transaction import Now, Session, TransactionRoute, viewer_of
 from api.notifications import NotificationResponse, with_attempts
@@ -38,7 +38,7 @@ OnlyOf = Annotated[Metric | None, Query(description="only the cycles of this one
 @router.get("/events", response_model=Page[EventResponse], dependencies=[allow(Permission.READ_HISTORY)])
 async def list_events(ticket: VisibleTicket, session: Session, pager: Paged) -> Response:
     """The audit, in order and without gaps."""
-    rows, end = await pager.page(session, of_ticket(Event, ticket), Order(Event.sequence, Event.id))
+    rows, end = await pager.page(session, of_ticket(Event, ticket), Order(Event.sequence, Event.id), bytes_of(Event.changes))
     return pager.respond([_event(row) for row in rows], end)
 
 

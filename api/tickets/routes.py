@@ -63,7 +63,7 @@ async def list_tickets(query: Annotated[TicketQuery, Query()], session: Session,
     Without ``include=description`` no ticket has its description: it may have 100,000 characters.
     """
     pager = Pager(request, caller, query.limit, query.after)
-    rows, end = await pager.page(session, query.apply(caller.viewer), query.order(caller.viewer))
+    rows, end = await pager.page(session, query.apply(caller.viewer), query.order(caller.viewer), query.size)
     return pager.respond(await (present if query.with_description else present_in_list)(session, rows), end)
 
 
@@ -101,7 +101,7 @@ async def delete_ticket(ticket: LockedTicket) -> Response:
 @router.post("/{ticket_id}/restore", response_model=TicketResponse, dependencies=[allow(Permission.RESTORE_TICKET)])
 async def restore_ticket(ticket: LockedEvenDeleted) -> Response:
     """Bring a deleted ticket back as it was: its clocks go on."""
-    restore(ticket)
+    await restore(ticket)
     return await saved(ticket)
 
 

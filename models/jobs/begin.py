@@ -1,6 +1,6 @@
 """A job is begun, paused, resumed and cancelled by people."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
@@ -19,9 +19,10 @@ from models.people.merchants import DIRECTORY
 from models.sla.configuration import hold_configuration
 
 MAX_LIVE = 3
-"""Running or paused jobs of a merchant. What people wait for is counted by itself: no dry run keeps it from beginning."""
+MAX_HANDOVERS = 20
+"""Running or paused jobs of a merchant. Urgent ones and handovers are counted by themselves: no dry run keeps one from beginning."""
 LIVE: Final = (JobStatus.RUNNING, JobStatus.PAUSED)
-TOLD: Final = ("rule", "ruleId", "version", "ticketId", "filter")
+TOLD: Final = ("rule", "ruleId", "version", "ticketId", "filter", "agentId", "tickets", "toAgentId")
 """Of a request: what people are told of it. Not the definition that a dry run proposes: its author has it."""
 _HOLD_DIRECTORY: Final = sa.text("SELECT pg_advisory_xact_lock(120, 3)")
 
@@ -37,7 +38,7 @@ async def begin_job(session: TenantSession, kind: JobKind, request: dict[str, An
     request = request | await last_of(session, kind)
     total = (await session.execute(sa.select(sa.func.count()).select_from(ids_left(session, kind, request, 0).subquery()))).scalar_one()
     await _hold(session)  # of two at once the second sees the first, and no newer version comes in between
-    if kind is not JobKind.PREVIEW:
+    if kind not in {JobKind.PREVIEW, JobKind.HANDOVER}:
         await _require_no_other(session, kind, request, change)
     await _require_room(session, kind)
     job = Job(
@@ -53,7 +54,7 @@ async def begin_job(session: TenantSession, kind: JobKind, request: dict[str, An
         updated_at=change.at,
     )
     session.insert(job)
-    if kind is not JobKind.PREVIEW:
+    if kind not in {JobKind.PREVIEW, JobKind.HANDOVER}:  # a handover has an entry of its own, about the agent
         told = {name: [None, request[name]] for name in TOLD if name in request}
         record(session, change, "job.begun", job.id, jobKind=[None, kind], **told)
     outbox.post_job(session, facts_of(job), change)
@@ -129,13 +130,19 @@ async def _require_no_other(session: TenantSession, kind: JobKind, request: dict
 
 async def _require_room(session: TenantSession, kind: JobKind) -> None:
     """One that was overtaken in this transaction is over already."""
-    is_like_it = col(Job.kind).in_(URGENT) if kind in URGENT else col(Job.kind).not_in(URGENT)
+    most = MAX_HANDOVERS if kind is JobKind.HANDOVER else MAX_LIVE
+    is_like_it = col(Job.kind).in_(_counted_with(kind))
     live = sa.select(Job).where(col(Job.merchant_id) == session.merchant_id, col(Job.status).in_(LIVE), is_like_it).order_by(col(Job.id))
     jobs = [job for job in (await session.execute(live)).scalars() if job.status in LIVE]
-    if len(jobs) >= MAX_LIVE:
-        detail = f"There may be {MAX_LIVE} such jobs at once. Wait until one is done, or cancel one with POST /jobs/{{id}}/cancel."
+    if len(jobs) >= most:
+        detail = f"There may be {most} such jobs at once. Wait until one is done, or cancel one with POST /jobs/{{id}}/cancel."
         shown = [{"id": str(job.id), "kind": job.kind, "status": job.status} for job in jobs]
         raise Conflict("too_many_jobs", detail, liveJobs=shown)
+
+
+def _counted_with(kind: JobKind) -> Collection[JobKind]:
+    by_themselves = (URGENT, frozenset({JobKind.HANDOVER}))
+    return next((kinds for kinds in by_themselves if kind in kinds), frozenset(JobKind).difference(*by_themselves))
 
 
 async def _same(session: TenantSession, kind: JobKind, request: dict[str, Any]) -> Sequence[tuple[int, int | None]]:

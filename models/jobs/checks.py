@@ -7,7 +7,7 @@ from models.db.session import TenantSession
 from models.errors import Conflict
 from models.jobs.begin import begin_job
 from models.jobs.items import ids_left
-from models.jobs.results import NAMED, name_ids
+from models.jobs.result import NAMED, name_ids
 from models.jobs.tables import Job, JobKind
 from models.sla.run_due import due_now, run_due
 from models.tickets.filter import tickets_of

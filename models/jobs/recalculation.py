@@ -1,17 +1,14 @@
 """A newer version of SLA configuration over open tickets: applied to them, or only tried."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterable
 
 from models.audit import Change
 from models.db.session import TenantSession
 from models.jobs.begin import overtake
-from models.jobs.results import NAMED, name_ids
+from models.jobs.result import count, tally
 from models.jobs.tables import Job
 from models.sla.definitions import VALUES
-from models.sla.order import Standing
-from models.sla.recalculate import ConfigurationRef, Shift, forecast_change, retime
+from models.sla.recalculate import ConfigurationRef, forecast_change, retime
 from models.sla.rulebook import PROPOSED, Rulebook, rulebook, traits_of
 from models.sla.tables import ConfigurationKind
 from models.tickets.aggregate import TicketAggregate
@@ -35,7 +32,7 @@ async def _retime(job: Job, ticket: TicketAggregate, book: Rulebook, configurati
     shift = await forecast_change(ticket, book, configuration)
     if shift is None:
         return False
-    _count(job, ticket, shift)
+    count(job, ticket, shift)
     await retime(ticket, book, configuration, shift, job.id)
     return True
 
@@ -48,33 +45,10 @@ async def preview(session: TenantSession, job: Job, size: int, change: Change) -
     found = (await session.execute(tickets_of(session, job.request, job.cursor).limit(size))).scalars().all()
     for ticket in await load(session, found, change):
         if shift := await forecast_change(ticket, book, configuration):
-            _count(job, ticket, shift)
+            count(job, ticket, shift)
     if configuration.kind is ConfigurationKind.POLICY:
-        _tally(job, [book.standing(traits_of(row), configuration.id) for row in found])
+        tally(job, [book.standing(traits_of(row), configuration.id) for row in found])
     return [row.id for row in found]
-
-
-def _tally(job: Job, standings: Iterable[Standing]) -> None:
-    """Which policies win how many tickets, and why the one that is tried does not win those."""
-    counts = Counter({(each["id"], each["name"], each["reason"]): each["tickets"] for each in job.result.get("wonBy", [])})
-    counts.update((*_winner(each), each.reason) for each in standings)
-    won_by = [{"id": id_, "name": name, "reason": reason, "tickets": count} for (id_, name, reason), count in counts.most_common(NAMED)]
-    job.result = job.result | {"wonBy": won_by}
-
-
-def _winner(standing: Standing) -> tuple[str | None, str | None]:
-    """Its id and its name: of a policy that is only proposed the name alone."""
-    won_by = standing.won_by
-    if won_by is None:
-        return None, None
-    return None if won_by.id == PROPOSED else str(won_by.id), won_by.policy.name
-
-
-def _count(job: Job, ticket: TicketAggregate, shift: Shift) -> None:
-    job.changed += 1
-    job.breached += shift.would_breach
-    if shift.would_breach:
-        name_ids(job, "overdueTicketIds", [ticket.row.id])
 
 
 def _configuration(job: Job) -> ConfigurationRef:

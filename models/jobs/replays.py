@@ -4,7 +4,7 @@ from models.audit import Change
 from models.db.session import TenantSession
 from models.errors import Conflict
 from models.jobs.items import ids_left
-from models.jobs.results import name_ids
+from models.jobs.result import name_ids
 from models.jobs.tables import Job
 from models.notifications.delivery_log import begin_round
 

@@ -12,11 +12,12 @@ from models.audit import Actor, Change
 from models.db.session import TenantSession
 from models.jobs.begin import LIVE, facts_of, lock_job
 from models.jobs.checks import check, check_merchants
+from models.jobs.handover import hand_over_tickets
 from models.jobs.items import ids_left
 from models.jobs.messages import JobFacts, called
 from models.jobs.recalculation import preview, recalculate
 from models.jobs.replays import replay_notifications
-from models.jobs.results import name_ids
+from models.jobs.result import name_ids
 from models.jobs.tables import Job, JobKind, JobStatus
 from models.platform.metrics import JOB_TICKETS, JOBS_DONE
 
@@ -31,6 +32,7 @@ _WORK: Final[Mapping[JobKind, Work]] = MappingProxyType(
         JobKind.SLA_CHECK: check,
         JobKind.ALL_SLA_CHECKS: check_merchants,
         JobKind.NOTIFICATION_REPLAY: replay_notifications,
+        JobKind.HANDOVER: hand_over_tickets,
     }
 )
 

@@ -16,6 +16,7 @@ class JobKind(StrEnum):
     SLA_CHECK = "sla_check"
     ALL_SLA_CHECKS = "all_sla_checks"  # begins a check in each merchant; a job of no merchant
     NOTIFICATION_REPLAY = "notification_replay"
+    HANDOVER = "handover"
 
 
 URGENT: Final = frozenset({JobKind.SLA_CHECK, JobKind.ALL_SLA_CHECKS, JobKind.NOTIFICATION_REPLAY})

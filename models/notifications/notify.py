@@ -104,13 +104,14 @@ async def audience(ticket: TicketAggregate, whom: Sequence[Audience], *agent_ids
 
 
 async def _agents(ticket: TicketAggregate, ids: set[int], roles: Sequence[Role]) -> Iterable[Agent]:
-    """These, and those of the ticket's team who have one of the roles. Who is named and was read in this change is not read again."""
+    """These, and those of the ticket's team who have one of the roles; nobody who is retired. Who is named and was read in this change is
+    not read again."""
     known = ticket.session.seen(Agent, ids)
     missing = ids - known.keys()
     if missing or roles:
         asked = {"ids": missing, "team": ticket.row.team_id, "roles": roles}
         known |= {agent.id: agent for agent in (await ticket.session.execute(_AROUND, asked)).scalars()}
-    return known.values()
+    return [agent for agent in known.values() if agent.retired_at is None]
 
 
 async def agents(ticket: TicketAggregate, *ids: int | None) -> list[Recipient]:

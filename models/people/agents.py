@@ -1,4 +1,7 @@
-"""Agents join a team, change, and are retired: their open tickets go to the others of the team."""
+"""Agents join a team, change, hand over their tickets, and are retired.
+
+The merchant's configuration is held first, where it is, then the rows of teams, then the agent's: see models/tickets/assign.py.
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,25 +10,27 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from models.audit import Change
-from models.db.session import TenantSession, locked
-from models.errors import Conflict, NotFound
+from models.db.session import TenantSession
+from models.errors import Conflict, Invalid, NotFound
+from models.jobs.begin import begin_job
+from models.jobs.tables import Job, JobKind
 from models.people.audit import edit, record
 from models.people.roles import Role
 from models.people.tables import Agent
 from models.people.teams import require_team
-from models.sla.configuration import hold_configuration
-from models.tickets.assign import assign_to_team, hold_team, working
-from models.tickets.repository import lock_all, save
+from models.sla.configuration import current, hold_configuration
+from models.sla.tables import ConfigurationKind
+from models.tickets.assign import hold_agent, working
+from models.tickets.filter import Handed
+from models.tickets.repository import pick_up_waiting
 from models.tickets.tables import Ticket
 from models.value import Value
 
 MAX_AGENTS = 5_000
-MAX_HANDED_OVER = 200
-"""Tickets in one transaction: some seconds."""
 
 
 class NewAgent(Value):
-    """``sub`` is the subject of their tokens; ``capacity`` is how many open tickets they are given."""
+    """``sub`` is the subject of their tokens; ``capacity`` is how many open tickets they are given; a shift is a calendar."""
 
     sub: str
     name: str
@@ -34,76 +39,122 @@ class NewAgent(Value):
     team_id: int
     capacity: int = 20
     skills: tuple[str, ...] = ()
+    shift_calendar_id: int | None = None
 
 
 async def add_agent(session: TenantSession, new: NewAgent, change: Change) -> Agent:
-    """A new agent, who is given tickets from now on. One who was retired comes back as who they were.
+    """A new agent, who is given tickets from now on, first of those that wait. One who was retired comes back as who they were.
 
     Raises:
-        Conflict: an agent has the ``sub``, or there are enough. Invalid: there is no such team.
+        Conflict: an agent has the ``sub``, or there are enough. Invalid: there is no such team or calendar.
     """
     await hold_configuration(session)
     await require_team(session, new.team_id)
-    values = new.model_dump() | {"skills": list(new.skills)}
-    old = (await session.execute(sa.select(Agent).where(col(Agent.sub) == new.sub))).scalar_one_or_none()
-    if old is not None:
-        if old.retired_at is None:
-            raise Conflict("agent_exists", "There is an agent with this sub: change them by PATCH.")
-        await edit(session, old, values | {"retired_at": None}, change, "agent.restored")
-        return old
-    await _require_room(session)
-    agent = Agent(merchant_id=session.merchant_id, id=session.new_id(), **values)
-    session.insert(agent)
-    record(session, change, "agent.created", agent.id, name=[None, new.name], role=[None, new.role], teamId=[None, str(new.team_id)])
-    await session.write()
+    await _require_calendar(session, new.shift_calendar_id)
+    agent = await _restored(session, new, change) or await _added(session, new, change)
+    await pick_up_waiting(session, agent.team_id, change)
     return agent
 
 
-async def held_agent(session: TenantSession, agent_id: int) -> Agent:
-    """The agent, locked; also one who is retired. Raises: NotFound."""
-    agent = (await session.execute(locked(sa.select(Agent).where(col(Agent.id) == agent_id)))).scalar_one_or_none()
+async def held_agent(session: TenantSession, agent_id: int, *team_ids: int | None) -> Agent:
+    """The agent, locked after their team and ``team_ids``; also one who is retired. Raises: NotFound."""
+    agent = await hold_agent(session, agent_id, *team_ids)
     if agent is None:
         raise NotFound("agent")
     return agent
 
 
 async def edit_agent(session: TenantSession, agent: Agent, wanted: Mapping[str, Any], change: Change) -> None:
-    """``agent`` is held. With another team they keep their tickets.
+    """``agent`` is held. With another team they keep their tickets; what waits in their team and they can take now, they get.
 
     Raises:
-        Invalid: there is no such team.
+        Invalid: there is no such team or calendar.
     """
-    if "team_id" in wanted and wanted["team_id"] != agent.team_id:
+    if wanted.get("team_id", agent.team_id) != agent.team_id:
         await require_team(session, wanted["team_id"])
+    await _require_calendar(session, wanted.get("shift_calendar_id"))
+    before = agent.version
     await edit(session, agent, wanted, change, "agent.edited")
+    if agent.version != before and agent.retired_at is None:
+        await pick_up_waiting(session, agent.team_id, change)
 
 
-async def retire_agent(session: TenantSession, agent_id: int, change: Change) -> None:
-    """Retire an agent; each of their open tickets goes to the best available agent of their team, or waits in its queue.
+async def retire_agent(session: TenantSession, agent: Agent, change: Change) -> None:
+    """No ticket is assigned to them any more, and a job hands over those that they have. ``agent`` is held, after the configuration.
 
-    The tickets are locked first and the team then, as everywhere: see models/tickets/assign.py. For an agent who is retired already it
-    hands over what they were given in the same moment.
+    To assign holds the team, or shares the agent's row: what they were given before is committed, and the job finds it.
 
     Raises:
-        NotFound: there is none. Conflict: they have too many open tickets.
+        Conflict: too many handovers are under way.
     """
-    agent = await session.get(Agent, (session.merchant_id, agent_id))
-    if agent is None:
-        raise NotFound("agent")
-    mine = sa.select(Ticket).where(col(Ticket.assignee_id) == agent_id, working()).limit(MAX_HANDED_OVER + 1)
-    tickets = await lock_all(session, mine, change)
-    if len(tickets) > MAX_HANDED_OVER:
-        raise Conflict("too_many_tickets", f"They have more than {MAX_HANDED_OVER} open tickets: assign some of them to others first.")
-    await hold_team(session, agent.team_id)
-    agent = await held_agent(session, agent_id)
     if agent.retired_at is None:
         await edit(session, agent, {"retired_at": change.at}, change, "agent.retired")
-    for ticket in tickets:
-        await assign_to_team(ticket, ticket.row.team_id or agent.team_id)
-        await save(ticket)  # before the next one is assigned: by then it counts
+    mine = sa.select(col(Ticket.id)).where(col(Ticket.merchant_id) == session.merchant_id, col(Ticket.assignee_id) == agent.id, working())
+    if (await session.execute(mine.limit(1))).first() is not None:
+        await begin_job(session, JobKind.HANDOVER, {"agentId": str(agent.id), "tickets": Handed.ALL}, change)
+
+
+async def begin_handover(session: TenantSession, agent_id: int, handed: Handed, to_agent_id: int | None, change: Change) -> Job:
+    """A job hands over the agent's open tickets, all or those at risk and late; to ``to_agent_id``, or each to whom it fits best.
+
+    Raises:
+        NotFound: there is no such agent. Invalid: nobody can be handed tickets under that id. Conflict: too many handovers are under way.
+    """
+    if await session.get(Agent, (session.merchant_id, agent_id)) is None:
+        raise NotFound("agent")
+    if to_agent_id is not None:
+        await _require_another(session, agent_id, to_agent_id)
+    request = {"agentId": str(agent_id), "tickets": handed} | ({"toAgentId": str(to_agent_id)} if to_agent_id is not None else {})
+    job = await begin_job(session, JobKind.HANDOVER, request, change)
+    record(session, change, "agent.handover_begun", agent_id, **{name: [None, value] for name, value in request.items()})
+    await session.write()
+    return job
+
+
+async def _require_another(session: TenantSession, agent_id: int, to_agent_id: int) -> None:
+    if to_agent_id == agent_id:
+        raise Invalid("same_agent", "This agent has the tickets already: name another one, or leave it out.", "/toAgentId")
+    agent = await session.get(Agent, (session.merchant_id, to_agent_id))
+    if agent is None or agent.retired_at is not None:
+        detail = "There is no such agent, or they are retired: GET /agents lists those who are given tickets."
+        raise Invalid("unknown_agent", detail, "/toAgentId")
+
+
+async def _require_calendar(session: TenantSession, calendar_id: int | None) -> None:
+    if calendar_id is None:
+        return
+    try:
+        await current(session, ConfigurationKind.CALENDAR, calendar_id)
+    except NotFound:
+        raise Invalid("unknown_calendar", "There is no such calendar: GET /calendars lists them.", "/shiftCalendarId") from None
+
+
+async def _restored(session: TenantSession, new: NewAgent, change: Change) -> Agent | None:
+    """None if no agent has had the ``sub``."""
+    known = (await session.execute(sa.select(col(Agent.id)).where(col(Agent.sub) == new.sub))).scalar_one_or_none()
+    if known is None:
+        return None
+    agent = await held_agent(session, known, new.team_id)
+    if agent.retired_at is None:
+        raise Conflict("agent_exists", f"The agent {agent.id} has this sub: change them by PATCH /agents/{agent.id}.")
+    await edit(session, agent, _columns(new) | {"retired_at": None}, change, "agent.restored")
+    return agent
+
+
+async def _added(session: TenantSession, new: NewAgent, change: Change) -> Agent:
+    await _require_room(session)
+    agent = Agent(merchant_id=session.merchant_id, id=session.new_id(), **_columns(new))
+    session.insert(agent)
+    record(session, change, "agent.created", agent.id, name=[None, new.name], role=[None, new.role], teamId=[None, str(new.team_id)])
+    await session.write()
+    return agent
+
+
+def _columns(new: NewAgent) -> dict[str, Any]:
+    return new.model_dump() | {"skills": list(new.skills)}
 
 
 async def _require_room(session: TenantSession) -> None:
     count = sa.select(sa.func.count()).select_from(Agent).where(col(Agent.merchant_id) == session.merchant_id)
     if (await session.execute(count)).scalar_one() >= MAX_AGENTS:
-        raise Conflict("too_many_agents", f"There may be {MAX_AGENTS} agents, also of those that are retired.")
+        raise Conflict("too_many_agents", f"There may be {MAX_AGENTS} agents, also of those that are retired: restore one by POST /agents.")

@@ -25,5 +25,10 @@ async def edit(
     if changes:
         row.sqlmodel_update({name: value for name, (_, value) in changes.items()})
         row.version += 1
-        record(session, change, kind, row.id, **{to_camel(name): to_jsonable_python(pair) for name, pair in changes.items()})
+        record(session, change, kind, row.id, **{to_camel(name): [_shown(name, each) for each in pair] for name, pair in changes.items()})
         await session.write()
+
+
+def _shown(name: str, value: object) -> object:
+    """As the API shows it: an id is a text, for JSON's numbers end at 2**53."""
+    return str(value) if name.endswith("_id") and value is not None else to_jsonable_python(value)

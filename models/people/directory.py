@@ -12,8 +12,9 @@ from sqlmodel import col
 from models.audit import Change
 from models.db.session import TenantSession
 from models.errors import NotFound
+from models.people.audit import edit
 from models.people.tables import Agent, Merchant, Reporter
-from models.tickets.assign import hold_team
+from models.tickets.assign import hold_agent
 from models.tickets.assignment import Availability
 from models.tickets.repository import pick_up_waiting
 
@@ -98,15 +99,11 @@ async def agent_with_sub(session: TenantSession, sub: str) -> Agent | None:
 
 async def set_availability(session: TenantSession, agent_id: int, state: Availability, until: datetime | None, change: Change) -> Agent:
     """Set an agent's availability. One who becomes available gets tickets that wait in the team's queue."""
-    agent = await session.get(Agent, (session.merchant_id, agent_id))
+    agent = await hold_agent(session, agent_id)
     if agent is None or agent.retired_at is not None:
         raise NotFound("agent")
-    await hold_team(session, agent.team_id)
-    await session.refresh(agent)  # another request may have changed it while this one waited
-    agent.availability = state
-    agent.away_until = until if state is Availability.AWAY else None
-    agent.version += 1
-    await session.flush()
+    wanted = {"availability": state, "away_until": until if state is Availability.AWAY else None}
+    await edit(session, agent, wanted, change, "agent.availability_set")
     if state is Availability.AVAILABLE:
         await pick_up_waiting(session, agent.team_id, change)
     return agent

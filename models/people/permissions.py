@@ -65,8 +65,10 @@ class Permission(StrEnum):
     EDIT_MERCHANT = "edit_merchant"
     READ_AGENTS = "read_agents"
     EDIT_AGENTS = "edit_agents"
+    HAND_OVER = "hand_over"
     READ_TEAMS = "read_teams"
     EDIT_TEAMS = "edit_teams"
+    READ_CATEGORIES = "read_categories"
     READ_AUDIT = "read_audit"
     SET_AVAILABILITY = "set_availability"
     READ_REPORTS = "read_reports"
@@ -125,8 +127,10 @@ TABLE: Final[Mapping[Permission, tuple[Scope, ...]]] = MappingProxyType({
     _P.EDIT_MERCHANT:         (_NONE,   _NONE, _NONE, _NONE, _ANY,  _ANY),
     _P.READ_AGENTS:           (_NONE,   _ANY,  _ANY,  _ANY,  _ANY,  _ANY),
     _P.EDIT_AGENTS:           (_NONE,   _NONE, _NONE, _NONE, _ANY,  _ANY),
+    _P.HAND_OVER:             (_NONE,   _NONE, _NONE, _ANY,  _ANY,  _ANY),
     _P.READ_TEAMS:            (_NONE,   _ANY,  _ANY,  _ANY,  _ANY,  _ANY),
     _P.EDIT_TEAMS:            (_NONE,   _NONE, _NONE, _NONE, _ANY,  _ANY),
+    _P.READ_CATEGORIES:       (_OWN,    _ANY,  _ANY,  _ANY,  _ANY,  _ANY),
     _P.READ_AUDIT:            (_NONE,   _NONE, _NONE, _NONE, _ANY,  _ANY),
     _P.SET_AVAILABILITY:      (_NONE,   _OWN,  _OWN,  _ANY,  _ANY,  _ANY),
     _P.READ_REPORTS:          (_NONE,   _NONE, _NONE, _ANY,  _ANY,  _ANY),
@@ -154,6 +158,7 @@ OF_SOME_ORGANIZERS: Final[Mapping[Permission, Scope]] = MappingProxyType(
         _P.CLOSE_MERCHANT: _NONE,
         _P.EDIT_MERCHANT: _NONE,
         _P.EDIT_AGENTS: _NONE,
+        _P.HAND_OVER: _NONE,
         _P.EDIT_TEAMS: _NONE,
         _P.READ_AUDIT: _NONE,
         _P.CHECK_SLA: _OWN,

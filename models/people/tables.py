@@ -44,7 +44,10 @@ class Team(Row, table=True):
 
 
 class Agent(Row, table=True):
-    """One that is retired keeps their name in the history, and gets no ticket any more."""
+    """One that is retired keeps their name in the history, and gets no ticket any more.
+
+    ``shift_calendar_id``: a calendar, in whose newest version's hours they are given tickets; at any time without one.
+    """
 
     __table_args__ = (
         UniqueConstraint("merchant_id", "sub"),
@@ -60,6 +63,7 @@ class Agent(Row, table=True):
     availability: Availability = choice(Availability, Availability.AVAILABLE)
     away_until: datetime | None = instant(nullable=True)
     skills: list[str] = texts()
+    shift_calendar_id: int | None = big(nullable=True)
     version: int = 1
     retired_at: datetime | None = instant(nullable=True)
 
@@ -82,7 +86,10 @@ class Reporter(Row, table=True):
 
 
 class Category(Row, table=True):
-    """The first by ``position`` is the default. A retired one stays on its tickets, and no new ticket gets it."""
+    """The first by ``position`` is the default. A retired one stays on its tickets, and no new ticket gets it.
+
+    ``skills``: who is given one of its tickets has all of them.
+    """
 
     __table_args__ = (
         UniqueConstraint("merchant_id", "name"),
@@ -91,6 +98,7 @@ class Category(Row, table=True):
 
     name: str = text()
     team_id: int = big()
+    skills: list[str] = texts()
     position: int = 0
     version: int = 1
     retired_at: datetime | None = instant(nullable=True)

@@ -1,5 +1,6 @@
 """Teams and categories: added, and retired when nothing stands on them. A change of categories makes the cached rulebook stale."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,8 +13,10 @@ from models.people.audit import edit, record
 from models.people.tables import Agent, Category, Merchant, Team
 from models.sla.configuration import hold_configuration
 from models.sla.rulebook import rulebook
-from models.tickets.assign import working
+from models.tickets.assign import hold_teams, working
+from models.tickets.repository import pick_up_waiting
 from models.tickets.tables import Ticket
+from models.value import Value
 
 MAX_TEAMS = 500
 MAX_CATEGORIES = 500
@@ -49,7 +52,9 @@ async def require_team(session: TenantSession, team_id: int) -> None:
     try:
         await held_team(session, team_id)
     except NotFound:
-        raise Invalid("unknown_team", "There is no such team.", "/teamId") from None
+        raise Invalid(
+            "unknown_team", "There is no such team, or it is retired: GET /teams lists those that there are.", "/teamId"
+        ) from None
 
 
 async def retire_team(session: TenantSession, team: Team, change: Change) -> None:
@@ -69,27 +74,39 @@ async def retire_team(session: TenantSession, team: Team, change: Change) -> Non
     await edit(session, team, {"retired_at": change.at}, change, "team.retired")
 
 
-async def add_category(session: TenantSession, name: str, team_id: int, change: Change, *, is_default: bool = False) -> Category:
-    """A new category, the last one or the default. One that was retired comes back.
+class NewCategory(Value):
+    """The last one, or the default. Its tickets are given to agents of the team who have all of the ``skills``."""
+
+    name: str
+    team_id: int
+    skills: tuple[str, ...] = ()
+    is_default: bool = False
+
+
+async def add_category(session: TenantSession, new: NewCategory, change: Change) -> Category:
+    """A new category. One that was retired comes back.
 
     Raises:
         Conflict: there is one of that name, or there are enough. Invalid: there is no such team.
     """
     await hold_configuration(session)
-    await require_team(session, team_id)
+    await require_team(session, new.team_id)
     await _require_room(session, Category, MAX_CATEGORIES, "categories")
-    old = (await session.execute(sa.select(Category).where(col(Category.name) == name))).scalar_one_or_none()
+    old = (await session.execute(sa.select(Category).where(col(Category.name) == new.name))).scalar_one_or_none()
     if old is not None and old.retired_at is None:
         raise Conflict("category_exists", "There is a category of this name: change it, or choose another name.")
-    category = old or Category(merchant_id=session.merchant_id, id=session.new_id(), name=name, team_id=team_id)
-    place = await _place(session, is_default=is_default)
+    columns: dict[str, Any] = {
+        "team_id": new.team_id,
+        "skills": list(new.skills),
+        "position": await _place(session, is_default=new.is_default),
+    }
+    category = old or Category(merchant_id=session.merchant_id, id=session.new_id(), name=new.name, **columns)
     if old is None:
-        category.position = place
         session.insert(category)
-        record(session, change, "category.created", category.id, name=[None, name])
+        record(session, change, "category.created", category.id, name=[None, new.name], teamId=[None, str(new.team_id)])
         await session.write()
     else:
-        await edit(session, old, {"team_id": team_id, "position": place, "retired_at": None}, change, "category.restored")
+        await edit(session, old, columns | {"retired_at": None}, change, "category.restored")
     await _rulebook_changed(session)
     return category
 
@@ -105,17 +122,17 @@ async def held_category(session: TenantSession, name: str) -> Category:
 
 
 async def edit_category(
-    session: TenantSession, category: Category, change: Change, *, team_id: int | None = None, is_default: bool | None = None
+    session: TenantSession, category: Category, columns: Mapping[str, Any], change: Change, *, is_default: bool | None = None
 ) -> None:
-    """``category`` is held. Its open tickets stay where they are.
+    """``category`` is held. Its open tickets stay where they are; with other skills, those that wait are picked up.
 
     Raises:
         Invalid: there is no such team. Conflict: the default is changed by making another category the default.
     """
-    wanted: dict[str, Any] = {}
-    if team_id is not None:
-        await require_team(session, team_id)
-        wanted["team_id"] = team_id
+    wanted, old_team_id = dict(columns), category.team_id
+    await hold_teams(session, old_team_id, wanted.get("team_id"))
+    if "team_id" in wanted:
+        await require_team(session, wanted["team_id"])
     is_first = next(iter((await rulebook(session)).categories), None) == category.name
     if is_default is False and is_first:
         raise Conflict("category_is_default", "This is the default: make another category the default instead.")
@@ -123,6 +140,8 @@ async def edit_category(
         wanted["position"] = await _place(session, is_default=True)
     await edit(session, category, wanted, change, "category.edited")
     await _rulebook_changed(session)
+    if "skills" in wanted:
+        await pick_up_waiting(session, old_team_id, change)
 
 
 async def retire_category(session: TenantSession, category: Category, change: Change) -> None:

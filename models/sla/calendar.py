@@ -193,6 +193,11 @@ def elapsed(calendar: Calendar, start: dt.datetime, end: dt.datetime) -> dt.time
     return (finish - begin if calendar.is_always_open else calendar.timetable.elapsed(begin, finish)) * _MICROSECOND
 
 
+def is_open(calendar: Calendar, at: dt.datetime) -> bool:
+    """Whether business time passes at that instant: an interval has its start, not its end. Errors: `ValueError` for a naive instant."""
+    return elapsed(calendar, at, at + _MICROSECOND) > dt.timedelta(0)
+
+
 def _instant(at: dt.datetime) -> int:
     if at.tzinfo is None:
         raise ValueError("an instant needs its offset from UTC")

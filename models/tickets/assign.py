@@ -1,10 +1,11 @@
 """Who works on a ticket.
 
-The row of the team is the mutex of assignment: a transaction that counts the load of its agents, and assigns by it, holds that row until
-it commits. It is taken after the ticket's own row, and further tickets only with SKIP LOCKED, so no two transactions wait for each other.
+The row of the team is the mutex of assignment: a transaction that assigns to one of its agents, or changes or retires one, holds that row
+until it commits. It is taken after the ticket's own row and before an agent's, several in the order of their ids, and further tickets only
+with SKIP LOCKED, so no two transactions wait for each other.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 from sqlmodel import col
@@ -13,26 +14,32 @@ from models.db.session import TenantSession, locked
 from models.errors import Conflict, Invalid
 from models.notifications.kinds import NotificationKind
 from models.notifications.notify import agents, as_recipient, notify, others
-from models.people.tables import Agent, Team
+from models.people.tables import Agent, Category, Team
 from models.sla import tracking as clocks
+from models.sla.calendar import Calendar
+from models.sla.definitions import Definition, Key, definitions
+from models.sla.rulebook import rulebook
+from models.sla.tables import ConfigurationVersion
 from models.tickets.aggregate import TicketAggregate, id_text
 from models.tickets.assignment import Candidate, choose_for_intake, unavailable
 from models.tickets.lifecycle import UNFINISHED, Status
 from models.tickets.messages import NobodyFree
 from models.tickets.tables import Ticket
 
+TRIES = 3
+
 
 async def assign_automatically(ticket: TicketAggregate) -> Agent | None:
     """Assign a waiting ticket to the best available agent of its team; without one it stays in the queue, and None is returned."""
     if ticket.row.assignee_id is not None or ticket.row.team_id is None or not is_at_work(ticket.row):
         return None
-    team = await candidates(ticket.session, ticket.row.team_id)
+    team = await candidates(ticket.session, ticket.row.team_id, ticket.row.category)
     agent = pick(team, choose_for_intake((candidate for candidate, _ in team), ticket.at))
     if agent is not None:
         await assign(ticket, agent)
     else:
-        away, full = unavailable((candidate for candidate, _ in team), ticket.at)
-        ticket.nobody_free = NobodyFree(at=ticket.at, away=away, full=full)
+        why = unavailable((candidate for candidate, _ in team), ticket.at)
+        ticket.nobody_free = NobodyFree(at=ticket.at, **why._asdict())
     return agent
 
 
@@ -57,17 +64,21 @@ async def assign(ticket: TicketAggregate, agent: Agent) -> None:
 
 
 async def assign_by_hand(ticket: TicketAggregate, agent_id: int) -> None:
-    await assign(ticket, await agent_of(ticket, agent_id))
+    """Raises: Invalid: there is no such agent, or they are retired, also if that happened a moment ago."""
+    agent = await hold_agent(ticket.session, agent_id, ticket.row.team_id)
+    if agent is None or agent.retired_at is not None:
+        detail = "There is no such agent, or they are retired: GET /agents lists those who are given tickets."
+        raise Invalid("unknown_agent", detail, "/agentId")
+    await assign(ticket, agent)
 
 
 async def assign_to_team(ticket: TicketAggregate, team_id: int) -> None:
     """Put the ticket into another team's queue; the best available agent there gets it at once."""
     require_work(ticket.row)
-    for each in sorted({team_id, ticket.row.team_id or team_id}):  # always in this order: of two that cross, neither waits for the other
-        await hold_team(ticket.session, each)
+    await hold_teams(ticket.session, team_id, ticket.row.team_id)
     team = await ticket.session.get(Team, (ticket.row.merchant_id, team_id))
     if team is None or team.retired_at is not None:
-        raise Invalid("unknown_team", "There is no such team.", "/teamId")
+        raise Invalid("unknown_team", "There is no such team, or it is retired: GET /teams lists those that there are.", "/teamId")
     await unassign(ticket)
     ticket.row.team_id, ticket.row.is_queued = team_id, True
     ticket.record("ticket.moved_to_team", teamId=id_text(team_id))
@@ -100,14 +111,69 @@ def give(ticket: TicketAggregate, agent: Agent) -> None:
         clocks.status_changed(ticket, "assigned")
 
 
-async def candidates(session: TenantSession, team_id: int) -> list[tuple[Candidate, Agent]]:
-    """The team's agents with their load, by id; holds the team's row from here to the end of the transaction."""
-    await hold_team(session, team_id)
-    return [(_candidate(agent, count), agent) for agent, count in await session.execute(_LOADED, {"team": team_id})]
+async def candidates(session: TenantSession, team_id: int, category: str | None = None) -> list[tuple[Candidate, Agent]]:
+    """The team's agents with their load, by id; holds the team's row from here to the end of the transaction.
+
+    ``category`` is that of the ticket, whose skills are asked for.
+    """
+    await hold_teams(session, team_id)
+    rows = (await session.execute(_LOADED, {"team": team_id, "category": category})).all()
+    keys = [None if version is None else Key(agent.shift_calendar_id, version) for agent, _, version, _ in rows]
+    shifts = await definitions(session, {key for key in keys if key})
+    return [
+        (_candidate(agent, load, shifts[key] if key else None, skills), agent)
+        for key, (agent, load, _, skills) in zip(keys, rows, strict=True)
+    ]
 
 
-async def hold_team(session: TenantSession, team_id: int) -> None:
-    await session.execute(_TEAM, {"team": team_id})
+async def hold_teams(session: TenantSession, *team_ids: int | None) -> None:
+    """Always in the order of their ids: of two transactions that need the same, neither waits for the other in a circle."""
+    await session.execute(_TEAMS, {"teams": sorted({each for each in team_ids if each is not None})})
+
+
+async def hold_agent(session: TenantSession, agent_id: int, *team_ids: int | None) -> Agent | None:
+    """The agent, locked after their team and ``team_ids``: until the end of the transaction they are not assigned to, changed or retired
+    by another one. None if there is none; one who is retired is one.
+
+    Raises:
+        Conflict: they changed their team again and again meanwhile.
+    """
+    agent = await session.get(Agent, (session.merchant_id, agent_id))
+    held = {each for each in team_ids if each is not None}
+    for _ in range(TRIES):
+        if agent is None:
+            return None
+        held.add(agent.team_id)
+        await hold_teams(session, *held)
+        await session.refresh(agent, with_for_update={"key_share": True})
+        if agent.team_id in held:
+            return agent
+    raise Conflict("agent_is_changing", "The agent is being changed by others at this moment: try again.")
+
+
+async def release_if_retired(ticket: TicketAggregate) -> None:
+    """A ticket is at work again, whose assignee or team may have been retired meanwhile: then another one gets it.
+
+    Their rows are shared until the commit: a retirement at this moment waits, and finds this ticket.
+    """
+    row = ticket.row
+    if row.team_id is None or not is_at_work(row):
+        return
+    standing = _OF_ASSIGNEE if row.assignee_id is not None else _OF_TEAM
+    asked = {"team": row.team_id} | ({"agent": row.assignee_id} if row.assignee_id is not None else {})
+    team_retired_at, agent_retired_at, agents_team = (await ticket.session.execute(standing, asked)).one()
+    if row.assignee_id is not None and agent_retired_at is None:
+        if team_retired_at:
+            row.team_id = agents_team
+            ticket.record("ticket.moved_to_team", teamId=id_text(agents_team))
+    elif team_retired_at or agent_retired_at:
+        await assign_to_team(ticket, await _team_of_category(ticket) if team_retired_at else row.team_id)
+
+
+async def _team_of_category(ticket: TicketAggregate) -> int:
+    """Of the default one, if the ticket's own is retired."""
+    teams = (await rulebook(ticket.session)).categories
+    return teams.get(ticket.row.category or "") or next(iter(teams.values()))
 
 
 def working() -> sa.ColumnElement[bool]:
@@ -116,15 +182,34 @@ def working() -> sa.ColumnElement[bool]:
 
 
 # Made once: these stand in the way of every assignment.
-_TEAM = locked(sa.select(col(Team.id)).where(col(Team.id) == sa.bindparam("team")))
+_TEAMS = locked(sa.select(col(Team.id)).where(col(Team.id).in_(sa.bindparam("teams", expanding=True))).order_by(col(Team.id)))
+_OF_TEAM = sa.select(col(Team.retired_at), sa.null(), sa.null()).where(col(Team.id) == sa.bindparam("team")).with_for_update(read=True)
+_OF_ASSIGNEE = (
+    sa.select(col(Team.retired_at), col(Agent.retired_at), col(Agent.team_id))
+    .join_from(Team, Agent, (col(Agent.merchant_id) == Team.merchant_id) & (col(Agent.id) == sa.bindparam("agent")))
+    .where(col(Team.id) == sa.bindparam("team"))
+    .with_for_update(read=True)
+)
 _LOAD = (
     sa.select(sa.func.count())
     .where(col(Ticket.merchant_id) == Agent.merchant_id, col(Ticket.assignee_id) == Agent.id, working())
     .correlate(Agent)
     .scalar_subquery()
 )
+_SHIFT_VERSION = (
+    sa.select(sa.func.max(ConfigurationVersion.version))
+    .where(col(ConfigurationVersion.merchant_id) == Agent.merchant_id, col(ConfigurationVersion.id) == Agent.shift_calendar_id)
+    .correlate(Agent)
+    .scalar_subquery()
+)
+_SKILLS = (
+    sa.select(col(Category.skills))
+    .where(col(Category.merchant_id) == Agent.merchant_id, col(Category.name) == sa.bindparam("category"))
+    .correlate(Agent)
+    .scalar_subquery()
+)
 _LOADED = (
-    sa.select(Agent, _LOAD)
+    sa.select(Agent, _LOAD, _SHIFT_VERSION, _SKILLS)
     .where(col(Agent.team_id) == sa.bindparam("team"), col(Agent.retired_at).is_(None))
     .order_by(col(Agent.id))
     .execution_options(populate_existing=True)
@@ -140,18 +225,11 @@ def require_work(ticket: Ticket) -> None:
         raise Conflict("ticket_is_finished", f"The ticket is {ticket.status.value}: reopen it first.")
 
 
-async def agent_of(ticket: TicketAggregate, agent_id: int) -> Agent:
-    agent = await ticket.session.get(Agent, (ticket.row.merchant_id, agent_id))
-    if agent is None or agent.retired_at is not None:
-        raise Invalid("unknown_agent", "There is no such agent.", "/agentId")
-    return agent
-
-
 def pick(team: Iterable[tuple[Candidate, Agent]], chosen: Candidate | None) -> Agent | None:
     return next((agent for candidate, agent in team if chosen and candidate.id == chosen.id), None)
 
 
-def _candidate(agent: Agent, load: int) -> Candidate:
+def _candidate(agent: Agent, load: int, shift: Definition | None, skills: Sequence[str] | None) -> Candidate:
     return Candidate(
         id=agent.id,
         role=agent.role,
@@ -159,4 +237,6 @@ def _candidate(agent: Agent, load: int) -> Candidate:
         load=load,
         availability=agent.availability,
         away_until=agent.away_until,
+        shift=shift if isinstance(shift, Calendar) else None,
+        has_skills=set(skills or ()) <= set(agent.skills),
     )

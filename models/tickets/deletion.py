@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from models.errors import Conflict
 from models.sla import tracking as clocks
 from models.tickets.aggregate import TicketAggregate
+from models.tickets.assign import release_if_retired
 from models.tickets.tables import Ticket
 
 
@@ -15,7 +16,7 @@ def delete(ticket: TicketAggregate) -> None:
     ticket.record("ticket.deleted")
 
 
-def restore(ticket: TicketAggregate) -> None:
+async def restore(ticket: TicketAggregate) -> None:
     """Back as it was: the clocks go on; while it was deleted none ran. What was to follow follows later by that time."""
     deleted_at = ticket.row.deleted_at
     if deleted_at is None:
@@ -24,6 +25,7 @@ def restore(ticket: TicketAggregate) -> None:
     ticket.record("ticket.restored")
     clocks.restored(ticket, deleted_at)
     _postpone(ticket.row, deleted_at, ticket.turn_at)
+    await release_if_retired(ticket)
 
 
 def _postpone(ticket: Ticket, deleted_at: datetime, at: datetime) -> None:

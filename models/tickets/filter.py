@@ -1,6 +1,7 @@
 """Which tickets a job looks at: those that were open when it began, or those of them that it was asked for."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -9,12 +10,20 @@ from sqlalchemy.orm import defer
 from sqlmodel import col
 
 from models.db.session import TenantSession
+from models.sla.clock import ClockStatus
 from models.tickets.assign import working
 from models.tickets.lifecycle import Priority, Status
 from models.tickets.tables import Ticket
 from models.value import Value
 
 _WITHOUT_TEXTS = tuple(defer(getattr(Ticket, name), raiseload=True) for name in ("description", "custom_fields", "context"))
+
+
+class Handed(StrEnum):
+    """Which of an agent's tickets are handed over."""
+
+    AT_RISK = "at_risk"  # a target is missed already, or a warning was given
+    ALL = "all"
 
 
 class Conditions(Protocol):
@@ -58,6 +67,13 @@ def tickets_of(session: TenantSession, request: dict[str, Any], cursor: int) -> 
     mine = (col(Ticket.merchant_id) == session.merchant_id) & working()
     left = (col(Ticket.id) > cursor) & (col(Ticket.id) <= int(request["lastTicketId"]))
     found = sa.select(Ticket).where(mine, left).order_by(col(Ticket.id)).options(*_WITHOUT_TEXTS)
+    if request.get("agentId"):
+        return found.where(*_of_agent(int(request["agentId"]), Handed(request["tickets"])))
     if request.get("ticketId"):
         return found.where(col(Ticket.id) == int(request["ticketId"]))
     return found.where(*having(Filter.model_validate(request.get("filter", {}))))
+
+
+def _of_agent(agent_id: int, handed: Handed) -> list[Any]:
+    theirs = [col(Ticket.assignee_id) == agent_id]
+    return theirs if handed is Handed.ALL else [*theirs, col(Ticket.sla_status).in_((ClockStatus.IMMINENT, ClockStatus.BREACHED))]

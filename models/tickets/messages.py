@@ -47,11 +47,14 @@ class TakenRung(Payload):
 
 
 class NobodyFree(Payload):
-    """Why an assignment found nobody: so many agents of the team were away, and so many had as many tickets as they may have."""
+    """Why an assignment found nobody: so many agents of the team were away, off shift, had as many tickets as they may have, or were free
+    and had not the skills that the category asks for."""
 
     at: datetime
     away: int
     full: int
+    off_shift: int = 0
+    unskilled: int = 0
 
 
 class TicketFacts(TicketRef):

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 import structlog
@@ -25,7 +25,7 @@ from models.sla.rulebook import configuration_of
 from models.sla.run_due import NAMES, deadlines_of, drop_stale_instants, inputs_of
 from models.sla.tables import Escalation, SlaClock, clock_of
 from models.tickets.aggregate import Loaded, TicketAggregate
-from models.tickets.assign import assign_automatically, hold_team, working
+from models.tickets.assign import assign_automatically, hold_teams, working
 from models.tickets.messages import SHOWN, MissedTarget, TakenRung, TicketFacts
 from models.tickets.tables import Ticket
 
@@ -229,29 +229,39 @@ async def pick_up_waiting(session: TenantSession, team_id: int, change: Change) 
     """An agent has room: give them what waits in the team's queue, the most urgent and then the oldest first.
 
     A ticket that is being changed right now is skipped: the next agent who has room, or the reconciliation, picks it up. Behind tickets
-    that can't be read it looks further, for PAGES pages.
+    that can't be read, and those whose skills nobody has who is free, it looks further, for PAGES pages.
     """
-    await hold_team(session, team_id)
-    seen: list[int] = []
+    await hold_teams(session, team_id)
+    passed = Passed([], set())
     for _ in range(PAGES):
-        waiting = await _waiting(session, team_id, seen)
-        if await _assign_each(session, waiting, change.model_copy(update={"by": SYSTEM})) or len(waiting) < PICKED_UP_AT_ONCE:
+        waiting = await _waiting(session, team_id, passed)
+        if await _assign_each(session, waiting, change.model_copy(update={"by": SYSTEM}), passed) or len(waiting) < PICKED_UP_AT_ONCE:
             return
-        seen += [row.id for row in waiting]
+        passed.ids.extend(row.id for row in waiting)
 
 
-async def _assign_each(session: TenantSession, waiting: Sequence[Ticket], change: Change) -> bool:
-    """Assign until no agent has room; return whether one of the tickets could be read."""
-    readable = False
+class Passed(NamedTuple):
+    """What of the queue is not looked at again: tickets, and categories whose skills nobody has who is free."""
+
+    ids: list[int]
+    categories: set[str]
+
+
+async def _assign_each(session: TenantSession, waiting: Sequence[Ticket], change: Change, passed: Passed) -> bool:
+    """Assign until no agent has room; return whether some were assigned, or none has room."""
+    has_assigned = False
     for row in waiting:
-        ticket = await _load_if_readable(session, row, change)
+        ticket = None if row.category in passed.categories else await _load_if_readable(session, row, change)
         if ticket is None:
             continue
-        readable = True
-        if await assign_automatically(ticket) is None:
-            break
-        await save(ticket)
-    return readable
+        if await assign_automatically(ticket) is not None:
+            has_assigned = True
+            await save(ticket)
+        elif row.category and ticket.nobody_free and ticket.nobody_free.unskilled:
+            passed.categories.add(row.category)
+        else:
+            return True
+    return has_assigned
 
 
 async def _load_if_readable(session: TenantSession, row: Ticket, change: Change) -> TicketAggregate | None:
@@ -263,9 +273,9 @@ async def _load_if_readable(session: TenantSession, row: Ticket, change: Change)
         return None
 
 
-async def _waiting(session: TenantSession, team_id: int, seen: Sequence[int]) -> Sequence[Ticket]:
-    """The next page: of those that are not among ``seen``."""
-    queue = sa.select(Ticket).where(col(Ticket.team_id) == team_id, col(Ticket.is_queued), working(), col(Ticket.id).not_in(seen))
+async def _waiting(session: TenantSession, team_id: int, passed: Passed) -> Sequence[Ticket]:
+    left = col(Ticket.id).not_in(passed.ids) & sa.func.coalesce(Ticket.category, "").not_in(passed.categories)
+    queue = sa.select(Ticket).where(col(Ticket.team_id) == team_id, col(Ticket.is_queued), working(), left)
     first = queue.order_by(col(Ticket.urgency).desc(), col(Ticket.created_at), col(Ticket.id)).limit(PICKED_UP_AT_ONCE)
     return (await session.execute(locked(first, skip_locked=True))).scalars().all()
 

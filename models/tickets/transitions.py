@@ -11,6 +11,7 @@ from models.sla import tracking as clocks
 from models.sla.rulebook import rulebook
 from models.surveys.survey import cancel_survey
 from models.tickets.aggregate import TicketAggregate
+from models.tickets.assign import release_if_retired
 from models.tickets.lifecycle import TARGET, Status, Transition, allowed_from, is_allowed
 
 _EVENT = {
@@ -74,6 +75,7 @@ async def reopen(ticket: TicketAggregate, reason: str | None) -> int:
     row.resolved_at = row.reopen_until = None
     await cancel_survey(ticket)
     clocks.reopened(ticket)
+    await release_if_retired(ticket)
     return cause
 
 

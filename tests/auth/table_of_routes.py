@@ -102,6 +102,7 @@ POST   /agents                                            422
 GET    /agents/{agent_id}                                 200
 PATCH  /agents/{agent_id}                                 200
 DELETE /agents/{agent_id}                                 204
+POST   /agents/{agent_id}/handover                        202
 GET    /teams                                             200
 POST   /teams                                             201
 GET    /teams/{team_id}                                   404
@@ -147,6 +148,7 @@ BODIES: dict[str, Any] = {
     "POST /merchants": {"name": "Acme", "slug": "acme"},
     "POST /agents": {"sub": "ana", "name": "Ana", "email": "ana@desk.example", "role": "agent", "teamId": NOWHERE},
     "PATCH /agents/{agent_id}": {"capacity": 5},
+    "POST /agents/{agent_id}/handover": {"tickets": "all"},
     "POST /teams": {"name": "Tills"},
     "PATCH /teams/{team_id}": {"name": "Tills"},
     "POST /categories": {"name": "tills", "teamId": NOWHERE},

@@ -32,7 +32,7 @@ async def test_an_escalation_that_is_rolled_back_is_not_logged(desk: Desk, acme:
             await escalate(desk, acme, int(ticket["id"]), is_lost=True)
         assert escalations(lines) == []
         await escalate(desk, acme, int(ticket["id"]))
-    assert [line["level"] for line in escalations(lines)] == [1]
+    assert [line["escalation_level"] for line in escalations(lines)] == [1]
 
 
 async def escalate(desk: Desk, acme: Merchant, ticket_id: int, *, is_lost: bool = False) -> None:

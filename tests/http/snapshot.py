@@ -1,4 +1,4 @@
-"""The OpenAPI document as it was last announced. ``python -m tests.http.snapshot`` writes it anew."""
+"""The OpenAPI document as it was last announced, and as the API serves it. ``python -m tests.http.snapshot`` writes it anew."""
 
 import json
 from pathlib import Path
@@ -6,9 +6,10 @@ from typing import Any
 
 from api.app import ROUTERS, create_app
 from api.context import Context
+from api.http import openapi
 from api.http.transaction import TransactionRoute
 
-FILE = Path(__file__).with_name("openapi.json")
+FILE = Path(openapi.__file__).parents[1] / "openapi.json"
 
 
 def routes() -> list[TransactionRoute]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -123,6 +124,67 @@ async def test_what_does_not_come_is_not_waited_for(sent: bytes, status: int, po
     assert (await said(port, [sent]))[0] == status
 
 
+async def _send_all(writer: asyncio.StreamWriter, pieces: Iterable[bytes]) -> None:
+    for piece in pieces:
+        writer.write(piece)
+        await writer.drain()
+
+
+CHUNKED = b"POST /nothing HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("start", [b"0\r\nA: ", b"1;a="], ids=["a trailer", "an extension"])
+async def test_what_stands_around_a_body_is_bounded_like_a_head(start: bytes, port: int) -> None:
+    async with asyncio.timeout(20), connected(port) as (_, writer):
+        with pytest.raises(ConnectionError):
+            await _send_all(writer, [CHUNKED + start, *[b"x" * 65_536] * ENDLESS])
+
+
+async def test_a_body_of_many_small_pieces_is_none_of_it(port: int, acme: Merchant) -> None:
+    token = acme.ana.headers["Authorization"].encode()
+    head = f"POST {BASE}/tickets HTTP/1.1\r\n".encode() + HOST + b"Transfer-Encoding: chunked\r\nConnection: close\r\n"
+    pieces = [b"1\r\n \r\n"] * 20_000, b"0\r\nA: " + b"x" * 1000 + b"\r\n\r\n"
+    assert (await said(port, [head + b"Authorization: " + token + b"\r\n\r\n", *pieces[0], pieces[1]]))[0] == 415
+
+
+async def test_only_so_many_requests_wait_on_a_connection(port: int, whole_desk: Desk) -> None:
+    async with asyncio.timeout(20), connected(port) as (reader, writer):
+        writer.write((b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n") * 3000)
+        whole = await reader.read()
+    assert whole.count(b"200 OK") <= connection.MAX_PIPELINED + 1
+
+
+async def test_a_response_that_nobody_takes_is_not_kept(port: int, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "WRITE_SECONDS", 0.2)
+    link = socket.socket()
+    link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    link.connect(("127.0.0.1", port))
+    _, writer = await asyncio.open_connection(sock=link, limit=1024)
+    for _ in range(30):  # more than the kernel keeps for both
+        writer.write(b"GET /openapi.json HTTP/1.1\r\n" + HOST + b"\r\n")
+    with pytest.raises(ConnectionError):
+        await _send_for_ever(writer)
+    writer.close()
+
+
+async def _send_for_ever(writer: asyncio.StreamWriter) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            writer.write(b"\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.05)
+
+
+async def test_a_full_server_ends_what_is_idle_and_serves_what_is_asked(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "MAX_CONNECTIONS", 3)
+    monkeypatch.setattr(connection, "RESERVED", 0)
+    monkeypatch.setattr(connection, "IDLE_SECONDS", 0)
+    async with asyncio.timeout(20), AsyncExitStack() as idle:
+        (first, _), *_ = [await idle.enter_async_context(connected(port)) for _ in range(3)]
+        assert (await said(port, [get(f"{BASE}/me")]))[0] == 401
+        assert await first.read() == b""
+
+
 async def test_a_slow_head_is_not_helped_by_a_byte_now_and_then(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "HEAD_SECONDS", 0.2)
     async with asyncio.timeout(20), connected(port) as (reader, writer):
@@ -137,6 +199,7 @@ async def test_a_slow_head_is_not_helped_by_a_byte_now_and_then(port: int, monke
 async def test_a_full_server_still_answers_the_probes(port: int, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "MAX_CONNECTIONS", 3)
     monkeypatch.setattr(connection, "RESERVED", 2)
+    monkeypatch.setattr(connection, "IDLE_SECONDS", 1000)
     async with AsyncExitStack() as idle:
         first, *_ = [await idle.enter_async_context(connected(port)) for _ in range(3)]
         status, headers, problem = await said(port, [get(f"{BASE}/me")])

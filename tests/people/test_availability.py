@@ -14,7 +14,7 @@ from temporalio.service import RPCError
 from deploy.local.identity import Wanted
 from models.people.roles import Role
 from models.people.tables import Agent, Team
-from models.tickets.assign import hold_team
+from models.tickets.assign import hold_teams
 from tests.support.desk import Desk, Merchant
 
 
@@ -111,7 +111,7 @@ async def test_the_work_is_shared_evenly(desk: Desk, acme: Merchant) -> None:
 async def test_a_ticket_is_opened_while_its_team_is_held(desk: Desk, acme: Merchant) -> None:
     async with desk.database.reading(acme.id) as session, asyncio.timeout(20):
         for team in (await session.execute(sa.select(col(Team.id)))).scalars():
-            await hold_team(session, team)
+            await hold_teams(session, team)
         assert await acme.open(category="general")
 
 

@@ -39,7 +39,7 @@ async def test_me_tells_a_reporter_what_they_may_do(acme: Merchant) -> None:
     assert (me["isEmailVerified"], me["organizerIds"], me["agentId"]) == (True, None, None)
     assert {each["scope"] for each in me["permissions"]} == {"own"}
     assert [each["permission"] for each in me["permissions"]] == [
-        "open_ticket", "read_tickets", "reply", "read_messages", "resolve", "reopen", "close", "read_self",
+        "open_ticket", "read_tickets", "reply", "read_messages", "resolve", "reopen", "close", "read_self", "read_categories",
     ]  # fmt: skip
 
 

@@ -38,7 +38,7 @@ async def test_a_clock_never_changes_before_its_last_change(frozen: FrozenTicket
         await transition(ticket, Transition.RESUME)
         delete(ticket)
     async with frozen.at(NOON + timedelta(seconds=9), frozen.ana) as ticket:
-        restore(ticket)
+        await restore(ticket)
     resolution = await frozen.clock()
     assert resolution.spent == timedelta(hours=2)
     assert resolution.running_since == ahead

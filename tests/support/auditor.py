@@ -8,12 +8,15 @@ from sqlmodel import col
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError
 
+from models.jobs.tables import Job
 from models.notifications.kinds import NotificationKind
 from models.notifications.messages import NotificationStatus
 from models.notifications.tables import Notification
 from models.outbox.tables import Outbox
+from models.people.tables import Agent
 from models.sla.tables import ConfigurationVersion, Escalation, LedgerEntry, SlaClock
 from models.surveys.tables import Survey
+from models.tickets.assign import is_at_work
 from models.tickets.lifecycle import Status
 from models.tickets.messages import TicketFacts
 from models.tickets.tables import Event, Ticket
@@ -91,6 +94,7 @@ async def _rows_agree(desk: Desk, merchant: Merchant) -> None:
         assert sequences == list(range(1, ticket.event_sequence + 1))
     assert len({ticket.number for ticket in tickets}) == len(tickets)
     assert all(ticket.status is Status.ON_HOLD for ticket in tickets if ticket.snoozed_until)
+    await _nobody_retired_has_work(desk, merchant, tickets)
     _merged_tickets_have_ended(tickets, events, await rows(desk, merchant, SlaClock), await rows(desk, merchant, Survey))
     _each_rung_once(await rows(desk, merchant, Escalation))
     notifications = await rows(desk, merchant, Notification)
@@ -99,6 +103,15 @@ async def _rows_agree(desk: Desk, merchant: Merchant) -> None:
     clocks = await rows(desk, merchant, SlaClock)
     ledger_sums_up(clocks, await rows(desk, merchant, LedgerEntry), await rows(desk, merchant, ConfigurationVersion))
     _attributed_once(clocks)
+
+
+async def _nobody_retired_has_work(desk: Desk, merchant: Merchant, tickets: Sequence[Ticket]) -> None:
+    """Unless a handover of theirs has not ended, or was cancelled."""
+    handed_over = {
+        int(job.request["agentId"]) for job in await rows(desk, merchant, Job, col(Job.kind) == "handover", col(Job.status) != "done")
+    }
+    retired = {agent.id for agent in await rows(desk, merchant, Agent, col(Agent.retired_at).is_not(None))} - handed_over
+    assert not [ticket.id for ticket in tickets if ticket.assignee_id in retired and is_at_work(ticket)]
 
 
 def _merged_tickets_have_ended(

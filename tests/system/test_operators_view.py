@@ -40,7 +40,7 @@ async def summaries_of(desk: Desk, workflow_id: str) -> list[str]:
 async def test_a_ticket_is_known_by_merchant_number_and_category_and_its_links_need_no_worker(desk: Desk, acme: Merchant) -> None:
     ticket = await acme.opened_and_assigned(category="general")
     described = await handle_of(desk, ticket).describe()
-    assert await described.static_summary() == f"acme #{ticket['number']} · general"
+    assert await described.static_summary() == f"acme-{acme.id} #{ticket['number']} · general"
     details = await described.static_details()
     assert details is not None
     for part in ("", "/events", "/notifications"):
@@ -95,7 +95,7 @@ async def test_workflows_are_found_by_merchant_owner_and_what_is_due(desk: Desk,
     await known(desk, acme, ticket)
     facts = await facts_of(desk, ticket["id"])
     found = (await handle_of(desk, ticket).describe()).typed_search_attributes
-    assert (found.get(MERCHANT_SLUG), found.get(AGENT), found.get(TEAM)) == ("acme", str(acme.agents["ana"]), str(facts.team_id))
+    assert (found.get(MERCHANT_SLUG), found.get(AGENT), found.get(TEAM)) == (f"acme-{acme.id}", str(acme.agents["ana"]), str(facts.team_id))
     assert found.get(NEXT_DUE) == facts.next_due_at
     assert (await do_assign(acme, ticket, "leo")).is_success
     await desk.until(handle_of(desk, ticket).describe, lambda seen: seen.typed_search_attributes.get(AGENT) == str(acme.agents["leo"]))

@@ -17,7 +17,7 @@ async def test_a_reopening_by_the_reporter_notifies_the_assignee(desk: Desk, acm
     await do(acme.rita, ticket, "reopen", {"reason": "It is back."})
     assert await told(desk, acme, ticket, "ticket_reopened") == ["Ana"]
     await audit(desk, acme)
-    texts = [mail.text for mail in desk.emails() if mail.to == (f"{acme.id}@acme.example",) and "Reopened" in mail.subject]
+    texts = [mail.text for mail in desk.emails() if mail.to == (f"{acme.id}@acme-{acme.id}.example",) and "Reopened" in mail.subject]
     assert ["Reason: It is back." in text for text in texts] == [True]
 
 

@@ -49,7 +49,7 @@ async def test_a_wake_notifies_the_assignee(desk: Desk, acme: Merchant) -> None:
     await happened(desk, acme, ticket, "ticket.woken")
     await audit(desk, acme)
     assert await told(desk, acme, ticket, "ticket_woken") == ["Ana"]
-    assert len([mail for mail in desk.emails() if mail.to == (f"{acme.id}@acme.example",) and "Back again" in mail.subject]) == 1
+    assert len([mail for mail in desk.emails() if mail.to == (f"{acme.id}@acme-{acme.id}.example",) and "Back again" in mail.subject]) == 1
 
 
 async def test_a_wake_of_an_unassigned_ticket_notifies_the_lead(desk: Desk, acme: Merchant) -> None:

@@ -8,7 +8,7 @@ import httpx
 
 from models.notifications.tables import Notification
 from models.tickets.tables import Ticket
-from tests.support.auditor import facts_of, rows
+from tests.support.auditor import facts_of, is_running, rows
 from tests.support.desk import Desk, Merchant
 
 A_MOMENT = timedelta(milliseconds=500)
@@ -37,6 +37,7 @@ async def known(desk: Desk, merchant: Merchant, ticket: dict[str, Any]) -> None:
         row = next(row for row in await _tickets(desk, merchant) if row.id == int(ticket["id"]))
         return row.facts_version, (await facts_of(desk, ticket["id"])).version
 
+    await desk.until(lambda: is_running(desk, ticket["id"]), bool)
     await desk.until(version, lambda versions: versions[0] == versions[1])
 
 
