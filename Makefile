@@ -1,6 +1,7 @@
 # The commands of this project. CI runs all but `up`, `demo` and `fresh`; .venv follows requirements.lock by itself.
 #
 #   make up      the whole system on this machine; Ctrl-C stops it, the next `make up` resumes it
+#                .venv/bin/helpdesk is its command line: docs/command-line.md
 #   make demo    one ticket's life, played against the running system
 #   make fresh   forget what the local system holds (./var)
 #   make test    all tests, on three processes        make test ARGS="tests/auth -k stranger"
@@ -27,7 +28,7 @@ export PYTHONPATH :=
 .PHONY: up demo fresh test lint prove rehearse day bench check lock fmt image-sbom
 .DEFAULT_GOAL := check
 
-up: $(STAMP)
+up: $(STAMP) $(BIN)/helpdesk
 	@exec env RUN_MODE=local $(BIN)/python -m deploy
 
 demo: $(STAMP)
@@ -36,7 +37,7 @@ demo: $(STAMP)
 fresh: $(STAMP)
 	@exec $(BIN)/python -m deploy.local.fresh
 
-test: $(STAMP)
+test: $(STAMP) $(BIN)/helpdesk
 	$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 lint: $(STAMP)
@@ -72,6 +73,9 @@ $(STAMP): requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@cp requirements.lock $@
+
+$(BIN)/helpdesk: deploy/cli/helpdesk $(STAMP)
+	@install -m 755 $< $@
 
 lock:
 	@test -x $(VENV)/lock/bin/python || $(PYTHON) -m venv $(VENV)/lock

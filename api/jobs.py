@@ -1,10 +1,11 @@
-"""Work over many tickets: begun by a request, done by the worker, watched, paused and resumed by a person."""
+"""Work over many tickets or notifications: begun by a request, done by the worker, watched, paused and resumed by a person."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 import sqlalchemy as sa
 from fastapi import APIRouter, Response
+from pydantic import model_validator
 from sqlmodel import col
 
 from api.auth.caller import allow
@@ -14,24 +15,35 @@ from api.http.responses import Id, ResponseBody, location, respond
 from api.http.transaction import CurrentTransaction, Session, Transaction, TransactionRoute
 from api.tickets.requests import Id as WantedId
 from models.errors import NotFound
-from models.jobs.run import begin_job, cancel, pause, resume
-from models.jobs.tables import Job, JobKind, JobStatus
+from models.jobs.begin import TOLD, begin_job, cancel, pause, resume
+from models.jobs.tables import URGENT, Job, JobKind, JobStatus
 from models.people.permissions import Permission, Scope
 from models.tickets.visibility import find
 from models.value import Value
 
 router = APIRouter(tags=["jobs"], route_class=TransactionRoute)
-_SHOWN = ("rule", "ruleId", "version", "ticketId", "filter", "agentId", "tickets", "toAgentId")
-_BEGUN_BY = {JobKind.SLA_CHECK: Permission.STEER_CHECK, JobKind.HANDOVER: Permission.HAND_OVER}
+
+
+_BEGUN_BY = dict.fromkeys(URGENT, Permission.STEER_CHECK) | {JobKind.HANDOVER: Permission.HAND_OVER}
 
 
 class CheckSla(Value):
+    """One ticket, all open ones of the merchant, or those of all merchants: then a job of no merchant begins a check in each."""
+
     ticket_id: WantedId | None = None
+    all_merchants: bool = False
+
+    @model_validator(mode="after")
+    def _is_for_one_of_them(self) -> Self:
+        if self.all_merchants and self.ticket_id is not None:
+            raise ValueError("give ticketId or allMerchants")
+        return self
 
 
 class JobResponse(ResponseBody):
-    """``request`` says what was wanted. ``changed`` counts tickets: pinned to another version, acted on by a check, or handed over;
-    ``breached`` those with a metric that is overdue by it. ``result`` names up to 200 of the overdue and of the failed ones."""
+    """``request`` says what was wanted. ``total``, ``done`` and ``failed`` count tickets; of a replay notifications; of a check for all
+    merchants these. ``changed`` counts those that were pinned to another version, acted on by a check, handed over, replayed, or given a
+    check of their own; ``breached`` tickets with a metric that is overdue by it. ``result`` names up to 200 of each."""
 
     id: Id
     kind: JobKind
@@ -50,8 +62,16 @@ class JobResponse(ResponseBody):
 
 @router.post("/sla/checks", status_code=202, response_model=JobResponse, dependencies=[allow(Permission.CHECK_SLA)])
 async def check_sla(transaction: CurrentTransaction, body: CheckSla | None = None) -> Response:
-    """Act on every target that is overdue now: of one ticket, or of all open ones."""
+    """Act on every target that is overdue now: of one ticket, of all open ones, or of those of all merchants.
+
+    For all merchants it takes an operator's token that is good for all of them, without X-Merchant-Id; so is its job read and steered.
+    """
     caller, ticket_id = transaction.caller, body.ticket_id if body else None
+    if body and body.all_merchants:
+        caller.require(Permission.CHECK_ALL_MERCHANTS)
+        caller.require_all_merchants()
+        return await begun(transaction, JobKind.ALL_SLA_CHECKS, {})
+    caller.require_merchant()
     if ticket_id is not None:
         await find(transaction.session, caller.viewer, ticket_id)
         return await begun(transaction, JobKind.SLA_CHECK, {"ticketId": str(ticket_id)})
@@ -125,5 +145,5 @@ async def _visible(transaction: Transaction, permission: Permission, job_id: int
 
 def _shown(job: Job) -> JobResponse:
     """Without the definition that a dry run proposes: its author has it."""
-    request = {name: value for name, value in job.request.items() if name in _SHOWN}
+    request = {name: value for name, value in job.request.items() if name in TOLD}
     return JobResponse.model_validate(job).model_copy(update={"request": request})

@@ -2,31 +2,72 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
 from sqlalchemy import Select
 from sqlmodel import col
 
 from api.auth.caller import allow
-from api.http.pagination import Order, Page, Paged
+from api.http.pagination import Order, Page, Pager
 from api.http.path import NotificationId
 from api.http.responses import Id, ResponseBody, respond
-from api.http.transaction import CurrentChange, Session, TransactionRoute, viewer_of
+from api.http.transaction import CurrentCaller, CurrentChange, CurrentTransaction, Session, TransactionRoute, viewer_of
+from api.jobs import JobResponse, begun
+from api.tickets.requests import Id as WantedId
+from api.tickets.requests import Instant
 from api.tickets.responses import PersonResponse
 from models.db.session import TenantSession
 from models.errors import NotFound
+from models.jobs.tables import JobKind
 from models.notifications.delivery_log import replay
+from models.notifications.filter import having
 from models.notifications.kinds import NotificationKind
 from models.notifications.messages import NotificationStatus
 from models.notifications.tables import AttemptOutcome, DeliveryAttempt, Notification
 from models.people.permissions import Permission
 from models.tickets.tables import Ticket
 from models.tickets.visibility import readable
+from models.value import Value
 
 router = APIRouter(prefix="/notifications", tags=["notifications"], route_class=TransactionRoute)
-InState = Annotated[NotificationStatus | None, Query(description="only notifications in this state, for example `dead`")]
+
+
+class NotificationFilter(Value):
+    """Of several conditions all must hold. ``since`` is when the notification was made."""
+
+    status: NotificationStatus | None = None
+    kind: NotificationKind | None = None
+    channel: Annotated[str | None, Field(max_length=40, pattern=r"^[a-z_]+$")] = None
+    ticket_id: WantedId | None = None
+    since: Instant | None = None
+
+
+class NotificationQuery(NotificationFilter):
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    after: Annotated[str | None, Field(max_length=2000)] = None
+
+
+class Replayable(StrEnum):
+    """``unknown`` may have arrived: a replay sends it perhaps a second time."""
+
+    DEAD = NotificationStatus.DEAD.value
+    UNKNOWN = NotificationStatus.UNKNOWN.value
+
+
+class ReplayFilter(NotificationFilter):
+    """The same, for those that are dead; or for those that are unknown, when it says so."""
+
+    status: Replayable = Replayable.DEAD  # type: ignore[assignment]
+
+
+class Replay(Value):
+    """Without a filter everything that is dead."""
+
+    filter: ReplayFilter = ReplayFilter()
 
 
 class AttemptResponse(ResponseBody):
@@ -51,11 +92,12 @@ class NotificationResponse(ResponseBody):
 
 
 @router.get("", response_model=Page[NotificationResponse], dependencies=[allow(Permission.READ_NOTIFICATIONS)])
-async def list_notifications(session: Session, pager: Paged, status: InState = None) -> Response:
+async def list_notifications(
+    query: Annotated[NotificationQuery, Query()], session: Session, caller: CurrentCaller, request: Request
+) -> Response:
     """Newest first, for leads and admins."""
-    notifications = _readable(session)
-    if status is not None:
-        notifications = notifications.where(col(Notification.status) == status)
+    pager = Pager(request, caller, query.limit, query.after)
+    notifications = _readable(session).where(*having(query))
     rows, end = await pager.page(session, notifications, Order(Notification.id, Notification.id, is_descending=True))
     return pager.respond(await with_attempts(session, rows), end)
 
@@ -67,6 +109,19 @@ async def replay_notification(notification_id: NotificationId, session: Session,
         raise NotFound("notification")
     notification = await replay(session, notification_id, change)
     return respond((await with_attempts(session, [notification]))[0])
+
+
+@router.post("/replays", status_code=202, response_model=JobResponse, dependencies=[allow(Permission.REPLAY_NOTIFICATIONS)])
+async def replay_notifications(transaction: CurrentTransaction, body: Replay | None = None) -> Response:
+    """Five more attempts for each notification of the filter that is dead, or unknown if it says so, as a job that comes before others.
+
+    Who replayed is in the audit. One that a person replays meanwhile is left as it is.
+    """
+    wanted = (body or Replay()).filter
+    said = wanted.model_dump(mode="json", by_alias=True, exclude_none=True)
+    if wanted.ticket_id is not None:
+        said["ticketId"] = str(wanted.ticket_id)
+    return await begun(transaction, JobKind.NOTIFICATION_REPLAY, {"filter": said})
 
 
 def _readable(session: TenantSession) -> Select[Notification]:

@@ -36,8 +36,8 @@ def main() -> None:
     parts: dict[RunMode, Callable[[], None]] = {
         RunMode.STARTUP: _serve,
         RunMode.WORKER: _work,
-        RunMode.SETUP: _set_up,
-        RunMode.MIGRATE: _migrate,
+        RunMode.SETUP: set_up,
+        RunMode.MIGRATE: migrate,
         RunMode.RESYNC: _resync,
         RunMode.LOCAL: _local,
     }
@@ -86,7 +86,7 @@ def _no_collection() -> Iterator[None]:
         gc.enable()
 
 
-def _set_up() -> None:
+def set_up() -> None:
     settings = _read(SetupSettings)
     from deploy import setup  # noqa: PLC0415
     from models.db.migrate import UnknownRevisionError  # noqa: PLC0415
@@ -106,7 +106,7 @@ def _tell_build() -> None:
     BUILD.labels(APP_INFO.code, APP_INFO.node).set(1)
 
 
-def _migrate() -> None:
+def migrate() -> None:
     settings = _read(MigrationSettings)
     from models.db.migrate import UnknownRevisionError, upgrade  # noqa: PLC0415
 

@@ -1,8 +1,8 @@
-"""Work over all open tickets of a merchant, a batch at a time: a recalculation, its dry run, or a check of every deadline."""
+"""Work over many things, a batch at a time: a recalculation, its dry run, a check of every deadline, a replay of notifications."""
 
 from temporalio import workflow
 
-from models.jobs.messages import ADOPT, WORKFLOW, JobFacts, JobRef
+from models.jobs.messages import ADOPT, WORKFLOW, JobFacts, JobRef, called
 from workflows import calls, ui
 
 
@@ -44,7 +44,7 @@ class JobWorkflow:
     async def _batch(self) -> JobFacts:
         facts = self._facts
         job = JobRef(merchant_id=facts.merchant_id, job_id=facts.job_id, request_id=facts.request_id)
-        return await calls.run_batch(job, f"{facts.kind}: {facts.done} of {facts.total} tickets are done")
+        return await calls.run_batch(job, f"{facts.kind}: {facts.done} of {facts.total} {called(facts.kind)}s are done")
 
     def _show(self) -> None:
         workflow.set_current_details(ui.job_card(self._facts))

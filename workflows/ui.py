@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from models.jobs.messages import JobFacts
+from models.jobs.messages import JobFacts, called
 from models.notifications.messages import DeliveryRef
 from models.outbox.description import NAMED, name_of, shortened, summary_of_ticket
 from models.sla.deadlines import BREACH, ESCALATE, WARN, Deadline
@@ -58,7 +58,11 @@ def pause_of(ref: DeliveryRef, failed: int, error: str, until: datetime) -> str:
 
 def job_card(facts: JobFacts) -> str:
     state = "paused" if facts.is_paused else "ended" if facts.has_ended else "running"
-    lines = [f"**{facts.kind}**, {state}", f"- {facts.done} of {facts.total} tickets", f"- by request {facts.request_id or 'none'}"]
+    lines = [
+        f"**{facts.kind}**, {state}",
+        f"- {facts.done} of {facts.total} {called(facts.kind)}s",
+        f"- by request {facts.request_id or 'none'}",
+    ]
     return "\n".join(lines)
 
 

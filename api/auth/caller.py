@@ -16,7 +16,7 @@ from models.db.session import TenantSession
 from models.errors import BadRequest, Forbidden, NotFound, Unauthenticated
 from models.people.directory import Identity, agent_with_sub, reporter_with_token
 from models.people.merchants import DIRECTORY
-from models.people.permissions import Permission, Scope, may
+from models.people.permissions import OF_ALL_MERCHANTS, OF_ALL_OR_ONE, Permission, Scope, may
 from models.tickets.visibility import Viewer
 
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="An ES256 token of the identity service")
@@ -45,6 +45,17 @@ class Caller:
             raise NotFound("thing")
         if scope in (Scope.NONE, Scope.SEEN):
             raise self.limited() if may(self.claims.roles, permission) > Scope.SEEN else Forbidden
+
+    def require_all_merchants(self) -> None:
+        """Raises: Forbidden: the token is for certain merchants. BadRequest: it is for all, and the request names one."""
+        _directory(self.claims)
+        if self.merchant_id != DIRECTORY:
+            raise BadRequest("This is for all merchants: leave X-Merchant-Id out.", code="merchant_not_wanted")
+
+    def require_merchant(self) -> None:
+        """Raises: BadRequest: the request is for one merchant, and names none."""
+        if self.merchant_id == DIRECTORY:
+            raise BadRequest("The token is good for all merchants: name one in X-Merchant-Id.", code="merchant_required")
 
     def limited(self) -> Forbidden:
         return Forbidden("The token is good for certain organizers only.")
@@ -78,8 +89,8 @@ def allow(permission: Permission) -> Declared:
     return Declared(Allowed(permission))
 
 
-async def verified(request: Request, *, is_of_all_merchants: bool = False) -> Caller:
-    """The caller behind the request's token; ``is_of_all_merchants``: the route acts for none of them.
+async def verified(request: Request, permission: Permission | None = None) -> Caller:
+    """The caller behind the request's token; ``permission`` is that of the route: some act for no merchant.
 
     Raises:
         Unauthenticated: no token, or a bad one. Unavailable: no key is known. BadRequest: X-Merchant-Id is needed.
@@ -100,9 +111,18 @@ async def verified(request: Request, *, is_of_all_merchants: bool = False) -> Ca
             headers={"WWW-Authenticate": challenge},
         ) from None
     request.scope["subject"] = claims.sub
-    caller = Caller(claims, _directory(claims) if is_of_all_merchants else _merchant(claims, _named(request, claims)))
+    caller = Caller(claims, _acts_for(request, claims, permission))
     request.scope["merchant_id"] = caller.merchant_id
     return caller
+
+
+def _acts_for(request: Request, claims: Claims, permission: Permission | None) -> int:
+    if permission in OF_ALL_MERCHANTS:
+        return _directory(claims)
+    named = _named(request, claims)
+    if permission in OF_ALL_OR_ONE and named is None and claims.merchant_ids is Every.MERCHANT:
+        return DIRECTORY
+    return _merchant(claims, named)
 
 
 def _named(request: Request, claims: Claims) -> str | None:

@@ -15,6 +15,7 @@ from api.auth.caller import Caller, verified
 from api.context import context_of
 from api.http.responses import BASE
 from models.errors import HelpdeskError
+from models.people.permissions import Permission
 
 DEAR: Final = 10
 COSTS: Final[Mapping[str, int]] = MappingProxyType(
@@ -34,6 +35,7 @@ COSTS: Final[Mapping[str, int]] = MappingProxyType(
         "POST /escalation-ladders/{ladder_id}/preview": DEAR,
         "POST /escalation-ladders/{ladder_id}/recalculations": DEAR,
         "POST /sla/checks": DEAR,
+        "POST /notifications/replays": DEAR,
     }
 )
 """What reads or changes many rows for one request. Every other route costs one, and :data:`DEAR` with a full-text search (``q``)."""
@@ -44,7 +46,7 @@ def cost_of(method: str, path: str) -> int:
     return COSTS.get(f"{method} {path.removeprefix(BASE)}", 1)
 
 
-async def admit(request: Request, cost: int, *, is_of_all_merchants: bool = False) -> Caller:
+async def admit(request: Request, cost: int, permission: Permission | None = None) -> Caller:
     """The caller behind the request's token, after it was counted.
 
     Raises:
@@ -52,7 +54,7 @@ async def admit(request: Request, cost: int, *, is_of_all_merchants: bool = Fals
     """
     limits = context_of(request).rate_limits
     try:
-        caller = await verified(request, is_of_all_merchants=is_of_all_merchants)
+        caller = await verified(request, permission)
     except HelpdeskError:
         await takes_of_address(request)
         raise

@@ -12,7 +12,7 @@ TAGS: Final = {
     "audit": "What was changed outside tickets, and by whom",
     "surveys": "The survey behind the link in an e-mail: no token is needed",
     "sla": "Calendars, policies and escalation ladders, published in versions",
-    "jobs": "Work over many tickets",
+    "jobs": "Work over many tickets or notifications",
     "reports": "Figures for those who lead",
     "health": "Probes",
 }
@@ -121,6 +121,7 @@ _REQUESTS: Final[dict[str, Any]] = {
     "Proposal_LadderBody_": _TRY,
     "ProposedPolicy": {"definition": _POLICY} | _TRY,
     "CheckSla": {"ticketId": _TICKET_ID},
+    "Replay": {"filter": {"status": "dead", "kind": "ticket_assigned", "since": _AT}},
 }
 
 _RESPONSES: Final[dict[str, Any]] = {

@@ -18,7 +18,7 @@ from api.http.path import known
 from models.audit import Change
 from models.db.session import TenantSession
 from models.people.directory import require_merchant
-from models.people.permissions import OF_ALL_MERCHANTS, Permission, Scope
+from models.people.permissions import Permission, Scope
 from models.tickets.visibility import Viewer, find
 
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -77,7 +77,7 @@ class TransactionRoute(APIRoute):
         costs = {method: cost_of(method, self.path_format) for method in self.methods or ()}
 
         async def handle(request: Request) -> Response:
-            caller = await admit(request, costs[request.method], is_of_all_merchants=permission in OF_ALL_MERCHANTS)
+            caller = await admit(request, costs[request.method], permission)
             await _require(request, caller, permission)
             if request.method == "GET":
                 return await _in_reading(request, caller, call)

@@ -1,4 +1,8 @@
-"""Work over many tickets, as its workflow knows it."""
+"""Work over many things, as its workflow knows it."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
 
 from models.payload import Payload
 
@@ -6,6 +10,12 @@ WORKFLOW = "Job"
 ADOPT = "adopt"
 TASK_QUEUE = "jobs"
 RUN_BATCH = "job.run_batch"
+_CALLED: Final[Mapping[str, str]] = MappingProxyType({"all_sla_checks": "merchant", "notification_replay": "notification"})
+
+
+def called(kind: str) -> str:
+    """The noun for what a job of this kind looks at."""
+    return _CALLED.get(kind, "ticket")
 
 
 class JobRef(Payload):

@@ -10,7 +10,7 @@ from models.sla.rulebook import PROPOSED
 from models.tickets.aggregate import TicketAggregate
 
 NAMED = 200
-"""How many tickets a job names in its result, of a kind."""
+"""How many things a job names in its result, of a kind."""
 
 
 def tally(job: Job, standings: Iterable[Standing]) -> None:
@@ -33,10 +33,10 @@ def count(job: Job, ticket: TicketAggregate, shift: Shift) -> None:
     job.changed += 1
     job.breached += shift.would_breach
     if shift.would_breach:
-        name_tickets(job, "overdueTicketIds", [ticket.row.id])
+        name_ids(job, "overdueTicketIds", [ticket.row.id])
 
 
-def name_tickets(job: Job, what: str, ids: Sequence[int]) -> None:
+def name_ids(job: Job, what: str, ids: Sequence[int]) -> None:
     """Replaced, not changed in place: only so does the session see it."""
     if ids:
         named = [*job.result.get(what, []), *map(str, ids)][:NAMED]

@@ -1,8 +1,8 @@
-"""Work over many tickets, with its progress."""
+"""Work over many tickets, notifications or merchants, with its progress."""
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Index
 from sqlalchemy import text as sql
@@ -14,7 +14,13 @@ class JobKind(StrEnum):
     RECALCULATION = "recalculation"
     PREVIEW = "preview"
     SLA_CHECK = "sla_check"
+    ALL_SLA_CHECKS = "all_sla_checks"  # begins a check in each merchant; a job of no merchant
+    NOTIFICATION_REPLAY = "notification_replay"
     HANDOVER = "handover"
+
+
+URGENT: Final = frozenset({JobKind.SLA_CHECK, JobKind.ALL_SLA_CHECKS, JobKind.NOTIFICATION_REPLAY})
+"""People wait for what these mend: they come before other jobs, and are counted by themselves."""
 
 
 class JobStatus(StrEnum):
@@ -25,7 +31,7 @@ class JobStatus(StrEnum):
 
 
 class Job(Row, table=True):
-    """``cursor`` is the last ticket that was looked at: it moves in the transaction of the work itself, so nothing is done twice.
+    """``cursor`` is the last one that was looked at: it moves in the transaction of the work itself, so nothing is done twice.
 
     ``request`` says what is wanted, ``result`` what was found beyond the counts; ``version`` grows with each word to its workflow.
     """

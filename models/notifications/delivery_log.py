@@ -20,6 +20,7 @@ from models.notifications.digest import Held
 from models.notifications.messages import MAXIMUM_TRIES, DeliveryRef, NotificationStatus
 from models.notifications.tables import AttemptOutcome, DeliveryAttempt, Notification
 from models.outbox import post as outbox
+from models.people.audit import record
 from models.people.slugs import slug_of
 from models.people.tables import Agent, Merchant
 from models.tickets.tables import Comment, Ticket
@@ -148,6 +149,12 @@ async def leave_unknown(session: TenantSession, notification_id: int) -> None:
 
 
 async def replay(session: TenantSession, notification_id: int, change: Change) -> Notification:
+    """What a person asks for: :func:`begin_round`, with an entry in the audit."""
+    record(session, change, "notification.replayed", notification_id)
+    return await begin_round(session, notification_id, change)
+
+
+async def begin_round(session: TenantSession, notification_id: int, change: Change) -> Notification:
     """Another round of attempts for a notification that did not get through, or may not have.
 
     Raises:

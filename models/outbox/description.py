@@ -8,7 +8,7 @@ from typing import Final
 
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
-from models.jobs.messages import JobFacts
+from models.jobs.messages import JobFacts, called
 from models.notifications.messages import DeliveryRef
 from models.tickets.messages import TicketFacts
 from models.tickets.search_attributes import MERCHANT, MERCHANT_SLUG
@@ -63,7 +63,7 @@ def name_of(notification: DeliveryRef) -> str:
 
 
 def summary_of_job(facts: JobFacts) -> str:
-    return shortened(f"merchant {facts.merchant_id} · {facts.kind}, {facts.total} tickets")
+    return shortened(f"merchant {facts.merchant_id} · {facts.kind}, {facts.total} {called(facts.kind)}s")
 
 
 def details_of_job(facts: JobFacts, public_url: str) -> str:

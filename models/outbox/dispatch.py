@@ -16,7 +16,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from models.jobs import messages as jobs
 from models.jobs.messages import JobFacts
-from models.jobs.tables import JobKind
+from models.jobs.tables import URGENT
 from models.notifications import messages as notifications
 from models.notifications.messages import DeliveryBatch, DeliveryRef
 from models.outbox import description
@@ -30,7 +30,7 @@ from models.tickets.search_attributes import describe
 BATCH_SECONDS = 15.0
 """How long the calls of a batch may take, all of them: 32 rows at 8 calls at once are 4 in a row, of half a second at most on a bad day."""
 FIRST = 1
-"""Of Temporal's five priorities; 3 is the usual one. A check of the SLA comes before other jobs."""
+"""Of Temporal's five priorities; 3 is the usual one. A check of the SLA and a replay come before other jobs."""
 _RPC_TIMEOUT = timedelta(seconds=5)
 log = structlog.get_logger()
 
@@ -142,7 +142,7 @@ class Dispatcher:
             search_attributes=description.attributes_of_merchant(facts.merchant_id, ""),
             static_summary=description.summary_of_job(facts),
             static_details=description.details_of_job(facts, self._public_url),
-            priority=_fairly(facts.merchant_id, FIRST if facts.kind == JobKind.SLA_CHECK else None),
+            priority=_fairly(facts.merchant_id, FIRST if facts.kind in URGENT else None),
             rpc_timeout=_RPC_TIMEOUT,
         )
 

@@ -33,6 +33,8 @@ LEASE_SECONDS = BATCH_SECONDS + 15
 """A lease outlasts the worst batch. The dispatcher gives up what is not sent after BATCH_SECONDS, whatever the number of rows and of calls
 at once; then a connection takes at most 2.5 s and the statement that deletes the rows at most 10 s, by the limits of the pool.
 """
+_FROM_THE_FIRST = -1
+"""Below every merchant's id, and below 0, which stands for none: a check of all merchants is a job of none."""
 # One turn for each merchant with something to send, in the order of their ids, from the one after ``after``. A step is three looks at an
 # index: for the next merchant, whether its rows are held, whether it has one to send. ``until`` holds for all rows of a merchant, so that a
 # backlog that has to wait costs no more than one row. They share the batch: what one merchant has waiting is never read as a whole, nor
@@ -96,7 +98,7 @@ class Relay:
         self._dispatcher = dispatcher
         self._topics = list(topics)
         self._claiming = _claim_of(topics)
-        self._after = 0
+        self._after = _FROM_THE_FIRST
         self._more_waits = False
         self._pause = pause
         self._triggered = asyncio.Event()
@@ -137,14 +139,14 @@ class Relay:
 
     async def _claim(self) -> Sequence[OutboxRow]:
         """The next merchants' turns; after the last merchant it is the first one's again."""
-        after, self._after = self._after, 0
-        found = await self._lease(after) or (await self._lease(0) if after else ())
+        after, self._after = self._after, _FROM_THE_FIRST
+        found = await self._lease(after) or (await self._lease(_FROM_THE_FIRST) if after != _FROM_THE_FIRST else ())
         if not found:
             return ()
         turns, most = found[0].turns, Counter(row.merchant_id for row in found).most_common(1)[0][1]
         if turns == BATCH:
             self._after = max(row.merchant_id for row in found)
-        self._more_waits = turns == BATCH or most == math.ceil(BATCH / turns) or after > 0
+        self._more_waits = turns == BATCH or most == math.ceil(BATCH / turns) or after != _FROM_THE_FIRST
         return [OutboxRow(row.merchant_id, row.key, Topic(row.topic), row.version, row.payload) for row in found]
 
     async def _lease(self, after: int) -> Sequence[sa.Row[Any]]:

@@ -18,7 +18,7 @@ from sqlmodel import col
 from models.audit import SYSTEM, Change
 from models.db.pool import engine_of
 from models.db.session import Database, TenantSession, is_away
-from models.jobs.run import LIVE, go_on
+from models.jobs.begin import LIVE, go_on
 from models.jobs.tables import Job
 from models.notifications.delivery_log import leave_unknown
 from models.notifications.messages import NotificationStatus

@@ -12,7 +12,7 @@ from sqlmodel import col
 from models.audit import Change
 from models.db.session import TenantSession
 from models.errors import Conflict, Invalid, NotFound
-from models.jobs.run import begin_job
+from models.jobs.begin import begin_job
 from models.jobs.tables import Job, JobKind
 from models.people.audit import edit, record
 from models.people.roles import Role

@@ -45,12 +45,14 @@ class Permission(StrEnum):
     READ_SLA = "read_sla"
     READ_NOTIFICATIONS = "read_notifications"
     REPLAY_NOTIFICATION = "replay_notification"
+    REPLAY_NOTIFICATIONS = "replay_notifications"
     READ_CONFIGURATION = "read_configuration"
     PUBLISH_CONFIGURATION = "publish_configuration"
     TRY_CONFIGURATION = "try_configuration"
     RECALCULATE = "recalculate"
     TRY_CALENDAR = "try_calendar"
     CHECK_SLA = "check_sla"
+    CHECK_ALL_MERCHANTS = "check_all_merchants"
     LIST_JOBS = "list_jobs"
     READ_JOB = "read_job"
     STEER_CHECK = "steer_check"
@@ -105,12 +107,14 @@ TABLE: Final[Mapping[Permission, tuple[Scope, ...]]] = MappingProxyType({
     _P.READ_SLA:              (_SEEN,   _ANY,  _ANY,  _ANY,  _ANY,  _ANY),
     _P.READ_NOTIFICATIONS:    (_NONE,   _NONE, _NONE, _ANY,  _ANY,  _ANY),
     _P.REPLAY_NOTIFICATION:   (_HIDDEN, _NONE, _NONE, _ANY,  _ANY,  _ANY),
+    _P.REPLAY_NOTIFICATIONS:  (_NONE,   _NONE, _NONE, _ANY,  _ANY,  _ANY),
     _P.READ_CONFIGURATION:    (_NONE,   _ANY,  _ANY,  _ANY,  _ANY,  _ANY),
     _P.PUBLISH_CONFIGURATION: (_NONE,   _NONE, _NONE, _NONE, _ANY,  _ANY),
     _P.TRY_CONFIGURATION:     (_NONE,   _NONE, _NONE, _NONE, _ANY,  _ANY),
     _P.RECALCULATE:           (_NONE,   _NONE, _NONE, _NONE, _ANY,  _ANY),
     _P.TRY_CALENDAR:          (_NONE,   _ANY,  _ANY,  _ANY,  _ANY,  _ANY),
     _P.CHECK_SLA:             (_NONE,   _NONE, _NONE, _ANY,  _ANY,  _ANY),
+    _P.CHECK_ALL_MERCHANTS:   (_NONE,   _NONE, _NONE, _NONE, _NONE, _ANY),
     _P.LIST_JOBS:             (_NONE,   _NONE, _NONE, _ANY,  _ANY,  _ANY),
     _P.READ_JOB:              (_NONE,   _NONE, _NONE, _ANY,  _ANY,  _ANY),
     _P.STEER_CHECK:           (_NONE,   _NONE, _NONE, _ANY,  _ANY,  _ANY),
@@ -137,11 +141,16 @@ TABLE: Final[Mapping[Permission, tuple[Scope, ...]]] = MappingProxyType({
 OF_ALL_MERCHANTS: Final = frozenset({_P.LIST_MERCHANTS, _P.CREATE_MERCHANT})
 """What a token for all merchants does without naming one."""
 
+OF_ALL_OR_ONE: Final = frozenset({_P.CHECK_SLA, _P.LIST_JOBS, _P.READ_JOB, _P.STEER_CHECK, _P.READ_AUDIT})
+"""What a token for all merchants does for the one that it names; naming none, for what belongs to no merchant."""
+
 OF_SOME_ORGANIZERS: Final[Mapping[Permission, Scope]] = MappingProxyType(
     {
         _P.PUBLISH_CONFIGURATION: _NONE,
         _P.TRY_CONFIGURATION: _NONE,
         _P.RECALCULATE: _NONE,
+        _P.REPLAY_NOTIFICATIONS: _NONE,
+        _P.CHECK_ALL_MERCHANTS: _NONE,
         _P.LIST_JOBS: _NONE,
         _P.STEER_JOB: _NONE,
         _P.LIST_MERCHANTS: _NONE,

@@ -115,11 +115,16 @@ class TemporalSettings(_FromEnvironment):
         return value
 
 
-class Settings(TemporalSettings):
+class RelaySettings(_FromEnvironment):
+    """Where what waits for Temporal is."""
+
+    database_relay_url: PostgresUrl = Field(description="the relay role: the outbox of every merchant and little else")
+
+
+class Settings(TemporalSettings, RelaySettings):
     """All settings of the API and the worker. Durations are seconds."""
 
     database_url: PostgresUrl = Field(description="the application role: bound by row-level security")
-    database_relay_url: PostgresUrl = Field(description="the relay role: the outbox of every merchant and little else")
     database_pool_size: int = Field(default=10, ge=1, le=200)
     database_merchant_share: float = Field(default=0.6, gt=0, le=1, description="the part of the pool that one merchant may have at once")
     database_statement_seconds: float = Field(default=10, gt=0, le=30)

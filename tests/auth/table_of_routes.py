@@ -55,6 +55,7 @@ GET    /tickets/{ticket_id}/sla/timeline                  200
 GET    /tickets/{ticket_id}/context                       200
 GET    /notifications                                     200
 POST   /notifications/{notification_id}/replay            404
+POST   /notifications/replays                             202
 POST   /calendars/{calendar_id}/preview                   202
 POST   /calendars/{calendar_id}/recalculations            202
 POST   /sla-policies/preview                              422

@@ -11,6 +11,7 @@ from deploy.local.identity import Wanted
 from models.people.permissions import OF_ALL_MERCHANTS, TABLE, Permission
 from models.people.roles import Role
 from tests.auth.table_of_routes import NOWHERE, PUBLIC, ROLES, ROUTES, WITH_IDS, Route, by_hand, configuration_of, name_of, permissions
+from tests.people.permissions_page import INSIDE
 from tests.support.desk import BASE, Desk, Merchant
 from tests.support.isolated import Isolated
 from tests.system.jobs import over
@@ -40,7 +41,7 @@ def test_every_route_has_a_permission_and_every_permission_its_row(desk: Desk) -
     served = {(verb.upper(), path) for path, verbs in paths.items() for verb in verbs}
     assert served - permissions().keys() == PUBLIC | {("GET", "/healthz"), ("GET", "/readyz")}
     assert set(TABLE) == set(Permission)
-    assert set(Permission) - set(permissions().values()) == {Permission.READ_DELETED, Permission.STEER_JOB}  # asked for inside of routes
+    assert set(Permission) - set(permissions().values()) == INSIDE.keys()
 
 
 def test_the_table_of_permissions_gives_the_statuses_that_were_written_by_hand() -> None:

@@ -69,6 +69,7 @@ def _files(app: Path) -> dict[str, int]:
 ROLE_MODULES = {
     "startup": ["deploy.__main__", "api.main"],
     "worker": ["deploy.__main__", "worker"],
+    "command line": [f"deploy.cli.{name}" for name in ("__main__", "api", "database", "environment", "outbox", "workflow")],
     "migrate": ["deploy.__main__", "models.db.migrate", "models.db.schema"],
 }
 

@@ -1,20 +1,23 @@
 """RUN_MODE=setup on an empty PostgreSQL and an empty Temporal: everything is made, and the second time nothing is changed."""
 
 import asyncio
+import dataclasses
 import os
 import sys
 from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
-from temporalio.client import Client
+from temporalio.client import Client, ScheduleIntervalSpec, ScheduleSpec, ScheduleUpdate
 
 from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.temporal import TemporalServer, free_port
 from models.db.revisions import newest_revision
 from models.outbox.messages import SCHEDULE_ID
+from models.outbox.schedule import RECONCILED_EVERY
 from models.tickets.search_attributes import STATUS, TYPES
 from tests.support.isolated import empty_database
 
@@ -99,6 +102,16 @@ async def test_set_up_from_nothing_and_once_more(empty: Empty) -> None:
     ended, said = await empty.set_up(**merchant)
     assert (ended, "setup.merchant_is_there" in said, "reconciliation.is_scheduled" in said) == (0, True, True), said
     assert await empty.seen() == first
+
+
+async def test_a_stale_schedule_is_repaired_and_it_says_so(empty: Empty) -> None:
+    await empty.set_up()
+    schedule = (await Client.connect(empty.temporal.address)).get_schedule_handle(SCHEDULE_ID)
+    hourly = ScheduleSpec(intervals=[ScheduleIntervalSpec(every=timedelta(hours=1))])
+    await schedule.update(lambda now: ScheduleUpdate(dataclasses.replace(now.description.schedule, spec=hourly)))
+    ended, said = await empty.set_up()
+    assert (ended, "reconciliation.schedule_changed" in said) == (0, True), said
+    assert [each.every for each in (await schedule.describe()).schedule.spec.intervals] == [RECONCILED_EVERY]
 
 
 async def test_it_makes_no_merchant_unless_it_is_told_to(empty: Empty) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from temporalio.api.enums.v1 import EventType
 
-from models.jobs import run
+from models.jobs import begin
 from models.outbox import messages as maintenance
 from models.outbox.tables import Outbox
 from models.platform.settings import WorkerQueue
@@ -28,7 +28,7 @@ async def in_one_order(isolated: Isolated, tmp_path: Path) -> AsyncIterator[Isol
 
 
 async def test_a_check_comes_first_and_merchants_take_turns(in_one_order: Isolated, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "MAX_LIVE", 12)
+    monkeypatch.setattr(begin, "MAX_LIVE", 12)
     async with still_desk(in_one_order) as desk:
         acme, globex = await desk.merchant(), await desk.merchant()
         many = [await dry_run(acme) for _ in range(12)]

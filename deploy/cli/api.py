@@ -1,0 +1,169 @@
+"""The REST API, as a command speaks to it: an operator's token, one merchant at a time, errors by their class."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+import typer
+
+from deploy.cli.output import note
+from deploy.cli.verb import Choices, CommandError, ExitCode
+
+if TYPE_CHECKING:
+    import httpx
+
+BASE = "/v1/api/helpdesk"
+AT_MOST = 1000
+"""Rows of a list."""
+_PAGE = 100
+_SECONDS = 30.0
+_CODES = {
+    400: ExitCode.REFUSED,
+    401: ExitCode.NOT_ALLOWED,
+    403: ExitCode.NOT_ALLOWED,
+    404: ExitCode.NOT_FOUND,
+    409: ExitCode.REFUSED,
+    412: ExitCode.REFUSED,
+    422: ExitCode.REFUSED,
+    428: ExitCode.REFUSED,
+    429: ExitCode.AWAY,
+    503: ExitCode.AWAY,
+}
+_ADVICE = {
+    "merchant_required": "name one with --merchant",
+    "unauthenticated": "give one with --token or HELPDESK_TOKEN",
+}
+
+
+class Api:
+    """Raises CommandError wherever the API refuses, or does not answer."""
+
+    def __init__(self, http: "httpx.Client", choices: Choices) -> None:
+        self._http = http
+        self._url, self._token = choices.url, choices.token
+        self._merchant_id: str | None = None
+        if choices.merchant is not None:
+            self.act_for(choices.merchant)
+
+    def act_for(self, merchant: str) -> str:
+        """From now on for this merchant, a slug or an id; return its id."""
+        self._merchant_id = merchant if merchant.isdigit() else self._id_of(merchant)
+        return self._merchant_id
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self._send("GET", BASE + path, params={name: value for name, value in query.items() if value is not None})
+
+    def post(self, path: str, body: Any = None) -> Any:
+        return self._send("POST", BASE + path, json=body)
+
+    def put(self, path: str, body: Any) -> Any:
+        return self._send("PUT", BASE + path, json=body)
+
+    def patch(self, path: str, body: Any) -> Any:
+        """Whatever version there is."""
+        return self._send("PATCH", BASE + path, json=body, headers={"If-Match": "*"})
+
+    def delete(self, path: str) -> None:
+        self._send("DELETE", BASE + path)
+
+    def rows(self, path: str, limit: int = AT_MOST, **query: Any) -> list[dict[str, Any]]:
+        """A list, page after page, up to ``limit``; whether there is more is told to people."""
+        found: list[dict[str, Any]] = []
+        after: str | None = None
+        while len(found) < limit:
+            page = self.get(path, limit=min(_PAGE, limit - len(found)), after=after, **query)
+            found += page["data"]
+            after = page["page"]["next"]
+            if after is None:
+                return found
+        note(f"these are the first {limit}; there are more")
+        return found
+
+    def readiness(self) -> Any:
+        """Of this system: also one that is not ready says what is the matter."""
+        answer = self._answer("GET", "/readyz")
+        return answer.json() if answer.status_code in (200, 503) else _content(answer)
+
+    def local_token(self, wanted: dict[str, Any]) -> str:
+        """From the development identity service, which only the local system has."""
+        answer = self._answer("POST", "/dev/identity/token", json=wanted)
+        if answer.status_code in (404, 405):
+            raise CommandError("This is no local system: it gives out no tokens. Ask its identity service.", ExitCode.REFUSED)
+        return str(_content(answer)["accessToken"])
+
+    def _signed(self) -> dict[str, str]:
+        """The headers that say who asks, and for which merchant."""
+        self._token = self._token or self._token_by_itself()
+        return {"Authorization": f"Bearer {self._token}"} | ({"X-Merchant-Id": self._merchant_id} if self._merchant_id else {})
+
+    def _token_by_itself(self) -> str:
+        if not _is_here(self._url):
+            raise CommandError("There is no token: give one with --token or HELPDESK_TOKEN.", ExitCode.NOT_ALLOWED)
+        return self.local_token({"sub": "helpdesk-command-line", "name": "Command line", "merchantIds": ["*"], "roles": ["operator"]})
+
+    def _id_of(self, slug: str) -> str:
+        for row in self.rows("/merchants"):
+            if row["slug"] == slug:
+                return str(row["id"])
+        raise CommandError(f"There is no merchant {slug}: `helpdesk merchants list` has all of them.", ExitCode.NOT_FOUND)
+
+    def _send(self, method: str, path: str, *, headers: dict[str, str] | None = None, **sent: Any) -> Any:
+        return _content(self._answer(method, path, headers=self._signed() | (headers or {}), **sent))
+
+    def _answer(self, method: str, path: str, **sent: Any) -> "httpx.Response":
+        import httpx
+
+        try:
+            return self._http.request(method, path, **sent)
+        except httpx.TimeoutException:
+            raise CommandError(f"{self._http.base_url} took longer than {_SECONDS:.0f} s to answer.", ExitCode.AWAY) from None
+        except (httpx.TransportError, httpx.InvalidURL) as error:
+            says = f"Nothing answers at {self._http.base_url} ({type(error).__name__}): is it running? Another address by --url."
+            raise CommandError(says, ExitCode.AWAY) from None
+
+
+@contextmanager
+def api_of(ctx: typer.Context) -> Iterator[Api]:
+    """The API that the command was told."""
+    import httpx
+
+    choices: Choices = ctx.obj
+    try:
+        http = httpx.Client(base_url=choices.url, timeout=_SECONDS)
+    except httpx.InvalidURL as error:
+        raise CommandError(f"{choices.url} is no address: {error}.", ExitCode.WRONG) from None
+    with http:
+        yield Api(http, choices)
+
+
+def part(value: str) -> str:
+    """One part of a path, whatever it holds."""
+    return quote(value, safe="")
+
+
+def _content(answer: "httpx.Response") -> Any:
+    if answer.is_success:
+        return answer.json() if answer.content else None
+    raise CommandError(*_problem(answer))
+
+
+def _problem(answer: "httpx.Response") -> tuple[str, ExitCode]:
+    """In one line, and by its class (RFC 9457)."""
+    code = _CODES.get(answer.status_code, ExitCode.FAILED)
+    if "json" not in answer.headers.get("content-type", ""):
+        return f"{answer.request.url} answers {answer.status_code}: is this a helpdesk?", code
+    said = answer.json()
+    wrong = "; ".join(f"{each['pointer']}: {each['detail']}" for each in said.get("errors", []))
+    advice = _ADVICE.get(said.get("code", ""))
+    parts = [wrong or said.get("detail", ""), f"({advice})" if advice else "", f"[{said.get('code')}]"]
+    return " ".join(each for each in parts if each).replace("\n", " "), code
+
+
+def _is_here(url: str) -> bool:
+    try:
+        host = urlsplit(url).hostname or ""
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

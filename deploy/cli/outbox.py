@@ -1,0 +1,62 @@
+"""The questions of a command to the database and to Temporal."""
+
+import asyncio
+from typing import Any, Final
+from uuid import uuid4
+
+import sqlalchemy as sa
+from temporalio.client import WorkflowFailureError
+from temporalio.service import RPCError
+
+from deploy.cli.verb import CommandError, ExitCode
+from models.db.pool import engine_of
+from models.outbox import messages as maintenance
+from models.platform.settings import TemporalSettings
+from models.platform.temporal import Connection, connect
+
+_DEPTHS: Final = sa.text("""
+    SELECT merchant_id, topic, count(*), extract(epoch FROM now() - min(written_at)), count(*) FILTER (WHERE leased_until > now())
+    FROM (SELECT merchant_id, topic, written_at, leased_until FROM outbox LIMIT 100000) AS counted
+    GROUP BY 1, 2 ORDER BY min(written_at) LIMIT :at_most
+""")
+"""Of at most 100,000 rows, as the gauges count them."""
+
+
+async def depths(relay_url: str, at_most: int) -> list[dict[str, Any]]:
+    """Of each merchant and topic, the oldest first.
+
+    Raises:
+        CommandError: the database does not answer.
+    """
+    across = engine_of(relay_url, pool_size=1)
+    try:
+        async with across.connect() as connection:
+            found = (await connection.execute(_DEPTHS, {"at_most": at_most})).all()
+    except (sa.exc.SQLAlchemyError, OSError, TimeoutError) as error:
+        raise CommandError(f"The database does not answer: {type(error).__name__}.", ExitCode.AWAY) from None
+    finally:
+        await across.dispose()
+    names = ("merchantId", "topic", "rows", "oldestSeconds", "leased")
+    return [dict(zip(names, (str(merchant), topic, rows, round(age), leased), strict=True)) for merchant, topic, rows, age, leased in found]
+
+
+async def reconciled(settings: TemporalSettings, seconds: float) -> dict[str, Any]:
+    """What one reconciliation found.
+
+    Raises:
+        CommandError: Temporal can't be reached, or no worker did it in time.
+    """
+    try:
+        client = await connect(settings, Connection.NOW)
+        async with asyncio.timeout(seconds):
+            healed = await client.execute_workflow(
+                maintenance.WORKFLOW, id=f"reconciliation-{uuid4()}", task_queue=maintenance.TASK_QUEUE, result_type=maintenance.Healed
+            )
+    except TimeoutError:
+        says = f"No worker did it in {seconds:g} s: does one run with the queue maintenance? It is done when one does."
+        raise CommandError(says, ExitCode.AWAY) from None
+    except (RPCError, RuntimeError) as error:
+        raise CommandError(f"Temporal ({settings.temporal_address}) can't be reached: {error}.", ExitCode.AWAY) from None
+    except WorkflowFailureError as error:
+        raise CommandError(f"The reconciliation failed: {error.cause}.", ExitCode.FAILED) from None
+    return dict(healed.model_dump(mode="json", by_alias=True))

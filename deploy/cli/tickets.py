@@ -1,0 +1,132 @@
+"""Tickets: found, and the story of one on one screen."""
+
+from typing import Annotated, Any
+
+import typer
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from deploy.cli.api import Api, api_of, part
+from deploy.cli.notifications import table_of
+from deploy.cli.output import facts, show, table
+from deploy.cli.verb import CommandError, ExitCode, Verb
+
+app = typer.Typer(help="Tickets of a merchant.", no_args_is_help=True)
+_COLUMNS = {
+    "id": "id",
+    "number": "number",
+    "status": "status",
+    "priority": "priority",
+    "sla": "slaStatus",
+    "due": "nextDueAt",
+    "level": "escalationLevel",
+    "agent": "assigneeId",
+    "subject": "subject",
+}
+_LONGEST_NUMBER = 10
+"""Digits; an id has many more."""
+_ROW = (
+    "number",
+    "subject",
+    "status",
+    "priority",
+    "category",
+    "slaStatus",
+    "nextDueAt",
+    "escalationLevel",
+    "assigneeId",
+    "teamId",
+    "reporter",
+    "createdAt",
+    "updatedAt",
+    "resolvedAt",
+    "closedAt",
+    "version",
+)
+_CLOCKS = {
+    "metric": "metric",
+    "cycle": "cycle",
+    "status": "status",
+    "target s": "targetSeconds",
+    "elapsed s": "elapsedSeconds",
+    "due": "dueAt",
+    "breached": "breachedAt",
+    "stopped": "stoppedAt",
+}
+_LADDER = {
+    "level": "level",
+    "metric": "metric",
+    "cause": "cause",
+    "due": "dueAt",
+    "taken": "takenAt",
+    "outcome": "outcome",
+    "to agent": "toAgentId",
+    "acknowledged": "acknowledgedAt",
+}
+
+
+@app.command("list", cls=Verb)
+def list_tickets(  # noqa: PLR0913, PLR0917 - one a flag
+    ctx: typer.Context,
+    status: Annotated[
+        str | None, typer.Option(help="One or several, separated by commas: open, pending, on_hold, resolved, closed.")
+    ] = None,
+    sla: Annotated[str | None, typer.Option(help="For example breached.")] = None,
+    agent: Annotated[str | None, typer.Option(help="An agent's id, or none.")] = None,
+    query: Annotated[str | None, typer.Option(help="Words of its text.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many at the most.")] = 50,
+) -> None:
+    """List tickets, the newest first.
+
+    Example: `helpdesk tickets list --sla breached --agent none --merchant acme`
+    """
+    with api_of(ctx) as api:
+        rows = api.rows("/tickets", limit, status=status, slaStatus=sla, assigneeId=agent, q=query)
+    show(ctx, rows, table(_COLUMNS, rows))
+
+
+@app.command("show", cls=Verb)
+def show_ticket(ctx: typer.Context, ticket: Annotated[str, typer.Argument(help="Its id, or its number.", metavar="TICKET")]) -> None:
+    """Tell the story of a ticket on one screen: its row, clocks, ladder, notifications, and its workflow.
+
+    Of Temporal it asks the workflow, at the address of the settings `APP_ENV_TEMPORAL_*`; without it the rest is shown.
+
+    Examples: `helpdesk tickets show 385102992598155265 --merchant acme`, `helpdesk tickets show 7 --merchant acme`
+    """
+    from deploy.cli.workflow import workflow_of
+
+    with api_of(ctx) as api:
+        story = _story(api, _id_of(api, ticket))
+    story["workflow"] = workflow_of(f"ticket-{story['ticket']['id']}")
+    show(ctx, story, _drawn(story))
+
+
+def _id_of(api: Api, ticket: str) -> str:
+    number = ticket.removeprefix("#")
+    if len(number) > _LONGEST_NUMBER:
+        return ticket
+    found = api.rows("/tickets", 1, number=number)
+    if not found:
+        raise CommandError(f"The merchant has no ticket {number}.", ExitCode.NOT_FOUND)
+    return str(found[0]["id"])
+
+
+def _story(api: Api, ticket: str) -> dict[str, Any]:
+    path = f"/tickets/{part(ticket)}"
+    parts = {"clocks": "/sla", "ladder": "/escalations", "notifications": "/notifications"}
+    return {"ticket": api.get(path)} | {name: api.rows(f"{path}{rest}") for name, rest in parts.items()}
+
+
+def _drawn(story: dict[str, Any]) -> RenderableType:
+    row, workflow = story["ticket"], story["workflow"]
+    parts = {
+        f"Ticket {row['id']}": facts({name: row[name] for name in _ROW if name in row}),
+        "Clocks": table(_CLOCKS, story["clocks"]),
+        "Ladder": table(_LADDER, story["ladder"]),
+        "Notifications": table_of(story["notifications"]),
+        "Workflow": facts(workflow),
+    }
+    lines: list[RenderableType] = []
+    for heading, drawn in parts.items():
+        lines += [Text(heading, style="bold underline"), drawn, Text("")]
+    return Group(*lines[:-1])

@@ -1,0 +1,42 @@
+"""What Temporal knows of a workflow."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from deploy.cli.environment import read
+
+_SECONDS = timedelta(seconds=5)
+
+
+def workflow_of(workflow_id: str) -> dict[str, Any]:
+    """How it stands, and what it waits for; or why that is not known."""
+    return asyncio.run(_described(workflow_id))
+
+
+async def _described(workflow_id: str) -> dict[str, Any]:
+    from temporalio.service import RPCError, RPCStatusCode
+
+    from models.platform.settings import TemporalSettings
+    from models.platform.temporal import Connection, connect
+
+    settings = read(TemporalSettings)
+    try:
+        client = await connect(settings, Connection.WHEN_USED)
+        found = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=_SECONDS)
+    except RPCError as error:
+        there_is_none = error.status is RPCStatusCode.NOT_FOUND
+        return {"id": workflow_id, "status": "not there" if there_is_none else f"Temporal at {settings.temporal_address} can't be asked"}
+    except RuntimeError:
+        return {"id": workflow_id, "status": f"Temporal at {settings.temporal_address} can't be reached"}
+    pending = found.raw_description.pending_activities
+    return {
+        "id": workflow_id,
+        "status": found.status.name.lower() if found.status else "unknown",
+        "run": found.run_id,
+        "queue": found.task_queue,
+        "begun": found.start_time,
+        "ended": found.close_time,
+        "events": found.history_length,
+        "pending": [f"{each.activity_type.name}, try {each.attempt}: {each.last_failure.message or 'runs'}" for each in pending],
+    }
