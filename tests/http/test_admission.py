@@ -19,7 +19,7 @@ from tests.support.limited import ADDRESS, like, limited
 BURST = 30
 SLOW = Rate(per_second=0.1, burst=BURST)
 """Nothing comes back while a test runs."""
-_RARE = ("/audit", "DELETE /agents/", "/preview", "/recalculations", "/reports/", "/count", "/exports", "/checks", "/replays")
+_RARE = ("/audit", "DELETE /agents/", "/preview", "/recalculations", "/reports/", "/count", "/exports", "/checks", "/replays", "/handover")
 
 
 @pytest.fixture
