@@ -170,7 +170,7 @@ def _of_tickets(worker: partial[Worker], tickets: TicketActivities) -> Worker:
     return worker(
         task_queue=ticket.TASK_QUEUE,
         workflows=[TicketWorkflow],
-        activities=[tickets.assign, tickets.run_due, tickets.enrich],
+        activities=[tickets.assign, tickets.run_due],
         max_concurrent_activities=AT_ONCE,
         max_concurrent_local_activities=AT_ONCE,
         max_concurrent_workflow_tasks=20,

@@ -15,8 +15,7 @@ from models.outbox.relay import Relay
 from models.sla.run_due import run_due
 from models.tickets.aggregate import TicketAggregate
 from models.tickets.assign import assign_waiting
-from models.tickets.enrich import enrich
-from models.tickets.messages import ASSIGN, ENRICH, RUN_DUE_DEADLINES, At, TicketFacts
+from models.tickets.messages import ASSIGN, RUN_DUE_DEADLINES, At, TicketFacts
 from models.tickets.repository import lock, save_for_workflow, with_id
 
 log = structlog.get_logger()
@@ -35,10 +34,6 @@ class TicketActivities:
     @activity.defn(name=RUN_DUE_DEADLINES)
     async def run_due(self, request: At) -> TicketFacts:
         return await self._change(request, run_due)
-
-    @activity.defn(name=ENRICH)
-    async def enrich(self, request: At) -> None:
-        await self._change(request, enrich)
 
     async def _change(self, request: At, verb: Verb) -> TicketFacts:
         async with self._database.writing(request.merchant_id) as session:

@@ -14,7 +14,7 @@ from models.jobs.messages import RUN_BATCH, JobFacts, JobRef
 from models.notifications.messages import DELIVER, NOT_YET, TRY_SECONDS, DeliveryRef
 from models.outbox.messages import RECONCILE, Healed, ReconciliationAt
 from models.payload import Payload
-from models.tickets.messages import ASSIGN, ENRICH, RUN_DUE_DEADLINES, At, TicketFacts
+from models.tickets.messages import ASSIGN, RUN_DUE_DEADLINES, At, TicketFacts
 
 _T = TypeVar("_T")
 _ONE_TRY = RetryPolicy(maximum_attempts=1)
@@ -41,11 +41,6 @@ async def assign(request: At) -> TicketFacts:
 
 async def run_due_deadlines(request: At, summary: str) -> TicketFacts:
     return await _write(RUN_DUE_DEADLINES, request, TicketFacts, summary)
-
-
-async def enrich(request: At) -> None:
-    """Raises: NotDone."""
-    await _local(ENRICH, request, type(None), "gather the reporter's earlier tickets")
 
 
 async def deliver(request: DeliveryRef, summary: str) -> str:

@@ -10,7 +10,7 @@ from temporalio.common import SearchAttributeKey
 
 from models.sla.deadlines import Deadline
 from models.tickets.messages import ADOPT, SHOWN, WORKFLOW, At, MissedTarget, TakenRung, TicketFacts, TicketLife
-from models.tickets.search_attributes import AGENT, NEXT_DUE, PRIORITY, TEAM, changing, updates
+from models.tickets.search_attributes import NEXT_DUE, changing, updates
 from workflows import calls, ui
 
 LOOK_AGAIN = timedelta(seconds=30)
@@ -54,10 +54,10 @@ class TicketWorkflow:
         self._show()
 
     async def _take_in(self) -> None:
-        """Enrich the context and assign the ticket, side by side."""
+        """Assign the ticket, once."""
         self._show()
         if not self._life.is_taken_in and not self._facts.has_ended:
-            await asyncio.gather(self._assign(), self._enrich())
+            await self._assign()
             self._life = self._life.model_copy(update={"is_taken_in": True})
 
     async def _assign(self) -> None:
@@ -65,13 +65,6 @@ class TicketWorkflow:
         self.adopt(after)
         if after.nobody_free:  # that changes no row, so it has no version
             self._know(self._facts.model_copy(update={"nobody_free": after.nobody_free}))
-
-    async def _enrich(self) -> None:
-        """Nice to have: what can't be gathered at once is left out."""
-        try:
-            await calls.enrich(self._as_of_now())
-        except calls.NotDone:
-            workflow.logger.warning("the ticket's context could not be gathered; the ticket goes on without it")
 
     async def _news_or_next_deadline(self) -> None:
         """One timer, for the nearest deadline. One that moves later or vanishes is left to fire: that costs less than to re-arm it."""
@@ -122,31 +115,19 @@ class TicketWorkflow:
         return At(merchant_id=facts.merchant_id, ticket_id=facts.ticket_id, at=workflow.now(), request_id=facts.request_id)
 
     def _show(self, *, has_woken: bool = False) -> None:
-        """Let an operator read the ticket in the Temporal UI.
-
-        An ended workflow says by its result how it ended: no upsert is spent on it.
-        """
+        """Let an operator read the ticket in the Temporal UI, also after its end."""
         workflow.set_current_details(ui.card(self._facts))
         found = changing(self._facts)
         changed = {key for key, value in found.items() if value != self._searchable[key]}
-        if changed and not self._facts.has_ended and self._follows(changed, has_woken=has_woken):
+        if changed and self._follows(changed, has_woken=has_woken):
             workflow.upsert_search_attributes(updates(self._searchable, found))
             self._searchable = found
 
     def _follows(self, changed: AbstractSet[SearchAttributeKey[Any]], *, has_woken: bool) -> bool:
-        """A due that moves later or vanishes is told with what else changes, or when a timer has fired: like the timer, it may be early.
-
-        A run that began before 2026-12 does not follow what it did not know: its history has no command for that.
-        """
-        if changed - {PRIORITY, AGENT, TEAM, NEXT_DUE}:
-            return True
-        if PRIORITY in changed:
-            return workflow.patched("2026-11-follow-priority")
+        """A due that moves later or vanishes is told with what else changes, or when a timer has fired: like the timer, it may be early."""
         due, known = self._facts.next_due_at, self._searchable[NEXT_DUE]
         is_earlier = due is not None and (known is None or due < known)
-        if changed == {NEXT_DUE} and not is_earlier and not (has_woken and not self._is_due()):
-            return False
-        return workflow.patched("2026-12-follow-owner-and-due")
+        return changed != {NEXT_DUE} or is_earlier or (has_woken and not self._is_due())
 
     def _is_due(self) -> bool:
         """It is acted on in a moment, and told with what that changes."""

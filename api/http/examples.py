@@ -186,7 +186,7 @@ _RESPONSES: Final[dict[str, Any]] = {
         "policyVersion": 1,
         "calendarVersion": 1,
     },
-    "ContextResponse": {"context": {"gatheredAt": _AT, "earlierTickets": [], "hasMore": False}},
+    "ContextResponse": {"earlierTickets": [], "hasMore": False},
     "NotificationResponse": {
         "id": _ID,
         "ticketId": _TICKET_ID,

@@ -1,7 +1,7 @@
 """How lists of tickets are narrowed down and ordered."""
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import sqlalchemy as sa
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -121,8 +121,8 @@ class TicketQuery(TicketFilter):
     def apply(self, viewer: Viewer) -> Select[Ticket]:
         if not viewer.is_staff and self.sort in (Sort.DUE, Sort.DUE_LAST_FIRST):
             raise Forbidden("Only those who work on tickets sort by what only they see.")
-        unread: list[Any] = [Ticket.context] if self.with_description else [Ticket.context, Ticket.description]
-        return super().apply(viewer).options(*(defer(column, raiseload=True) for column in unread))
+        found, unread = super().apply(viewer), cast("Any", Ticket.description)
+        return found if self.with_description else found.options(defer(unread, raiseload=True))
 
     @property
     def with_description(self) -> bool:

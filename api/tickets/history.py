@@ -13,7 +13,6 @@ from api.notifications import NotificationResponse, with_attempts
 from api.tickets.locking import VisibleTicket
 from api.tickets.responses import (
     ActorResponse,
-    Context,
     ContextResponse,
     CycleResponse,
     EarlierTicketResponse,
@@ -32,6 +31,7 @@ from models.tickets.visibility import of_ticket, readable
 
 router = APIRouter(prefix="/tickets/{ticket_id}", tags=["history"], route_class=TransactionRoute)
 _EARLIER = tuple(getattr(Ticket, name) for name in EarlierTicketResponse.model_fields)
+EARLIER_SHOWN = 5
 OnlyOf = Annotated[Metric | None, Query(description="only the cycles of this one")]
 
 
@@ -79,15 +79,12 @@ async def show_timeline(ticket: VisibleTicket, session: Session, now: Now, pager
 
 @router.get("/context", response_model=ContextResponse, dependencies=[allow(Permission.READ_HISTORY)])
 async def show_context(ticket: VisibleTicket, session: Session) -> Response:
-    """What the agent should know: the reporter's earlier tickets, as they are now. One that the caller may not see any more is left out."""
-    kept = ticket.context
-    if kept is None:
-        return respond(ContextResponse(context=None))
-    ids = [int(each) for each in kept["earlierTicketIds"]]
-    rows = await session.execute(readable(viewer_of(session)).where(col(Ticket.id).in_(ids)).with_only_columns(*_EARLIER))
-    found = {row.id: EarlierTicketResponse.model_validate(row) for row in rows}
-    earlier = [found[ticket_id] for ticket_id in ids if ticket_id in found]
-    return respond(ContextResponse(context=Context(gathered_at=kept["gatheredAt"], earlier_tickets=earlier, has_more=kept["hasMore"])))
+    """What the agent should know: the reporter's earlier tickets of the same organizer, as far as the caller may see them."""
+    whose = (col(Ticket.reporter_id) == ticket.reporter_id, col(Ticket.organizer_id).is_not_distinct_from(ticket.organizer_id))
+    earlier = readable(viewer_of(session)).where(*whose, col(Ticket.created_at) < ticket.created_at)
+    latest = earlier.order_by(col(Ticket.created_at).desc()).limit(EARLIER_SHOWN + 1).with_only_columns(*_EARLIER)
+    rows = [EarlierTicketResponse.model_validate(row) for row in await session.execute(latest)]
+    return respond(ContextResponse(earlier_tickets=rows[:EARLIER_SHOWN], has_more=len(rows) > EARLIER_SHOWN))
 
 
 def _event(row: Event) -> EventResponse:

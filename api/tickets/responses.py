@@ -195,18 +195,11 @@ class EarlierTicketResponse(ResponseBody):
     created_at: datetime
 
 
-class Context(ResponseBody):
-    """The reporter's latest tickets before this one, at most five. ``hasMore``: there were more of them."""
+class ContextResponse(ResponseBody):
+    """The reporter's latest tickets before this one, at most five. ``hasMore``: there are more of them."""
 
-    gathered_at: datetime
     earlier_tickets: list[EarlierTicketResponse]
     has_more: bool
-
-
-class ContextResponse(ResponseBody):
-    """``context`` is null until it was gathered."""
-
-    context: Context | None
 
 
 async def ticket_response(session: TenantSession, ticket: Ticket, status: int = 200) -> Response:

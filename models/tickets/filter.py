@@ -16,7 +16,7 @@ from models.tickets.lifecycle import Priority, Status
 from models.tickets.tables import Ticket
 from models.value import Value
 
-_WITHOUT_TEXTS = tuple(defer(getattr(Ticket, name), raiseload=True) for name in ("description", "custom_fields", "context"))
+_WITHOUT_TEXTS = tuple(defer(getattr(Ticket, name), raiseload=True) for name in ("description", "custom_fields"))
 
 
 class Handed(StrEnum):

@@ -13,7 +13,6 @@ WORKFLOW = "Ticket"
 ADOPT = "adopt"
 TASK_QUEUE = "tickets"
 ASSIGN = "ticket.assign"
-ENRICH = "ticket.enrich"
 RUN_DUE_DEADLINES = "ticket.run_due_deadlines"
 SHOWN = 10
 """Of the missed targets, and of the rungs that were taken, so many are shown to the operator: the latest."""

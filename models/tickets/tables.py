@@ -105,7 +105,6 @@ class Ticket(Row, table=True):
     facts_version: int = 0
     event_sequence: int = 0
     link_generation: int = 0
-    context: dict[str, Any] | None = document(nullable=True)
     urgency: int | None = Field(
         default=None,
         sa_type=SmallInteger,

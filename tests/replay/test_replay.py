@@ -26,7 +26,6 @@ from workflows.ticket import TicketWorkflow
 
 FOLDER = Path(__file__).with_name("histories")
 HISTORIES = sorted(FOLDER.rglob("*.json"))
-"""Those in the folder ``earlier`` were recorded before the names on the wire changed on 2026-11-28: the ones that need none of them."""
 SHAPES = {
     "after_continuing_as_new",
     "continued_as_new",
@@ -98,17 +97,6 @@ async def test_another_process_does_not_replay() -> None:
     )
     with pytest.raises(NondeterminismError):
         await hasty.replay_workflow(recorded(file))
-
-
-async def test_a_run_that_did_not_follow_a_changed_priority_replays() -> None:
-    """The reply of a plain life changes nothing that can be searched by. Here it changes the priority, once without a command."""
-    history = json.loads((FOLDER / "plain_life.json").read_text())
-    signal = next(each for each in history["events"] if "workflowExecutionSignaledEventAttributes" in each)
-    (payload,) = signal["workflowExecutionSignaledEventAttributes"]["input"]["payloads"]
-    urgent = json.loads(base64.b64decode(payload["data"])) | {"priority": "urgent"}
-    payload["data"] = base64.b64encode(json.dumps(urgent).encode()).decode()
-    replayer = Replayer(workflows=[TicketWorkflow], workflow_runner=WATCHED, data_converter=pydantic_data_converter)
-    await replayer.replay_workflow(WorkflowHistory.from_json("recorded", json.dumps(history)))
 
 
 def _payloads(value: Any) -> list[str]:

@@ -82,7 +82,7 @@ async def test_a_list_reads_no_description(quiet: tuple[Isolated, Desk]) -> None
     with statements(desk) as said:
         await acme.ana.get("/tickets")
     assert [statement for statement in said if "FROM ticket" in statement]
-    assert not [statement for statement in said if "ticket.description" in statement or "ticket.context" in statement]
+    assert not [statement for statement in said if "ticket.description" in statement]
 
 
 async def test_a_batch_of_a_job_reads_no_texts(quiet: tuple[Isolated, Desk]) -> None:

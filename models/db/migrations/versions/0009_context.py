@@ -1,0 +1,10 @@
+"""A ticket's context is a query when a caller asks for it, and no longer a copy."""
+
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+
+
+def upgrade() -> None:
+    op.drop_column("ticket", "context")
