@@ -106,7 +106,7 @@ async def set_availability(session: TenantSession, agent_id: int, state: Availab
     agent.availability = state
     agent.away_until = until if state is Availability.AWAY else None
     agent.version += 1
-    await session.flush()
+    await session.write()
     if state is Availability.AVAILABLE:
         await pick_up_waiting(session, agent.team_id, change)
     return agent
@@ -120,7 +120,7 @@ async def _welcome(session: TenantSession, who: Identity) -> Reporter:
         name = who.name or who.email or who.sub
         return await _add(session, sub=who.sub, name=name, email=who.email, is_email_verified=who.verified_email is not None)
     _bring_up_to_date(found, who)
-    await session.flush()
+    await session.write()
     return found
 
 

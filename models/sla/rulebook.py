@@ -154,7 +154,7 @@ async def rulebook_and_number(session: TenantSession) -> tuple[Rulebook, int]:
 async def _of(merchant: Merchant | None, session: TenantSession) -> Rulebook:
     if merchant is None:
         raise NotFound("merchant")
-    session.expunge(merchant)  # it outlives this transaction: a rollback would empty a row that is still attached
+    session.expunge(merchant)  # it outlives this transaction
     kept = _kept.get(merchant.id)
     if kept is None or kept.merchant.rulebook_version != merchant.rulebook_version:
         kept = await _read(session, merchant)

@@ -31,9 +31,10 @@ async def test_ids_grow_within_a_transaction_of_any_size(desk: Desk, acme: Merch
 
 
 async def test_what_was_rolled_back_is_not_given_out_again(desk: Desk, acme: Merchant) -> None:
-    async with desk.database.writing(acme.id) as session:
-        lost = session.new_id()
-        await session.rollback()
+    with pytest.raises(ConnectionError):
+        async with desk.database.writing(acme.id) as session:
+            lost = session.new_id()
+            raise ConnectionError
     assert lost not in await take(desk.database, acme, 100)
 
 

@@ -1,0 +1,130 @@
+"""Statements that are made once: compiled by SQLAlchemy when they are first run, and sent by the driver itself.
+
+A statement that is built anew for each request goes through SQLAlchemy's connection instead. See docs/decisions.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Generic, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import asyncpg
+from sqlalchemy.sql.selectable import TypedReturnsRows
+from typing_extensions import TypeVarTuple
+
+from models.db.rows import Columns, columns_of
+
+_DIALECT = asyncpg.dialect()  # type: ignore[no-untyped-call]
+_Ts = TypeVarTuple("_Ts")
+_Change = Callable[[Any], Any]
+
+
+class Part(NamedTuple):
+    """What stands at ``start`` to ``end`` of the values that came: a row of a table, or one value."""
+
+    name: str
+    start: int
+    end: int
+    columns: Columns | None
+
+
+class _Value(NamedTuple):
+    """A value that goes out: named by the caller, or a literal of the statement."""
+
+    name: str | None
+    literal: Any
+    change: _Change | None
+
+
+class Prepared(Generic[*_Ts]):
+    """A statement whose values are all named, or literals. ``parts`` is what it returns, and where that stands."""
+
+    def __init__(self, statement: TypedReturnsRows[*_Ts] | sa.TextClause) -> None:
+        self.statement = statement
+
+    @cached_property
+    def sql(self) -> str:
+        return str(self._compiled)
+
+    @cached_property
+    def parts(self) -> tuple[Part, ...] | None:
+        """None: a text, of which only its result tells."""
+        return parts_of(self.statement, None)
+
+    def values(self, said: Mapping[str, Any]) -> list[Any]:
+        """What goes out, in its order. Raises: KeyError: a value is not there, or none of the statement's has such a name."""
+        if unknown := said.keys() - self._named:
+            raise KeyError(*unknown)
+        return [
+            each.literal if each.name is None else said[each.name] if each.change is None else each.change(said[each.name])
+            for each in self._values
+        ]
+
+    def came(self, record: Sequence[Any]) -> Sequence[Any]:
+        """The values of a record, as the columns' types have them."""
+        if not self._changes:
+            return record
+        values = list(record)
+        for place, change in self._changes:
+            values[place] = change(values[place])
+        return values
+
+    @cached_property
+    def _compiled(self) -> Any:
+        compiled: Any = self.statement.compile(dialect=_DIALECT)
+        if any(bind.expanding for bind in compiled.binds.values()):
+            raise TypeError("IN has as many values as it is given when it is run: write = ANY, or IN of expressions")
+        return compiled
+
+    @cached_property
+    def _values(self) -> tuple[_Value, ...]:
+        return tuple(self._value(name) for name in self._compiled.positiontup or ())
+
+    def _value(self, name: str) -> _Value:
+        bind = self._compiled.binds[name]
+        change = bind.type.dialect_impl(_DIALECT).bind_processor(_DIALECT)
+        literal = change(bind.effective_value) if bind.unique and change else bind.effective_value
+        return _Value(None, literal, None) if bind.unique else _Value(bind.key, None, change)
+
+    @cached_property
+    def _named(self) -> frozenset[str]:
+        return frozenset(each.name for each in self._values if each.name is not None)
+
+    @cached_property
+    def _changes(self) -> tuple[tuple[int, _Change], ...]:
+        if not isinstance(self.statement, sa.Select):
+            return ()
+        types = [column.type.dialect_impl(_DIALECT) for column in self.statement.selected_columns]
+        changes = [(place, type_.result_processor(_DIALECT, None)) for place, type_ in enumerate(types)]
+        return tuple((place, change) for place, change in changes if change is not None)
+
+
+def parts_of(statement: Any, result: sa.CursorResult[Any] | None) -> tuple[Part, ...] | None:
+    """Where what a statement returns stands; None if it is its ``result`` that tells. Without one rows are whole.
+
+    A row may come without some columns: those that ``defer`` and ``load_only`` leave out.
+    """
+    if not isinstance(statement, sa.Select):
+        return None
+    described = statement.column_descriptions
+    if result is not None and not any(isinstance(each["type"], type) for each in described):
+        return None
+    parts: list[Part] = []
+    for each in described:
+        start = parts[-1].end if parts else 0
+        columns = _columns(each, result) if isinstance(each["type"], type) else None
+        parts.append(Part(str(each["name"]), start, start + (len(columns.names) if columns else 1), columns))
+    return tuple(parts)
+
+
+def _columns(described: Any, result: sa.CursorResult[Any] | None) -> Columns:
+    whole = columns_of(described["type"])
+    if result is None:
+        return whole
+    there, columns = result.keys(), sa.inspect(described["expr"]).selectable.columns
+    return columns_of(whole.table, tuple(name for name in whole.names if columns[name] in there))
+
+
+def reads_anew(statement: sa.Executable) -> bool:
+    """Whether rows that were read before are to be as they stand now."""
+    return bool(statement.get_execution_options().get("populate_existing"))
