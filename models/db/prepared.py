@@ -26,6 +26,7 @@ class Part(NamedTuple):
     start: int
     end: int
     columns: Columns | None
+    is_anew: bool
 
 
 class _Value(NamedTuple):
@@ -52,9 +53,7 @@ class Prepared(Generic[*_Ts]):
         return parts_of(self.statement, None)
 
     def values(self, said: Mapping[str, Any]) -> list[Any]:
-        """What goes out, in its order. Raises: KeyError: a value is not there, or none of the statement's has such a name."""
-        if unknown := said.keys() - self._named:
-            raise KeyError(*unknown)
+        """What goes out, in its order. Raises: KeyError: a value is not there."""
         return [
             each.literal if each.name is None else said[each.name] if each.change is None else each.change(said[each.name])
             for each in self._values
@@ -87,16 +86,19 @@ class Prepared(Generic[*_Ts]):
         return _Value(None, literal, None) if bind.unique else _Value(bind.key, None, change)
 
     @cached_property
-    def _named(self) -> frozenset[str]:
-        return frozenset(each.name for each in self._values if each.name is not None)
-
-    @cached_property
     def _changes(self) -> tuple[tuple[int, _Change], ...]:
         if not isinstance(self.statement, sa.Select):
             return ()
         types = [column.type.dialect_impl(_DIALECT) for column in self.statement.selected_columns]
         changes = [(place, type_.result_processor(_DIALECT, None)) for place, type_ in enumerate(types)]
         return tuple((place, change) for place, change in changes if change is not None)
+
+
+class Asked(NamedTuple, Generic[*_Ts]):
+    """A statement with its values."""
+
+    statement: Prepared[*_Ts]
+    values: Mapping[str, Any]
 
 
 def parts_of(statement: Any, result: sa.CursorResult[Any] | None) -> tuple[Part, ...] | None:
@@ -110,10 +112,11 @@ def parts_of(statement: Any, result: sa.CursorResult[Any] | None) -> tuple[Part,
     if result is not None and not any(isinstance(each["type"], type) for each in described):
         return None
     parts: list[Part] = []
+    options = statement.get_execution_options()
     for each in described:
         start = parts[-1].end if parts else 0
         columns = _columns(each, result) if isinstance(each["type"], type) else None
-        parts.append(Part(str(each["name"]), start, start + (len(columns.names) if columns else 1), columns))
+        parts.append(Part(str(each["name"]), start, start + (len(columns.names) if columns else 1), columns, _is_anew(options, each)))
     return tuple(parts)
 
 
@@ -125,6 +128,6 @@ def _columns(described: Any, result: sa.CursorResult[Any] | None) -> Columns:
     return columns_of(whole.table, tuple(name for name in whole.names if columns[name] in there))
 
 
-def reads_anew(statement: sa.Executable) -> bool:
-    """Whether rows that were read before are to be as they stand now."""
-    return bool(statement.get_execution_options().get("populate_existing"))
+def _is_anew(options: Mapping[str, Any], described: Any) -> bool:
+    """Whether a row that was read before is to be as it stands now."""
+    return bool(options.get("populate_existing")) and options.get("anew_of") in {None, described["type"]}

@@ -31,7 +31,7 @@ from models.db.pool import (
     in_use,
     share_of,
 )
-from models.db.prepared import Part, Prepared, parts_of, reads_anew
+from models.db.prepared import Asked, Part, Prepared, parts_of
 from models.db.redaction import DRIVERS_OWN, refusal
 from models.db.rows import Columns, Key, key_names, row_of
 from models.platform.metrics import POOL_REFUSED, POOL_WAIT
@@ -52,7 +52,6 @@ _NAME = "SELECT set_config('app.merchant_id', '{:d}', true)"
 """The third argument makes it last for this transaction only: a setting of the session would leak through the pool."""
 _T = TypeVar("_T", bound=SQLModel)
 _R = TypeVar("_R", bound=Row)
-_L = TypeVar("_L")
 _Ts = TypeVarTuple("_Ts")
 
 
@@ -132,18 +131,20 @@ class TenantSession:
         self._once_committed.append(call)
 
     @overload
-    async def execute(self, statement: Prepared[*_Ts], values: Mapping[str, Any] | None = None) -> sa.Result[*_Ts]: ...
+    async def execute(self, statement: Prepared[*_Ts] | Asked[*_Ts], values: Mapping[str, Any] | None = None) -> sa.Result[*_Ts]: ...
     @overload
     async def execute(self, statement: TypedReturnsRows[*_Ts], values: Mapping[str, Any] | None = None) -> sa.Result[*_Ts]: ...
     @overload
     async def execute(self, statement: sa.Executable, values: Mapping[str, Any] | None = None) -> sa.Result[*tuple[Any, ...]]: ...
     async def execute(self, statement: Any, values: Mapping[str, Any] | None = None) -> sa.Result[Any]:
         """Run a statement. Raises: DBAPIError: the database refuses it, or is away: see :func:`is_away`, :func:`is_passing`."""
+        if isinstance(statement, Asked):
+            statement, values = statement
         if isinstance(statement, Prepared):
             return self._result(statement, await self._fetch(statement.sql, *statement.values(values or {})))
         result = await self._connection.execute(statement, values)
         parts = parts_of(statement, result)
-        return result if parts is None else self._rows_of(statement, parts, result)
+        return result if parts is None else self._rows_of(parts, result)
 
     async def get(self, table: type[_T], key: tuple[Any, ...]) -> _T | None:
         """The row with this primary key, also one that was read before; None: there is none, or not of this merchant."""
@@ -211,16 +212,18 @@ class TenantSession:
     def _result(self, asked: Prepared[Any], records: Sequence[Any]) -> sa.Result[Any]:
         values = map(asked.came, records)
         if asked.parts is not None:
-            return self._rows_of(asked.statement, asked.parts, values)
+            return self._rows_of(asked.parts, values)
         return IteratorResult(SimpleResultMetaData(tuple(records[0].keys()) if records else ("nothing",)), values)
 
-    def _rows_of(self, statement: sa.Executable, parts: Sequence[Part], found: Iterable[Sequence[Any]]) -> sa.Result[Any]:
-        anew = reads_anew(statement)
-        rows = [self._read(parts, each, anew=anew) for each in found]  # now: whoever asks for one of them by its key finds it
+    def _rows_of(self, parts: Sequence[Part], found: Iterable[Sequence[Any]]) -> sa.Result[Any]:
+        rows = [self._read(parts, each) for each in found]  # at once: from here on they are known by their keys
         return IteratorResult(SimpleResultMetaData([part.name for part in parts]), iter(rows))
 
-    def _read(self, parts: Sequence[Part], values: Sequence[Any], *, anew: bool) -> tuple[Any, ...]:
-        return tuple(self._row(columns, values[start:end], anew=anew) if columns else values[start] for _, start, end, columns in parts)
+    def _read(self, parts: Sequence[Part], values: Sequence[Any]) -> tuple[Any, ...]:
+        return tuple(
+            values[part.start] if part.columns is None else self._row(part.columns, values[part.start : part.end], anew=part.is_anew)
+            for part in parts
+        )
 
     def _row(self, columns: Columns, values: Sequence[Any], *, anew: bool) -> SQLModel | None:
         """The row of these values: the one that was read before, if there is one; with the columns that it did not have yet."""
@@ -268,13 +271,15 @@ class TenantSession:
         await self._connection.invalidate()
 
 
-def locked(rows: sa.Select[_L], **how: Any) -> sa.Select[_L]:
+def locked(rows: sa.Select[*_Ts], of: type[SQLModel] | None = None, *, skip_locked: bool = False) -> sa.Select[*_Ts]:
     """Hold ``rows`` until the transaction ends; they are as they stand under the lock, also those that were read before it.
 
     ``FOR NO KEY UPDATE``: who holds a row does not change its key, and a plain lock would keep out everyone whose new row refers to it.
-    Each ticket that is opened refers to its team. What is joined to the rows and not locked is as it stood before the wait.
+    Each ticket that is opened refers to its team. What is joined to the rows ``of`` a table is not locked: it is as it stood before the
+    wait, and a row of it that was read before stays as it is.
     """
-    return rows.with_for_update(key_share=True, **how).execution_options(populate_existing=True)
+    held = rows.with_for_update(key_share=True, of=of, skip_locked=skip_locked)
+    return held.execution_options(populate_existing=True, anew_of=of)
 
 
 @cache

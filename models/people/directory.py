@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
 from models.audit import Change
+from models.db.prepared import Prepared
 from models.db.session import TenantSession
 from models.errors import NotFound
 from models.people.tables import Agent, Merchant, Reporter
@@ -42,9 +43,9 @@ def _has(email: str | sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
 
 # Built once: one of these runs in nearly every request.
 _EMAIL = sa.bindparam("email", type_=sa.Text)
-_AGENT = sa.select(Agent).where(col(Agent.sub) == sa.bindparam("sub"), col(Agent.retired_at).is_(None))
-_BY_SUB = sa.select(Reporter).where(col(Reporter.sub) == sa.bindparam("sub"))
-_BY_SUB_OR_UNCLAIMED = (
+_AGENT = Prepared(sa.select(Agent).where(col(Agent.sub) == sa.bindparam("sub"), col(Agent.retired_at).is_(None)))
+_BY_SUB = Prepared(sa.select(Reporter).where(col(Reporter.sub) == sa.bindparam("sub")))
+_BY_SUB_OR_UNCLAIMED = Prepared(
     sa.select(Reporter)
     .where((col(Reporter.sub) == sa.bindparam("sub")) | unclaimed(_EMAIL))
     .order_by(col(Reporter.sub).nulls_last(), col(Reporter.id))
@@ -54,7 +55,7 @@ _BY_SUB_OR_UNCLAIMED = (
 )
 # Locked first, and as the ticket's foreign key will lock it: a transaction that claims the row and then opens a ticket can't deadlock with
 # this one.
-_ADDRESSED = (
+_ADDRESSED = Prepared(
     sa.select(Reporter)
     # Not one whose token only says the address: they would read what is meant for its owner.
     .where(_has(_EMAIL), col(Reporter.sub).is_(None) | col(Reporter.is_email_verified))
@@ -62,7 +63,7 @@ _ADDRESSED = (
     .limit(1)
     .with_for_update(read=True, key_share=True)
 )
-_ONE_AT_A_TIME = sa.text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
+_ONE_AT_A_TIME = Prepared[None](sa.text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key"))
 
 
 async def reporter_with_token(session: TenantSession, identity: Identity) -> Reporter:

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 from sqlmodel import col
 
+from models.db.base import as_text
+from models.db.prepared import Prepared
 from models.db.session import TenantSession, locked
 from models.errors import Conflict, Invalid
 from models.notifications.kinds import NotificationKind
@@ -112,18 +114,18 @@ async def hold_team(session: TenantSession, team_id: int) -> None:
 
 def working() -> sa.ColumnElement[bool]:
     """The condition of the partial index ``ix_ticket_load``."""
-    return col(Ticket.status).in_(sorted(UNFINISHED)) & col(Ticket.deleted_at).is_(None)
+    return col(Ticket.status).in_([sa.literal(each, as_text(Status)) for each in sorted(UNFINISHED)]) & col(Ticket.deleted_at).is_(None)
 
 
 # Made once: these stand in the way of every assignment.
-_TEAM = locked(sa.select(col(Team.id)).where(col(Team.id) == sa.bindparam("team")))
+_TEAM = Prepared(locked(sa.select(col(Team.id)).where(col(Team.id) == sa.bindparam("team"))))
 _LOAD = (
     sa.select(sa.func.count())
     .where(col(Ticket.merchant_id) == Agent.merchant_id, col(Ticket.assignee_id) == Agent.id, working())
     .correlate(Agent)
     .scalar_subquery()
 )
-_LOADED = (
+_LOADED = Prepared(
     sa.select(Agent, _LOAD)
     .where(col(Agent.team_id) == sa.bindparam("team"), col(Agent.retired_at).is_(None))
     .order_by(col(Agent.id))

@@ -3,11 +3,12 @@
 import sqlalchemy as sa
 from sqlmodel import col
 
+from models.db.prepared import Prepared
 from models.tickets.aggregate import TicketAggregate
 from models.tickets.tables import Ticket
 
 EARLIER_SHOWN = 5
-_EARLIER = (
+_EARLIER = Prepared(
     sa.select(col(Ticket.id))
     .where(col(Ticket.merchant_id) == sa.bindparam("merchant"), col(Ticket.reporter_id) == sa.bindparam("reporter"))
     .where(col(Ticket.created_at) < sa.bindparam("before"), col(Ticket.deleted_at).is_(None))
