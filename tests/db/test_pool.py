@@ -114,12 +114,16 @@ async def test_every_connection_has_its_limits(postgres: EmbeddedPostgres, role:
 async def test_a_process_that_stands_still_in_a_transaction_loses_its_locks(new_database: NewDatabase, desk: Desk, acme: Merchant) -> None:
     database = new_database(limits=Limits(idle_in_transaction=0.2))
     held = sa.text("SELECT 1 FROM team FOR UPDATE")
-    with pytest.raises(sa.exc.DBAPIError) as raised:
+
+    async def stand_still() -> None:
         async with database.reading(acme.id) as frozen:
             assert (await frozen.execute(held)).all()
             async with asyncio.timeout(3):
                 await search(desk.database, acme, held)
             await frozen.execute(held)
+
+    with pytest.raises(sa.exc.DBAPIError) as raised:
+        await stand_still()
     assert is_passing(raised.value)
 
 

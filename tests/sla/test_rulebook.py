@@ -2,6 +2,7 @@
 
 import threading
 import tracemalloc
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
