@@ -2,15 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any, TypeVar, overload
 
 import sqlalchemy as sa
 from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 from sqlalchemy.exc import NoResultFound
-from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.orm.attributes import instance_state
 from sqlalchemy.orm.exc import StaleDataError
 from sqlalchemy.sql.selectable import TypedReturnsRows
@@ -19,68 +18,20 @@ from typing_extensions import TypeVarTuple
 
 from models.db.base import Row
 from models.db.bulk_write import moved_rows, statement
-from models.db.ids import id_of
-from models.db.pool import (
-    POOL_WAIT_SECONDS,
-    USUAL,
-    Limits,
-    ShareIsFullError,
-    Shares,
-    driver_of,
-    engine_of,
-    in_use,
-    share_of,
-)
+from models.db.connection import Connection
+from models.db.id_block import IdBlock
+from models.db.pool import USUAL, Limits, ShareIsFullError, Shares, engine_of, in_use, share_of
 from models.db.prepared import Asked, Part, Prepared, parts_of
-from models.db.redaction import DRIVERS_OWN, refusal
 from models.db.rows import Columns, Key, key_names, row_of
 from models.platform.metrics import POOL_REFUSED, POOL_WAIT
 
-BLOCK = 65_536
-LOW = 16_384
-"""A transaction begins with at least so many ids at hand: hundreds of times what the largest one takes.
-
-A block is what ``lease_slots`` leases in one call, 16 ms of ids.
-"""
-_LEASE_SECONDS = 5.0  # an id tells its millisecond: an old block would tell an old one
-_AWAY = ("08", "53", "57P", "25006")  # no connection; no resources; shut down or not yet up; read-only, until a standby takes over
-_COLLIDED = ("40", "55P03", "25P03")  # rolled back, as a deadlock's victim is; a lock that was not had in time; ended for standing still
 _PROBE_SECONDS = 3.0
 _REVISION = sa.text("SELECT version_num FROM alembic_version")
-_LEASE = Prepared[int](sa.text("SELECT lease_slots()"))
 _NAME = "SELECT set_config('app.merchant_id', '{:d}', true)"
 """The third argument makes it last for this transaction only: a setting of the session would leak through the pool."""
 _T = TypeVar("_T", bound=SQLModel)
 _R = TypeVar("_R", bound=Row)
 _Ts = TypeVarTuple("_Ts")
-
-
-class _IdBlock:
-    """The ids that this process holds, for all its transactions: leased from the database a block at a time."""
-
-    def __init__(self, node: int) -> None:
-        self._node = node
-        self._slots: Iterator[int] = iter(())
-        self._left = 0
-        self._leased_at = float("-inf")
-        self._leasing = asyncio.Lock()
-
-    def take(self) -> int:
-        self._left -= 1
-        return id_of(next(self._slots), self._node)
-
-    async def replenish(self, session: "TenantSession") -> None:
-        """Lease another block when this one runs low, or is old: an id tells its millisecond, and an old block would tell an old one."""
-        if self._lasts():
-            return
-        # Bounded for all who wait together: a database that is away refuses each of them after this, and not one after the other.
-        async with asyncio.timeout(POOL_WAIT_SECONDS), self._leasing:
-            if not self._lasts():
-                first = (await session.execute(_LEASE)).scalar_one()  # stays leased if the transaction is rolled back
-                self._slots, self._left, self._leased_at = iter(range(first, first + BLOCK)), BLOCK, time.monotonic()
-
-    def _lasts(self) -> bool:
-        return self._left >= LOW and time.monotonic() - self._leased_at <= _LEASE_SECONDS
 
 
 class TenantSession:
@@ -90,11 +41,11 @@ class TenantSession:
     ``populate_existing``: then it is as it stands now. ``info`` is the callers' own.
     """
 
-    def __init__(self, connection: AsyncConnection, merchant_id: int, ids: _IdBlock) -> None:
+    def __init__(self, connection: Connection, merchant_id: int, ids: IdBlock) -> None:
         self.merchant_id = merchant_id
         self.info: dict[str, Any] = {}
         self._connection = connection
-        self.driver = driver_of(connection)
+        self.driver = connection.driver
         self._ids = ids
         self._rows: dict[Key, SQLModel] = {}
         self._as_read: dict[Key, dict[str, Any]] = {}
@@ -104,13 +55,13 @@ class TenantSession:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
         """Committed at the end with all that was changed, rolled back when anything is raised."""
-        await self._command(f"BEGIN; {_NAME.format(self.merchant_id)}")  # one message, so one round trip
         try:
+            await self._connection.command(f"BEGIN; {_NAME.format(self.merchant_id)}")  # one message, so one round trip
             yield
             await self.write()
             await self._commit()
         except BaseException as error:
-            await asyncio.shield(self._give_up(error))
+            await asyncio.shield(self._connection.give_up(error))
             raise
         for call in self._once_committed:
             call()
@@ -122,6 +73,9 @@ class TenantSession:
         await self._name(merchant_id)
         yield
         await self._name(before)  # not after an error: the transaction is rolled back
+
+    async def replenish_ids(self) -> None:
+        await self._ids.replenish(self._connection)
 
     def new_id(self) -> int:
         return self._ids.take()
@@ -137,12 +91,15 @@ class TenantSession:
     @overload
     async def execute(self, statement: sa.Executable, values: Mapping[str, Any] | None = None) -> sa.Result[*tuple[Any, ...]]: ...
     async def execute(self, statement: Any, values: Mapping[str, Any] | None = None) -> sa.Result[Any]:
-        """Run a statement. Raises: DBAPIError: the database refuses it, or is away: see :func:`is_away`, :func:`is_passing`."""
+        """Run a statement. Raises: DBAPIError: the database refuses it, or is away: see models/db/failures.py."""
         if isinstance(statement, Asked):
             statement, values = statement
         if isinstance(statement, Prepared):
-            return self._result(statement, await self._fetch(statement.sql, *statement.values(values or {})))
-        result = await self._connection.execute(statement, values)
+            if statement.parts is None:
+                return await self._connection.execute(statement, values)
+            found = await self._connection.fetch(statement.sql, *statement.values(values or {}))
+            return self._rows_of(statement.parts, map(statement.came, found))
+        result = await self._connection.build(statement, values)
         parts = parts_of(statement, result)
         return result if parts is None else self._rows_of(parts, result)
 
@@ -195,25 +152,19 @@ class TenantSession:
             return
         new = {table: [row if isinstance(row, dict) else row.model_dump() for row in rows] for table, rows in self._new.items()}
         sql, documents = statement(moved, new)
-        if (await self._fetch(sql, *documents))[0][0] != sum(map(len, moved.values())):
+        if (await self._connection.fetch(sql, *documents))[0][0] != sum(map(len, moved.values())):
             raise StaleDataError("a row that was read is gone")
         self._new.clear()
         for key in changed:
             self._as_read[key] = {name: self._rows[key].__dict__[name] for name in self._as_read[key]}
 
     async def _commit(self) -> None:
-        if await self._command("COMMIT") != "COMMIT":
+        if await self._connection.command("COMMIT") != "COMMIT":
             raise sa.exc.InvalidRequestError("a statement has failed, so all was rolled back: let its error end the transaction")
 
     async def _name(self, merchant_id: int) -> None:
-        await self._command(_NAME.format(merchant_id))
+        await self._connection.command(_NAME.format(merchant_id))
         self.merchant_id = merchant_id
-
-    def _result(self, asked: Prepared[Any], records: Sequence[Any]) -> sa.Result[Any]:
-        values = map(asked.came, records)
-        if asked.parts is not None:
-            return self._rows_of(asked.parts, values)
-        return IteratorResult(SimpleResultMetaData(tuple(records[0].keys()) if records else ("nothing",)), values)
 
     def _rows_of(self, parts: Sequence[Part], found: Iterable[Sequence[Any]]) -> sa.Result[Any]:
         rows = [self._read(parts, each) for each in found]  # at once: from here on they are known by their keys
@@ -239,36 +190,6 @@ class TenantSession:
             row.__dict__.update(news)
             self._as_read[key] = self._as_read[key] | news
         return row
-
-    async def _fetch(self, sql: str, *values: Any) -> Sequence[Any]:
-        try:
-            return await self.driver.fetch(sql, *values)  # type: ignore[no-any-return]
-        except DRIVERS_OWN as error:
-            raise await self._refusal(error, sql) from None
-
-    async def _command(self, sql: str) -> str:
-        """Without values, so there may be several in one message. Returns what the database says of the last one."""
-        try:
-            return str(await self.driver.execute(sql))
-        except DRIVERS_OWN as error:
-            raise await self._refusal(error, sql) from None
-
-    async def _refusal(self, error: Exception, sql: str) -> sa.exc.DBAPIError:
-        if self.driver.is_closed():
-            try:
-                # SQLAlchemy sees it for itself, and drops all of the pool's connections that are as old: the server was restarted.
-                await self._connection.exec_driver_sql("SELECT 1")
-            except sa.exc.DBAPIError as seen:
-                return seen
-        return refusal(error, sql)
-
-    async def _give_up(self, error: BaseException) -> None:
-        """Roll back. A connection that can't, or on which a statement was cancelled, is of no more use."""
-        if isinstance(error, Exception) and not self.driver.is_closed():
-            with suppress(Exception):
-                await self.driver.execute("ROLLBACK")
-                return
-        await self._connection.invalidate()
 
 
 def locked(rows: sa.Select[*_Ts], of: type[SQLModel] | None = None, *, skip_locked: bool = False) -> sa.Select[*_Ts]:
@@ -304,19 +225,16 @@ class Database:
         self.engine = engine_of(url, pool_size=pool_size, limits=limits, isolation="AUTOCOMMIT")  # BEGIN is the session's
         self._probe = engine_of(url, pool_size=1, limits=limits._replace(statement=_PROBE_SECONDS / 2))
         self._shares = Shares(share_of(pool_size, share))
-        self._ids = _IdBlock(node)
+        self._ids = IdBlock(node)
 
     @asynccontextmanager
     async def reading(self, merchant_id: int) -> AsyncIterator[TenantSession]:
         """One transaction for one merchant: committed at the end, rolled back when anything is raised."""
         asked_at = time.perf_counter()
         try:
-            async with (
-                self._shares.of(merchant_id),
-                self.engine.connect() as connection,
-            ):
+            async with self._shares.of(merchant_id), self.engine.connect() as connection:
                 POOL_WAIT.observe(time.perf_counter() - asked_at)
-                session = TenantSession(connection, merchant_id, self._ids)
+                session = TenantSession(Connection(connection), merchant_id, self._ids)
                 async with session.transaction():
                     yield session
         except sa.exc.TimeoutError as error:
@@ -327,7 +245,7 @@ class Database:
     async def writing(self, merchant_id: int) -> AsyncIterator[TenantSession]:
         """The same, with ids for new rows."""
         async with self.reading(merchant_id) as session:
-            await self._ids.replenish(session)
+            await session.replenish_ids()
             yield session
 
     @property
@@ -344,39 +262,3 @@ class Database:
     async def aclose(self) -> None:
         await self.engine.dispose()
         await self._probe.dispose()
-
-
-def is_away(error: BaseException) -> bool:
-    """Whether the database could not be reached, is restarting, has no more room, or only reads: nothing else will work now either.
-
-    An error of the driver without an SQLSTATE is about what it was given, unless the connection is lost with it.
-    """
-    if isinstance(error, sa.exc.DBAPIError) and error.connection_invalidated:
-        return True
-    state = _state(error)
-    if state:
-        return state.startswith(_AWAY)
-    return isinstance(error, (sa.exc.TimeoutError, OSError, TimeoutError)) and not isinstance(error, ShareIsFullError)
-
-
-def is_passing(error: BaseException) -> bool:
-    """Whether the same may work in a moment: the database is away, or this transaction met another one.
-
-    Only what is known to pass. A statement that took too long (57014) would take as long again.
-    """
-    return is_away(error) or isinstance(error, ShareIsFullError) or _state(error).startswith(_COLLIDED)
-
-
-def is_busy(error: BaseException) -> bool:
-    """Whether the server is up and has no room for one more connection, or the statement took too long."""
-    return _state(error).startswith(("53", "57014"))
-
-
-def is_full(error: BaseException) -> bool:
-    """Whether the database is there, and this one request found no room: in the pool, in its merchant's share, beside another one."""
-    return is_busy(error) or isinstance(error, sa.exc.TimeoutError) or _state(error).startswith(_COLLIDED)
-
-
-def _state(error: BaseException) -> str:
-    said = error.orig if isinstance(error, sa.exc.DBAPIError) else error  # the driver's own, when there was no connection yet
-    return getattr(said, "sqlstate", None) or ""

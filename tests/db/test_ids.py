@@ -11,8 +11,10 @@ import sqlalchemy as sa
 
 from deploy.app_info import APP_INFO
 from deploy.local.postgres import EmbeddedPostgres
+from models.db.failures import is_passing
+from models.db.id_block import BLOCK
 from models.db.pool import POOL_WAIT_SECONDS
-from models.db.session import BLOCK, Database, is_passing
+from models.db.session import Database
 from tests.support.desk import Desk, Merchant
 
 

@@ -12,8 +12,9 @@ from sqlalchemy.engine import make_url
 
 from deploy.local.postgres import EmbeddedPostgres
 from models.db import pool
+from models.db.failures import is_away, is_passing
 from models.db.pool import USUAL, Limits, ShareIsFullError, engine_of, share_of
-from models.db.session import Database, is_away, is_passing
+from models.db.session import Database
 from tests.support.counted import counted
 from tests.support.desk import NODE, Desk, Merchant
 
