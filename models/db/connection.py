@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
+import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -50,6 +51,8 @@ class Connection:
             raise await self._refusal(error, sql) from None
 
     async def _refusal(self, error: Exception, sql: str) -> sa.exc.DBAPIError:
+        if isinstance(error, asyncpg.InternalClientError):  # the server ended it, and the driver has not understood yet
+            self.driver.terminate()
         if self.driver.is_closed():
             try:
                 # SQLAlchemy sees it for itself, and drops all of the pool's connections that are as old: the server was restarted.

@@ -10,11 +10,14 @@ from typing import Any, Generic, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import asyncpg
 from sqlalchemy.sql.selectable import TypedReturnsRows
+from sqlmodel import SQLModel
 from typing_extensions import TypeVarTuple
 
 from models.db.rows import Columns, columns_of
 
 _DIALECT = asyncpg.dialect()  # type: ignore[no-untyped-call]
+_FLOAT8 = 701
+"""PostgreSQL's number of ``double precision``: only the types of numbers ask what came, and we have no other column of them."""
 _Ts = TypeVarTuple("_Ts")
 _Change = Callable[[Any], Any]
 
@@ -90,7 +93,7 @@ class Prepared(Generic[*_Ts]):
         if not isinstance(self.statement, sa.Select):
             return ()
         types = [column.type.dialect_impl(_DIALECT) for column in self.statement.selected_columns]
-        changes = [(place, type_.result_processor(_DIALECT, None)) for place, type_ in enumerate(types)]
+        changes = [(place, type_.result_processor(_DIALECT, _FLOAT8)) for place, type_ in enumerate(types)]
         return tuple((place, change) for place, change in changes if change is not None)
 
 
@@ -111,21 +114,29 @@ def parts_of(statement: Any, result: sa.CursorResult[Any] | None) -> tuple[Part,
     described = statement.column_descriptions
     if result is not None and not any(isinstance(each["type"], type) for each in described):
         return None
+    came, options = None if result is None else tuple(result.keys()), statement.get_execution_options()
     parts: list[Part] = []
-    options = statement.get_execution_options()
     for each in described:
         start = parts[-1].end if parts else 0
-        columns = _columns(each, result) if isinstance(each["type"], type) else None
+        columns = _columns(each["type"], None if came is None else came[start:]) if isinstance(each["type"], type) else None
         parts.append(Part(str(each["name"]), start, start + (len(columns.names) if columns else 1), columns, _is_anew(options, each)))
     return tuple(parts)
 
 
-def _columns(described: Any, result: sa.CursorResult[Any] | None) -> Columns:
-    whole = columns_of(described["type"])
-    if result is None:
+def _columns(table: type[SQLModel], came: Sequence[str] | None) -> Columns:
+    whole = columns_of(table)
+    if came is None or came[: len(whole.names)] == whole.names:
         return whole
-    there, columns = result.keys(), sa.inspect(described["expr"]).selectable.columns
-    return columns_of(whole.table, tuple(name for name in whole.names if columns[name] in there))
+    names: list[str] = []
+    for name in whole.names:
+        if len(names) < len(came) and _is_named(came[len(names)], name):
+            names.append(name)
+    return columns_of(table, tuple(names))
+
+
+def _is_named(came: str, name: str) -> bool:
+    """SQLAlchemy tells columns of one name apart by a number."""
+    return came == name or (came.startswith(f"{name}_") and came[len(name) + 1 :].isdigit())
 
 
 def _is_anew(options: Mapping[str, Any], described: Any) -> bool:

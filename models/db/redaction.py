@@ -6,7 +6,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-DRIVERS_OWN = (asyncpg.PostgresError, asyncpg.InterfaceError)
+DRIVERS_OWN = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _QUOTING = "22"  # the class of SQLSTATEs whose message itself quotes what can't be read or kept
 _KINDS = {"23": sa.exc.IntegrityError, "42": sa.exc.ProgrammingError}
 

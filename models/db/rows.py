@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.orm.attributes import instance_state
 from sqlmodel import SQLModel
 
 Key = tuple[Any, ...]
@@ -38,9 +39,11 @@ def key_names(table: type[SQLModel]) -> tuple[str, ...]:
 
 
 def row_of(table: type[_R], values: dict[str, Any]) -> _R:
-    """A row that has these values, and no others."""
+    """A row that has these values. A column that is not among them raises ``DetachedInstanceError`` when it is asked for."""
     row: _R = _new(table)()
     row.__dict__.update(values)
+    if len(values) < len(columns_of(table).names):
+        instance_state(row).expired_attributes.update(columns_of(table).names)
     return row
 
 
