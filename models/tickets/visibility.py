@@ -54,20 +54,20 @@ def readable(viewer: Viewer) -> Select[Ticket]:
 
 def readable_with_deleted(viewer: Viewer) -> Select[Ticket]:
     # The merchant is named although row-level security would do: the planner finds the index, and two fences are better than one.
-    tickets = sa.select(Ticket).where(col(Ticket.merchant_id) == sa.bindparam("viewer_merchant", viewer.merchant_id))
+    tickets = sa.select(Ticket).where(col(Ticket.merchant_id) == sa.bindparam("viewer_merchant", viewer.merchant_id, sa.BigInteger))
     if viewer.is_staff:
         organizers = viewer.organizer_ids
         named = sa.bindparam("viewer_organizers", organizers and list(organizers), ARRAY(sa.BigInteger))
         return tickets if organizers is None else tickets.where(col(Ticket.organizer_id) == sa.any_(named))
     own = sa.select(col(Reporter.id)).where(
-        col(Reporter.merchant_id) == sa.bindparam("viewer_merchant", viewer.merchant_id), _is_viewer(viewer)
+        col(Reporter.merchant_id) == sa.bindparam("viewer_merchant", viewer.merchant_id, sa.BigInteger), _is_viewer(viewer)
     )
     return tickets.where(col(Ticket.reporter_id).in_(own))
 
 
 def _is_viewer(viewer: Viewer) -> sa.ColumnElement[bool]:
     """By their ``sub``; or by the address in their token, under which an agent opened tickets for a person who has not come yet."""
-    by_sub = col(Reporter.sub) == sa.bindparam("viewer_sub", viewer.sub)
+    by_sub = col(Reporter.sub) == sa.bindparam("viewer_sub", viewer.sub, sa.Text)
     return by_sub if viewer.email is None else by_sub | unclaimed(sa.bindparam("viewer_email", viewer.email, sa.Text))
 
 
