@@ -52,7 +52,7 @@ class Prepared(Generic[*_Ts]):
 
     @cached_property
     def parts(self) -> tuple[Part, ...] | None:
-        """None: a text, of which only its result tells."""
+        """None: a text. Only its result tells what there is."""
         return parts_of(self.statement, None)
 
     def values(self, said: Mapping[str, Any]) -> list[Any]:
