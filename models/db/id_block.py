@@ -4,8 +4,6 @@ import asyncio
 import time
 from collections.abc import Iterator
 
-import sqlalchemy as sa
-
 from models.db.connection import Connection
 from models.db.ids import id_of
 from models.db.pool import POOL_WAIT_SECONDS
@@ -18,7 +16,7 @@ LOW = 16_384
 A block is what ``lease_slots`` leases in one call, 16 ms of ids.
 """
 _LEASE_SECONDS = 5.0  # an id tells its millisecond: an old block would tell an old one
-_LEASE = Prepared[int](sa.text("SELECT lease_slots()"))
+_LEASE = Prepared[int]("SELECT lease_slots()")
 
 
 class IdBlock:

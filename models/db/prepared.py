@@ -41,10 +41,13 @@ class _Value(NamedTuple):
 
 
 class Prepared(Generic[*_Ts]):
-    """A statement whose values are all named, or literals. ``parts`` is what it returns, and where that stands."""
+    """A statement whose values are all named, or literals; as a text it names them like ``:this``.
 
-    def __init__(self, statement: TypedReturnsRows[*_Ts] | sa.TextClause) -> None:
-        self.statement = statement
+    ``parts`` is what it returns, and where that stands.
+    """
+
+    def __init__(self, statement: TypedReturnsRows[*_Ts] | str) -> None:
+        self.statement = sa.text(statement) if isinstance(statement, str) else statement
 
     @cached_property
     def sql(self) -> str:

@@ -82,13 +82,11 @@ _MINE = """
          AS sent (merchant_id, key, version) USING (merchant_id, key, version) FOR UPDATE OF outbox SKIP LOCKED) AS mine
     WHERE outbox.merchant_id = mine.merchant_id AND outbox.key = mine.key
 """
-_DELETE = Prepared[None](sa.text(f"DELETE FROM outbox USING {_MINE}"))  # noqa: S608 - our own text
-_HAND_BACK = Prepared[None](
-    sa.text(f"""
+_DELETE = Prepared[None](f"DELETE FROM outbox USING {_MINE}")  # noqa: S608 - our own text
+_HAND_BACK = Prepared[None](f"""
     UPDATE outbox SET leased_until = clock_timestamp() + least(make_interval(secs => :at_most),
         greatest(make_interval(secs => :at_least), clock_timestamp() - written_at)) FROM {_MINE}
 """)  # noqa: S608
-)
 log = structlog.get_logger()
 
 
@@ -176,7 +174,7 @@ def _claim_of(topics: Sequence[Topic]) -> Prepared[*tuple[Any, ...]]:
     of_these = f"topic IN ({named})"
     held, until = (_HELD, _A_MINUTE_OLD) if Topic.DELIVERY in topics else ("", "timestamptz 'infinity'")
     waiting = f"{of_these} AND (leased_until IS NULL OR leased_until < clock_timestamp())"
-    return Prepared(sa.text(_CLAIM.format(held=held, until=until, topics=of_these, waiting=waiting, batch=BATCH)))
+    return Prepared(_CLAIM.format(held=held, until=until, topics=of_these, waiting=waiting, batch=BATCH))
 
 
 def _columns(rows: Sequence[OutboxRow]) -> dict[str, list[int] | list[str]]:

@@ -63,7 +63,7 @@ _ADDRESSED = Prepared(
     .limit(1)
     .with_for_update(read=True, key_share=True)
 )
-_ONE_AT_A_TIME = Prepared[None](sa.text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key"))
+_ONE_AT_A_TIME = Prepared[None]("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
 
 
 async def reporter_with_token(session: TenantSession, identity: Identity) -> Reporter:

@@ -23,7 +23,7 @@ from tests.support.isolated import Isolated
 
 _BY_NAME = sa.select(Agent).where(col(Agent.name) == sa.bindparam("name", "Ana"))
 _WITHOUT_TEXTS = [sa.orm.defer(getattr(Ticket, name)) for name in ("description", "context")]
-_PID = Prepared[int](sa.text("SELECT pg_backend_pid()"))
+_PID = Prepared[int]("SELECT pg_backend_pid()")
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ async def small(quiet: tuple[Isolated, Desk]) -> AsyncIterator[Database]:
     await database.aclose()
 
 
-@pytest.mark.parametrize("division", [sa.text("SELECT 1 / 0"), Prepared[int](sa.text("SELECT 1 / 0"))])
+@pytest.mark.parametrize("division", [sa.text("SELECT 1 / 0"), Prepared[int]("SELECT 1 / 0")])
 async def test_a_connection_on_which_a_statement_failed_is_used_again(division: Prepared[int], small: Database, acme: Merchant) -> None:
     async def fail() -> None:
         async with small.reading(acme.id) as session:
@@ -149,7 +149,7 @@ async def test_a_connection_on_which_a_statement_was_cancelled_is_dropped(small:
     async def wait() -> None:
         async with small.reading(acme.id) as session:
             pids.append((await session.execute(_PID)).scalar_one())
-            await session.execute(Prepared[None](sa.text("SELECT pg_sleep(30)")))
+            await session.execute(Prepared[None]("SELECT pg_sleep(30)"))
 
     for _ in range(3):  # it has two
         with suppress(TimeoutError):
