@@ -8,7 +8,8 @@ import structlog
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from models.db.session import Database, is_passing
+from models.db.failures import is_passing
+from models.db.session import Database
 from models.errors import NotFound
 from models.jobs.messages import RUN_BATCH, JobFacts, JobRef
 from models.jobs.run import BATCH, run_batch, skip_one

@@ -11,8 +11,9 @@ from sqlmodel import col
 from temporalio import activity
 
 from models.audit import SYSTEM, Change
+from models.db.failures import is_away, is_passing
 from models.db.pool import engine_of
-from models.db.session import Database, TenantSession, is_away, is_passing
+from models.db.session import Database, TenantSession
 from models.jobs.begin import go_on
 from models.outbox.lost import LOST_JOBS, LOST_NOTIFICATIONS, LOST_TICKETS, Loss, Lost, claim_lost, hand_back, stuck
 from models.outbox.messages import RECONCILE, Healed, ReconciliationAt

@@ -11,8 +11,8 @@ from pydantic_core import to_json
 from api.context import Context
 from api.http.headers import takes_request_id
 from api.http.responses import ResponseBody
+from models.db.failures import is_busy
 from models.db.revisions import older_revisions
-from models.db.session import is_busy
 
 router = APIRouter(tags=["health"], dependencies=[Depends(takes_request_id)])
 _READY = ("ok", "busy")

@@ -4,15 +4,15 @@ import json
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-import sqlalchemy as sa
 from fastapi import Request, Response
 
 from models.db.idempotency import IdempotencyKey
+from models.db.prepared import Prepared
 from models.db.session import TenantSession
 from models.errors import BadRequest, InProgress, KeyReused
 
 KEPT_FOR = timedelta(hours=24)
-_TRY_LOCK = sa.text("SELECT pg_try_advisory_xact_lock(:merchant, :scope)")
+_TRY_LOCK = Prepared[bool]("SELECT pg_try_advisory_xact_lock(:merchant, :scope)")
 
 
 async def key_of(request: Request, merchant_id: int, subject: str) -> "Once | None":

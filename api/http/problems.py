@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import Match
 from starlette.types import Receive, Scope, Send
 
-from models.db.session import is_full, is_passing
+from models.db.failures import is_full, is_passing
 from models.errors import MAX_LISTED, BadRequest, HelpdeskError, Invalid, NotFound, PreconditionRequired, TooLarge, Unavailable
 
 MEDIA_TYPE = "application/problem+json"

@@ -13,7 +13,6 @@ from models.errors import NotFound
 from models.people.tables import Merchant, Reporter
 from models.portal.link import PortalLink
 from models.tickets.lifecycle import Status
-from models.tickets.repository import with_id
 from models.tickets.tables import Comment, CommentKind, Ticket
 from models.tickets.visibility import of_ticket
 
@@ -43,7 +42,7 @@ def named_by(link: PortalLink) -> Select[Ticket]:
 
 
 def not_deleted(ticket_id: int) -> Select[Ticket]:
-    return with_id(ticket_id).where(col(Ticket.deleted_at).is_(None))
+    return sa.select(Ticket).where(col(Ticket.id) == ticket_id, col(Ticket.deleted_at).is_(None))
 
 
 async def find(session: TenantSession, link: PortalLink) -> Opened:

@@ -3,18 +3,19 @@
 from typing import Annotated
 
 from fastapi import Depends, Request, Response
-from sqlalchemy import Select
 from sqlmodel import col
 
 from api.http.headers import IfMatch, NeededIfMatch, etag, matches
 from api.http.path import TicketIdText, known
 from api.http.transaction import Transaction, transaction_of, viewer_of
 from api.tickets.responses import present, ticket_response
+from models.db.prepared import Asked
 from models.errors import PreconditionFailed
+from models.people.tables import Reporter
 from models.tickets.aggregate import TicketAggregate
 from models.tickets.repository import lock, lock_both, save
 from models.tickets.tables import Ticket
-from models.tickets.visibility import find, readable, readable_with_deleted, version_for
+from models.tickets.visibility import find, held, held_even_deleted, readable_with_deleted, version_for
 
 
 async def saved(ticket: TicketAggregate, *others: TicketAggregate) -> Response:
@@ -32,15 +33,15 @@ async def _visible(request: Request, ticket_id: TicketIdText) -> Ticket:
 async def _locked(request: Request, ticket_id: TicketIdText, if_match: IfMatch = None) -> TicketAggregate:
     """Raises: NotFound: none that the caller may see. PreconditionFailed: If-Match is not its version."""
     transaction = transaction_of(request)
-    tickets = readable(transaction.caller.viewer)
+    viewer = transaction.caller.viewer
     if transaction.continued_on is not None:  # If-Match was about the ticket that the client named
-        return await _lock(transaction, tickets, transaction.continued_on, None)
-    return await _lock(transaction, tickets, known(ticket_id), if_match)
+        return await _lock(transaction, held(viewer, transaction.continued_on), None)
+    return await _lock(transaction, held(viewer, known(ticket_id)), if_match)
 
 
 async def _locked_even_deleted(request: Request, ticket_id: TicketIdText, if_match: IfMatch = None) -> TicketAggregate:
     transaction = transaction_of(request)
-    return await _lock(transaction, readable_with_deleted(transaction.caller.viewer), known(ticket_id), if_match)
+    return await _lock(transaction, held_even_deleted(transaction.caller.viewer, known(ticket_id)), if_match)
 
 
 async def _locked_to_edit(request: Request, ticket_id: TicketIdText, if_match: NeededIfMatch) -> TicketAggregate:
@@ -48,8 +49,8 @@ async def _locked_to_edit(request: Request, ticket_id: TicketIdText, if_match: N
     return await _locked(request, ticket_id, if_match)
 
 
-async def _lock(transaction: Transaction, tickets: Select[Ticket], ticket_id: int, if_match: str | None) -> TicketAggregate:
-    ticket = await lock(transaction.session, tickets.where(col(Ticket.id) == ticket_id), await transaction.change())
+async def _lock(transaction: Transaction, asked: Asked[Ticket, Reporter], if_match: str | None) -> TicketAggregate:
+    ticket = await lock(transaction.session, asked, await transaction.change())
     await _require_match(ticket, if_match)
     return ticket
 

@@ -5,13 +5,13 @@ import math
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from weakref import WeakValueDictionary
 
 import asyncpg
 import sqlalchemy as sa
 from sqlalchemy import QueuePool
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from models.db.redaction import keep_values_out
 
@@ -74,25 +74,13 @@ def share_of(pool_size: int, fraction: float) -> int:
     return min(pool_size, max(2, math.floor(pool_size * fraction)))
 
 
-class TenantConnection(asyncpg.Connection):  # type: ignore[misc] # no types in the wheel
-    """Names the transaction's merchant in the message that begins it: no round trip of its own."""
-
-    merchant_id: int | None = None
-    """Of the transaction that begins next."""
-
+class _Connection(asyncpg.Connection):  # type: ignore[misc] # no types in the wheel
     def __init__(self, protocol: Any, transport: asyncio.Transport, *rest: Any) -> None:
         super().__init__(protocol, transport, *rest)
         _keep_alive(transport.get_extra_info("socket"))
 
-    async def execute(self, query: str, *args: Any, **options: Any) -> str:
-        if query.startswith("BEGIN") and self.merchant_id is not None:
-            # The third argument makes it last for this transaction only: a setting of the session would leak through the pool.
-            query += f" SELECT set_config('app.merchant_id', '{self.merchant_id:d}', true)"
-            self.merchant_id = None  # the next transaction on this connection names its merchant, or sees nothing
-        return str(await super().execute(query, *args, **options))
 
-
-def engine_of(url: str, *, pool_size: int, limits: Limits = USUAL) -> AsyncEngine:
+def engine_of(url: str, *, pool_size: int, limits: Limits = USUAL, isolation: Literal["AUTOCOMMIT"] | None = None) -> AsyncEngine:
     """``url`` is of the form ``postgresql://role:password@host/database``; a socket folder goes into ``?host=``."""
     engine = create_async_engine(
         sa.make_url(url).set(drivername="postgresql+asyncpg"),
@@ -102,13 +90,20 @@ def engine_of(url: str, *, pool_size: int, limits: Limits = USUAL) -> AsyncEngin
         connect_args={
             "timeout": 5,
             "command_timeout": 30,  # for a server that does not even answer that a statement took too long
-            "connection_class": TenantConnection,
+            "connection_class": _Connection,
             "server_settings": limits.as_settings(),
         },
         hide_parameters=True,
+        **({"isolation_level": isolation} if isolation else {}),
     )
     keep_values_out(engine)
     return engine
+
+
+def driver_of(connection: AsyncConnection) -> asyncpg.Connection:
+    """The driver's own connection, on which SQLAlchemy begins and ends nothing: for an engine with ``AUTOCOMMIT``."""
+    assert connection.sync_connection is not None  # noqa: S101 - it is connected
+    return connection.sync_connection.connection.driver_connection
 
 
 def in_use(engine: AsyncEngine) -> int:

@@ -1,10 +1,14 @@
 """What the database says of a failure, without the values that it failed on: errors reach logs and Temporal's histories."""
 
+import asyncpg
+import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+DRIVERS_OWN = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 _QUOTING = "22"  # the class of SQLSTATEs whose message itself quotes what can't be read or kept
+_KINDS = {"23": sa.exc.IntegrityError, "42": sa.exc.ProgrammingError}
 
 
 def keep_values_out(engine: AsyncEngine) -> None:
@@ -24,3 +28,19 @@ def _quotes(error: BaseException) -> bool:
     """The driver refuses an argument by itself, without an SQLSTATE."""
     state = getattr(error, "sqlstate", None)
     return state[:2] == _QUOTING if state else "query argument" in str(error)
+
+
+class _Said(Exception):
+    """Its message, without the DETAIL that goes with it."""
+
+    def __init__(self, error: BaseException) -> None:
+        what = "a value can't be read or kept" if _quotes(error) else error.args[0]
+        super().__init__(f"({type(error).__name__}) {what}")
+        self.sqlstate = getattr(error, "sqlstate", None)
+
+
+def refusal(error: Exception, sql: str) -> sa.exc.DBAPIError:
+    """SQLAlchemy's error for one of the driver's own."""
+    said = _Said(error)
+    kind = _KINDS.get((said.sqlstate or "")[:2], sa.exc.DBAPIError)
+    return kind(sql, None, said, hide_parameters=True)

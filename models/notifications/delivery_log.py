@@ -14,6 +14,7 @@ from sqlmodel import col
 
 from models.audit import Change
 from models.db.base import Row
+from models.db.prepared import Prepared
 from models.db.session import TenantSession, locked
 from models.errors import Conflict, NotFound
 from models.notifications.digest import Held
@@ -26,7 +27,7 @@ from models.people.tables import Agent, Merchant
 from models.tickets.tables import Comment, Ticket
 
 # The row is locked, so that of an attempt that begins and a change that cancels the notification one sees the other.
-_BEGIN = sa.text("""
+_BEGIN = Prepared[int]("""
     WITH due AS (
         SELECT merchant_id, id, round FROM notification
         WHERE id = :notification AND round = :round AND status = 'pending' FOR NO KEY UPDATE
@@ -42,11 +43,11 @@ _BEGIN = sa.text("""
     ON CONFLICT (merchant_id, notification_id, round, attempt) DO NOTHING
     RETURNING attempt
 """)
-_END = sa.text("""
+_END = Prepared[None]("""
     UPDATE deliveryattempt SET finished_at = now(), outcome = :outcome, code = CAST(:code AS integer), detail = CAST(:detail AS text)
     WHERE id = :id
 """)
-_SETTLE = sa.text("""
+_SETTLE = Prepared[None]("""
     UPDATE notification SET status = :status, settled_at = now() WHERE id = :notification AND round = :round AND status = 'pending'
 """)
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
 from models.audit import SYSTEM, Change
+from models.db.prepared import Prepared
 from models.db.session import TenantSession
 from models.notifications.kinds import NotificationKind
 from models.notifications.messages import DeliveryRef, NotificationStatus
@@ -24,12 +25,12 @@ DIGEST_AFTER = timedelta(minutes=10)
 DIGEST_EVERY = timedelta(hours=1)
 MAX_LISTED = 100
 
-_LOCK = sa.text("SELECT pg_advisory_xact_lock(hashtextextended(:merchant || ' ' || lower(:address), 0))")
-_LAST = sa.text("""
+_LOCK = Prepared[None]("SELECT pg_advisory_xact_lock(hashtextextended(:merchant || ' ' || lower(:address), 0))")
+_LAST = Prepared[int, datetime, bool]("""
     SELECT id, posted_at, status = 'pending' AND admitted_at IS NULL AS is_open FROM notification
     WHERE merchant_id = :merchant AND lower(address) = lower(:address) AND kind = 'digest' ORDER BY id DESC LIMIT 1
 """)
-_CLOSE = sa.text("UPDATE notification SET admitted_at = coalesce(admitted_at, now()) WHERE id = :digest")
+_CLOSE = Prepared[None]("UPDATE notification SET admitted_at = coalesce(admitted_at, now()) WHERE id = :digest")
 
 
 class Held(NamedTuple):

@@ -5,15 +5,14 @@ So a ticket that two machines answer each other on, or a storm of deadlines, fil
 
 from datetime import datetime
 
-import sqlalchemy as sa
-
+from models.db.prepared import Prepared
 from models.db.session import TenantSession
 from models.notifications.delivery_log import lock_notification
 from models.notifications.digest import digest_for, lock_address
 from models.notifications.messages import NotificationStatus
 from models.notifications.tables import Notification
 
-_ADMIT = sa.text("""
+_ADMIT = Prepared[int]("""
     UPDATE notification SET admitted_at = now()
     WHERE id = :notification AND (admitted_at > now() - interval '1 hour' OR :limit > (
         SELECT count(*) FROM notification AS other

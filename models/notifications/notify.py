@@ -4,9 +4,11 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col
 
 from models.audit import ActorKind
+from models.db.prepared import Prepared
 from models.notifications.kinds import NotificationKind
 from models.notifications.messages import DeliveryRef, NotificationStatus
 from models.notifications.tables import Notification, RecipientKind
@@ -17,10 +19,12 @@ from models.sla.ladder import Audience
 from models.sla.policy import Metric
 from models.tickets.aggregate import Recorded, TicketAggregate
 
-_AROUND = sa.select(Agent).where(
-    col(Agent.retired_at).is_(None),
-    col(Agent.id).in_(sa.bindparam("ids", expanding=True))
-    | ((col(Agent.team_id) == sa.bindparam("team")) & col(Agent.role).in_(sa.bindparam("roles", expanding=True))),
+_AROUND = Prepared(
+    sa.select(Agent).where(
+        col(Agent.retired_at).is_(None),
+        (col(Agent.id) == sa.any_(sa.bindparam("ids", type_=ARRAY(sa.BigInteger))))
+        | ((col(Agent.team_id) == sa.bindparam("team")) & (col(Agent.role) == sa.any_(sa.bindparam("roles", type_=ARRAY(sa.Text))))),
+    )
 )
 
 
@@ -109,7 +113,7 @@ async def _agents(ticket: TicketAggregate, ids: set[int], roles: Sequence[Role])
     known = ticket.session.seen(Agent, ids)
     missing = ids - known.keys()
     if missing or roles:
-        asked = {"ids": missing, "team": ticket.row.team_id, "roles": roles}
+        asked = {"ids": list(missing), "team": ticket.row.team_id, "roles": roles}
         known |= {agent.id: agent for agent in (await ticket.session.execute(_AROUND, asked)).scalars()}
     return [agent for agent in known.values() if agent.retired_at is None]
 

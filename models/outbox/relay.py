@@ -2,7 +2,7 @@
 
 For facts it runs in the API's process, triggered after each commit, and in every worker of the queue ``tickets``, where it sweeps up what a
 dead process left; for notifications in the workers of their queue. Two relays never have the same row: a row is leased, in a transaction of
-its own, so that no writer waits for Temporal.
+its own, so that no writer waits for Temporal. Each statement is a transaction, and one round trip.
 """
 
 import asyncio
@@ -15,7 +15,9 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 
+from models.db.connection import Connection
 from models.db.pool import engine_of
+from models.db.prepared import Prepared
 from models.outbox.dispatch import BATCH_SECONDS, Dispatched, Dispatcher, OutboxRow
 from models.outbox.tables import Topic
 from models.platform.metrics import RELAY_FAILURES
@@ -82,8 +84,8 @@ _MINE = """
          AS sent (merchant_id, key, version) USING (merchant_id, key, version) FOR UPDATE OF outbox SKIP LOCKED) AS mine
     WHERE outbox.merchant_id = mine.merchant_id AND outbox.key = mine.key
 """
-_DELETE = sa.text(f"DELETE FROM outbox USING {_MINE}")  # noqa: S608 - our own text
-_HAND_BACK = sa.text(f"""
+_DELETE = Prepared[None](f"DELETE FROM outbox USING {_MINE}")  # noqa: S608 - our own text
+_HAND_BACK = Prepared[None](f"""
     UPDATE outbox SET leased_until = clock_timestamp() + least(make_interval(secs => :at_most),
         greatest(make_interval(secs => :at_least), clock_timestamp() - written_at)) FROM {_MINE}
 """)  # noqa: S608
@@ -94,7 +96,7 @@ class Relay:
     """``url`` is the relay role's. ``pause`` is how many seconds a relay that was not triggered waits between two looks."""
 
     def __init__(self, url: str, dispatcher: Dispatcher, topics: Sequence[Topic], *, pause: float = 1.0) -> None:
-        self._database = engine_of(url, pool_size=2)
+        self._database = engine_of(url, pool_size=2, isolation="AUTOCOMMIT")
         self._dispatcher = dispatcher
         self._topics = list(topics)
         self._claiming = _claim_of(topics)
@@ -150,8 +152,8 @@ class Relay:
         return [OutboxRow(row.merchant_id, row.key, Topic(row.topic), row.version, row.payload) for row in found]
 
     async def _lease(self, after: int) -> Sequence[sa.Row[Any]]:
-        async with self._database.begin() as connection:
-            return (await connection.execute(self._claiming, {"after": after, "lease": LEASE_SECONDS})).all()
+        async with self._database.connect() as connection:
+            return (await Connection(connection).execute(self._claiming, {"after": after, "lease": LEASE_SECONDS})).all()
 
     async def _acknowledge(self, rows: Sequence[OutboxRow], done: Dispatched) -> None:
         """Delete what was acknowledged, hand back the rest."""
@@ -159,7 +161,8 @@ class Relay:
             return
         over = {(row.merchant_id, row.key) for row in (*done.sent, *done.unsendable)}
         kept = [row for row in rows if (row.merchant_id, row.key) not in over]
-        async with self._database.begin() as connection:
+        async with self._database.connect() as connected:
+            connection = Connection(connected)
             if done.sent:
                 await connection.execute(_DELETE, _columns(done.sent))
             for back, at_most in ((kept, AGAIN_AT_MOST), (done.unsendable, UNSENDABLE_AT_MOST)):
@@ -167,13 +170,13 @@ class Relay:
                     await connection.execute(_HAND_BACK, {"at_least": AGAIN_SECONDS, "at_most": at_most, **_columns(back)})
 
 
-def _claim_of(topics: Sequence[Topic]) -> sa.TextClause:
+def _claim_of(topics: Sequence[Topic]) -> Prepared[*tuple[Any, ...]]:
     """The topics stand in the statement itself, as in the condition of the index that serves it."""
     named = ", ".join(f"'{topic}'" for topic in topics)
     of_these = f"topic IN ({named})"
     held, until = (_HELD, _A_MINUTE_OLD) if Topic.DELIVERY in topics else ("", "timestamptz 'infinity'")
     waiting = f"{of_these} AND (leased_until IS NULL OR leased_until < clock_timestamp())"
-    return sa.text(_CLAIM.format(held=held, until=until, topics=of_these, waiting=waiting, batch=BATCH))
+    return Prepared(_CLAIM.format(held=held, until=until, topics=of_these, waiting=waiting, batch=BATCH))
 
 
 def _columns(rows: Sequence[OutboxRow]) -> dict[str, list[int] | list[str]]:

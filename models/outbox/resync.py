@@ -16,8 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlmodel import col
 
 from models.audit import SYSTEM, Change
+from models.db.failures import is_away
 from models.db.pool import engine_of
-from models.db.session import Database, TenantSession, is_away
+from models.db.session import Database, TenantSession
 from models.jobs.begin import LIVE, go_on
 from models.jobs.tables import Job
 from models.notifications.delivery_log import leave_unknown

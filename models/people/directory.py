@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlmodel import col
 
 from models.audit import Change
+from models.db.prepared import Prepared
 from models.db.session import TenantSession
 from models.errors import NotFound
 from models.people.audit import edit
@@ -43,9 +44,9 @@ def _has(email: str | sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
 
 # Built once: one of these runs in nearly every request.
 _EMAIL = sa.bindparam("email", type_=sa.Text)
-_AGENT = sa.select(Agent).where(col(Agent.sub) == sa.bindparam("sub"), col(Agent.retired_at).is_(None))
-_BY_SUB = sa.select(Reporter).where(col(Reporter.sub) == sa.bindparam("sub"))
-_BY_SUB_OR_UNCLAIMED = (
+_AGENT = Prepared(sa.select(Agent).where(col(Agent.sub) == sa.bindparam("sub"), col(Agent.retired_at).is_(None)))
+_BY_SUB = Prepared(sa.select(Reporter).where(col(Reporter.sub) == sa.bindparam("sub")))
+_BY_SUB_OR_UNCLAIMED = Prepared(
     sa.select(Reporter)
     .where((col(Reporter.sub) == sa.bindparam("sub")) | unclaimed(_EMAIL))
     .order_by(col(Reporter.sub).nulls_last(), col(Reporter.id))
@@ -55,7 +56,7 @@ _BY_SUB_OR_UNCLAIMED = (
 )
 # Locked first, and as the ticket's foreign key will lock it: a transaction that claims the row and then opens a ticket can't deadlock with
 # this one.
-_ADDRESSED = (
+_ADDRESSED = Prepared(
     sa.select(Reporter)
     # Not one whose token only says the address: they would read what is meant for its owner.
     .where(_has(_EMAIL), col(Reporter.sub).is_(None) | col(Reporter.is_email_verified))
@@ -63,7 +64,7 @@ _ADDRESSED = (
     .limit(1)
     .with_for_update(read=True, key_share=True)
 )
-_ONE_AT_A_TIME = sa.text("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
+_ONE_AT_A_TIME = Prepared[None]("SELECT pg_advisory_xact_lock(key) FROM unnest(CAST(:keys AS bigint[])) AS key")
 
 
 async def reporter_with_token(session: TenantSession, identity: Identity) -> Reporter:
@@ -117,7 +118,7 @@ async def _welcome(session: TenantSession, who: Identity) -> Reporter:
         name = who.name or who.email or who.sub
         return await _add(session, sub=who.sub, name=name, email=who.email, is_email_verified=who.verified_email is not None)
     _bring_up_to_date(found, who)
-    await session.flush()
+    await session.write()
     return found
 
 

@@ -6,13 +6,14 @@ import sqlalchemy as sa
 from sqlmodel import col
 
 from models.cache import ByteCache
+from models.db.prepared import Prepared
 from models.db.session import TenantSession
 from models.people.tables import Merchant
 
 _KEPT_BYTES: Final = 1024 * 1024
 _FRAME_BYTES: Final = 100
 """What an entry takes besides its text."""
-_SLUG = sa.select(col(Merchant.slug))
+_SLUG = Prepared(sa.select(col(Merchant.slug)))
 _kept: ByteCache[int, str] = ByteCache(_KEPT_BYTES)
 
 

@@ -120,10 +120,11 @@ async def add_versions(
         )
         for key, definition in new
     ]
-    session.add_all(added)
+    for row in added:
+        session.insert(row)
     mine = col(Merchant.id) == session.merchant_id
     await session.execute(sa.update(Merchant).where(mine).values(rulebook_version=col(Merchant.rulebook_version) + 1))
-    await session.flush()
+    await session.write()
     return added
 
 

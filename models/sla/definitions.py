@@ -89,8 +89,8 @@ def in_memory(stored: int | None) -> int:
 
 def keep_no_more(session: TenantSession) -> None:
     """The transaction adds versions: what it reads from now on is for itself."""
-    session.sync_session.info[_ADDED] = True
+    session.info[_ADDED] = True
 
 
 def may_keep(session: TenantSession) -> bool:
-    return _ADDED not in session.sync_session.info
+    return _ADDED not in session.info

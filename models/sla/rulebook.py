@@ -7,6 +7,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from sqlmodel import col
 
 from models.cache import ByteCache
+from models.db.prepared import Prepared
 from models.db.session import TenantSession
 from models.errors import Invalid, NotFound
 from models.people.tables import Category, Merchant
@@ -136,8 +137,8 @@ _kept: ByteCache[int, Rulebook] = ByteCache(_KEPT_BYTES)
 
 
 # As it stands now, also when it was read before a wait: a ticket may follow a version that was published meanwhile.
-_MERCHANT = sa.select(Merchant).execution_options(populate_existing=True)
-_MERCHANT_AND_NUMBER = sa.select(Merchant, sa.func.next_ticket_number()).execution_options(populate_existing=True)
+_MERCHANT = Prepared(sa.select(Merchant).execution_options(populate_existing=True))
+_MERCHANT_AND_NUMBER = Prepared(sa.select(Merchant, sa.func.next_ticket_number()).execution_options(populate_existing=True))
 
 
 async def rulebook(session: TenantSession) -> Rulebook:
@@ -154,7 +155,7 @@ async def rulebook_and_number(session: TenantSession) -> tuple[Rulebook, int]:
 async def _of(merchant: Merchant | None, session: TenantSession) -> Rulebook:
     if merchant is None:
         raise NotFound("merchant")
-    session.expunge(merchant)  # it outlives this transaction: a rollback would empty a row that is still attached
+    session.expunge(merchant)  # it outlives this transaction
     kept = _kept.get(merchant.id)
     if kept is None or kept.merchant.rulebook_version != merchant.rulebook_version:
         kept = await _read(session, merchant)

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 import sqlalchemy as sa
 from sqlmodel import col
 
+from models.db.base import as_text
+from models.db.prepared import Prepared
 from models.db.session import TenantSession, locked
 from models.errors import Conflict, Invalid
 from models.notifications.kinds import NotificationKind
@@ -145,7 +147,7 @@ async def hold_agent(session: TenantSession, agent_id: int, *team_ids: int | Non
             return None
         held.add(agent.team_id)
         await hold_teams(session, *held)
-        await session.refresh(agent, with_for_update={"key_share": True})
+        await session.execute(_AGENT, {"merchant_id": agent.merchant_id, "id": agent.id})
         if agent.team_id in held:
             return agent
     raise Conflict("agent_is_changing", "The agent is being changed by others at this moment: try again.")
@@ -178,11 +180,18 @@ async def _team_of_category(ticket: TicketAggregate) -> int:
 
 def working() -> sa.ColumnElement[bool]:
     """The condition of the partial index ``ix_ticket_load``."""
-    return col(Ticket.status).in_(sorted(UNFINISHED)) & col(Ticket.deleted_at).is_(None)
+    return col(Ticket.status).in_([sa.literal(each, as_text(Status)) for each in sorted(UNFINISHED)]) & col(Ticket.deleted_at).is_(None)
 
 
 # Made once: these stand in the way of every assignment.
-_TEAMS = locked(sa.select(col(Team.id)).where(col(Team.id).in_(sa.bindparam("teams", expanding=True))).order_by(col(Team.id)))
+_TEAMS = Prepared(
+    locked(
+        sa.select(col(Team.id)).where(col(Team.id) == sa.any_(sa.bindparam("teams", type_=sa.ARRAY(sa.BigInteger)))).order_by(col(Team.id))
+    )
+)
+_AGENT = Prepared(
+    locked(sa.select(Agent).where(col(Agent.merchant_id) == sa.bindparam("merchant_id"), col(Agent.id) == sa.bindparam("id")))
+)
 _OF_TEAM = sa.select(col(Team.retired_at), sa.null(), sa.null()).where(col(Team.id) == sa.bindparam("team")).with_for_update(read=True)
 _OF_ASSIGNEE = (
     sa.select(col(Team.retired_at), col(Agent.retired_at), col(Agent.team_id))
@@ -208,7 +217,7 @@ _SKILLS = (
     .correlate(Agent)
     .scalar_subquery()
 )
-_LOADED = (
+_LOADED = Prepared(
     sa.select(Agent, _LOAD, _SHIFT_VERSION, _SKILLS)
     .where(col(Agent.team_id) == sa.bindparam("team"), col(Agent.retired_at).is_(None))
     .order_by(col(Agent.id))

@@ -1,5 +1,6 @@
 """What is said on a ticket: public replies, and notes among those who work on it."""
 
+from models.db.rows import made
 from models.errors import Conflict, IllegalTransition
 from models.notifications.kinds import NotificationKind
 from models.notifications.notify import agents, notify, reporter
@@ -77,7 +78,8 @@ async def _come_back(ticket: TicketAggregate, reason: str) -> None:
 
 def _write(ticket: TicketAggregate, kind: CommentKind, body: str) -> Comment:
     by = ticket.change.by
-    message = Comment(
+    message = made(
+        Comment,
         merchant_id=ticket.row.merchant_id,
         id=ticket.session.new_id(),
         ticket_id=ticket.row.id,

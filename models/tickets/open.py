@@ -5,6 +5,7 @@ from typing import Any
 from pydantic import Field
 
 from models.audit import Actor, Change
+from models.db.rows import made
 from models.db.session import TenantSession
 from models.errors import Conflict, Forbidden
 from models.notifications.kinds import NotificationKind
@@ -79,7 +80,8 @@ def _priority(wanted: Priority | None, merchant: Merchant, by: Actor, follow_up_
 
 def _new_row(session: TenantSession, new: NewTicket, book: Rulebook, change: Change, **columns: Any) -> Ticket:
     category = book.category(new.category, "/category")
-    return Ticket(
+    return made(
+        Ticket,
         merchant_id=session.merchant_id,
         id=session.new_id(),
         **columns,

@@ -7,10 +7,11 @@ from typing import Any, NamedTuple, TypeVar
 import sqlalchemy as sa
 import structlog
 from sqlalchemy import Select
-from sqlalchemy.dialects.postgresql import distinct_on
+from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
 from sqlmodel import col
 
 from models.audit import SYSTEM, Change
+from models.db.prepared import Asked, Prepared
 from models.db.session import TenantSession, locked
 from models.errors import NotFound
 from models.notifications.cancel import cancel_pointless
@@ -37,28 +38,30 @@ _T = TypeVar("_T", SlaClock, Escalation)
 
 
 def _rows_of(table: type[_T]) -> Select[_T]:
-    these = col(table.ticket_id).in_(sa.bindparam("tickets", expanding=True))
+    these = col(table.ticket_id) == sa.any_(sa.bindparam("tickets", type_=ARRAY(sa.BigInteger)))
     return sa.select(table).where(col(table.merchant_id) == sa.bindparam("merchant"), these)
 
 
 # Made once: these stand in the way of every change.
 _CYCLE = (col(SlaClock.ticket_id), col(SlaClock.metric))
-_CLOCKS = _rows_of(SlaClock).ext(distinct_on(*_CYCLE)).order_by(*_CYCLE, col(SlaClock.cycle).desc())
-_ESCALATIONS = _rows_of(Escalation).order_by(col(Escalation.id))
+_CLOCKS = Prepared(_rows_of(SlaClock).ext(distinct_on(*_CYCLE)).order_by(*_CYCLE, col(SlaClock.cycle).desc()))
+_ESCALATIONS = Prepared(_rows_of(Escalation).order_by(col(Escalation.id)))
+_WITH_ID = Prepared(locked(sa.select(Ticket).where(col(Ticket.id) == sa.bindparam("ticket"))))
 
 
-def with_id(ticket_id: int) -> Select[Ticket]:
-    """One ticket of the merchant, also a deleted one: for what asks on behalf of no viewer."""
-    return sa.select(Ticket).where(col(Ticket.id) == ticket_id)
+def with_id(ticket_id: int) -> Asked[Ticket]:
+    """One ticket of the merchant, to be locked, also a deleted one: for what asks on behalf of no viewer."""
+    return Asked(_WITH_ID, {"ticket": ticket_id})
 
 
-async def lock(session: TenantSession, tickets: Select[Ticket], change: Change) -> TicketAggregate:
-    """Lock the one ticket that ``tickets`` selects.
+async def lock(session: TenantSession, ticket: Select[Ticket] | Asked[Ticket, *tuple[Any, ...]], change: Change) -> TicketAggregate:
+    """Lock the one ticket that ``ticket`` selects, or asks for :func:`locked`.
 
     Raises:
-        NotFound: ``tickets`` selects nothing.
+        NotFound: ``ticket`` finds nothing.
     """
-    row = (await session.execute(locked(tickets, of=Ticket))).scalar_one_or_none()
+    held = ticket if isinstance(ticket, Asked) else locked(ticket, of=Ticket)
+    row = (await session.execute(held)).scalar_one_or_none()
     if row is None:
         raise NotFound
     return (await load(session, [row], change))[0]

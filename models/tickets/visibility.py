@@ -1,12 +1,15 @@
 """What a person may read: every query on tickets starts at :func:`readable`."""
 
+from functools import lru_cache
 from typing import NamedTuple, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import Select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlmodel import col
 
-from models.db.session import TenantSession
+from models.db.prepared import Asked, Prepared
+from models.db.session import TenantSession, locked
 from models.errors import NotFound
 from models.notifications.tables import Notification
 from models.people.directory import unclaimed
@@ -51,18 +54,21 @@ def readable(viewer: Viewer) -> Select[Ticket]:
 
 def readable_with_deleted(viewer: Viewer) -> Select[Ticket]:
     # The merchant is named although row-level security would do: the planner finds the index, and two fences are better than one.
-    tickets = sa.select(Ticket).where(col(Ticket.merchant_id) == viewer.merchant_id)
+    tickets = sa.select(Ticket).where(col(Ticket.merchant_id) == sa.bindparam("viewer_merchant", viewer.merchant_id, sa.BigInteger))
     if viewer.is_staff:
         organizers = viewer.organizer_ids
-        return tickets if organizers is None else tickets.where(col(Ticket.organizer_id).in_(organizers))
-    own = sa.select(col(Reporter.id)).where(col(Reporter.merchant_id) == viewer.merchant_id, _is_viewer(viewer))
+        named = sa.bindparam("viewer_organizers", organizers and list(organizers), ARRAY(sa.BigInteger))
+        return tickets if organizers is None else tickets.where(col(Ticket.organizer_id) == sa.any_(named))
+    own = sa.select(col(Reporter.id)).where(
+        col(Reporter.merchant_id) == sa.bindparam("viewer_merchant", viewer.merchant_id, sa.BigInteger), _is_viewer(viewer)
+    )
     return tickets.where(col(Ticket.reporter_id).in_(own))
 
 
 def _is_viewer(viewer: Viewer) -> sa.ColumnElement[bool]:
     """By their ``sub``; or by the address in their token, under which an agent opened tickets for a person who has not come yet."""
-    by_sub = col(Reporter.sub) == viewer.sub
-    return by_sub if viewer.email is None else by_sub | unclaimed(viewer.email)
+    by_sub = col(Reporter.sub) == sa.bindparam("viewer_sub", viewer.sub, sa.Text)
+    return by_sub if viewer.email is None else by_sub | unclaimed(sa.bindparam("viewer_email", viewer.email, sa.Text))
 
 
 async def find(session: TenantSession, viewer: Viewer, ticket_id: int) -> Ticket:
@@ -71,14 +77,40 @@ async def find(session: TenantSession, viewer: Viewer, ticket_id: int) -> Ticket
     Raises:
         NotFound: there is none, or none for them.
     """
-    tickets = readable_with_deleted(viewer) if viewer.sees_deleted else readable(viewer)
-    its_reporter = (col(Reporter.merchant_id) == col(Ticket.merchant_id)) & (col(Reporter.id) == col(Ticket.reporter_id))
-    # The response names the reporter: one query reads both.
-    with_reporter = tickets.where(col(Ticket.id) == ticket_id).join(Reporter, its_reporter).add_columns(Reporter)
-    ticket: Ticket | None = (await session.execute(with_reporter)).scalar_one_or_none()
+    ticket = (await session.execute(_asked(viewer, ticket_id, _Kind(viewer.sees_deleted, is_held=False)))).scalar_one_or_none()
     if ticket is None:
         raise NotFound
     return ticket
+
+
+def held(viewer: Viewer, ticket_id: int) -> Asked[Ticket, Reporter]:
+    """One ticket that ``viewer`` may see, to be locked."""
+    return _asked(viewer, ticket_id, _Kind(with_deleted=False, is_held=True))
+
+
+def held_even_deleted(viewer: Viewer, ticket_id: int) -> Asked[Ticket, Reporter]:
+    return _asked(viewer, ticket_id, _Kind(with_deleted=True, is_held=True))
+
+
+class _Kind(NamedTuple):
+    with_deleted: bool
+    is_held: bool
+
+
+def _asked(viewer: Viewer, ticket_id: int, kind: _Kind) -> Asked[Ticket, Reporter]:
+    """For all viewers of one kind it is one statement: of whom one is, all is in the values."""
+    like = viewer._replace(merchant_id=0, organizer_ids=viewer.organizer_ids and (), sub="", email=viewer.email and "")
+    values = {"viewer_merchant": viewer.merchant_id, "viewer_sub": viewer.sub, "viewer_email": viewer.email, "ticket": ticket_id}
+    return Asked(_one(like, kind), values | {"viewer_organizers": viewer.organizer_ids})
+
+
+@lru_cache(256)
+def _one(viewer: Viewer, kind: _Kind) -> Prepared[Ticket, Reporter]:
+    tickets = readable_with_deleted(viewer) if kind.with_deleted else readable(viewer)
+    its_reporter = (col(Reporter.merchant_id) == col(Ticket.merchant_id)) & (col(Reporter.id) == col(Ticket.reporter_id))
+    # The response names the reporter: one query reads both.
+    one = tickets.where(col(Ticket.id) == sa.bindparam("ticket")).join(Reporter, its_reporter).add_columns(Reporter)
+    return Prepared(locked(one, of=Ticket) if kind.is_held else one)
 
 
 def version_for(viewer: Viewer, ticket: Ticket) -> int:

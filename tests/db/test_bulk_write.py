@@ -25,14 +25,10 @@ async def desk(quiet: tuple[Isolated, Desk]) -> Desk:
     return quiet[1]
 
 
-async def statements(session: TenantSession) -> list[str]:
-    """What is sent from here on, in this transaction."""
+def statements(session: TenantSession) -> list[str]:
+    """What :meth:`write` sends from here on. To be looked at after the transaction: the driver tells a little later."""
     seen: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        seen.append(statement)
-
-    sa.event.listen((await session.connection()).sync_connection, "before_cursor_execute", note)
+    session.driver.add_query_logger(lambda query: seen.extend([query.query] if query.query.startswith("WITH") else []))
     return seen
 
 
@@ -45,10 +41,10 @@ async def test_one_statement_moves_several_rows_and_brings_new_ones(desk: Desk, 
         ana, leo, sina, *_ = await agents_of(session)
         ana.capacity, leo.capacity, sina.away_until = 3, 4, LONG_AGO
         session.insert(Team(merchant_id=acme.id, id=session.new_id(), name="Hardware"))
-        seen = await statements(session)
+        seen = statements(session)
         await session.write()
         await session.write()
-        assert len(seen) == 1
+    assert len(seen) == 1
     async with desk.database.reading(acme.id) as session:
         ana, leo, sina, lars = await agents_of(session)
         assert (ana.capacity, leo.capacity, sina.away_until, lars.away_until) == (3, 4, LONG_AGO, None)
@@ -107,9 +103,9 @@ async def test_the_same_change_is_the_same_statement_whatever_its_order(desk: De
         async with desk.database.writing(acme.id) as session:
             ticket = await session.get_one(Ticket, (acme.id, int(opened["id"])))
             ticket.sqlmodel_update({name: LONG_AGO if name.endswith(("_at", "_since")) else 7 for name in names})
-            sent = await statements(session)
+            sent = statements(session)
             await session.write()
-            seen.update(sent)
+        seen.update(sent)
     assert len(seen) == 1
     assert "description" not in seen.pop()
 
@@ -127,20 +123,22 @@ async def test_what_is_set_to_what_it_was_is_not_written(desk: Desk, acme: Merch
         ana, *_ = await agents_of(session)
         ana.capacity, ana.name = ana.capacity, "Anna"
         ana.name = "Ana"
-        seen = await statements(session)
+        seen = statements(session)
         await session.write()
-        assert seen == []
+    assert seen == []
 
 
 async def test_a_row_that_is_gone_is_no_silent_loss(desk: Desk, acme: Merchant) -> None:
+    with pytest.raises(StaleDataError):
+        await rename_what_is_gone(desk, acme)
+
+
+async def rename_what_is_gone(desk: Desk, acme: Merchant) -> None:
     async with desk.database.writing(acme.id) as session:
         team = Team(merchant_id=acme.id, id=session.new_id(), name="Hardware")
         session.insert(team)
         await session.write()
         found = await session.get_one(Team, (acme.id, team.id))
         elsewhere = sa.update(Team).where(col(Team.id) == team.id).values(id=session.new_id())
-        await session.execute(elsewhere.execution_options(synchronize_session=False))
+        await session.execute(elsewhere)
         found.name = "Software"
-        with pytest.raises(StaleDataError):
-            await session.write()
-        await session.rollback()

@@ -6,7 +6,8 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from models.db.session import TenantSession, is_away, is_passing
+from models.db.failures import is_away, is_passing
+from models.db.session import TenantSession
 from tests.support.desk import Desk, Merchant
 
 

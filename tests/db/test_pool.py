@@ -12,8 +12,9 @@ from sqlalchemy.engine import make_url
 
 from deploy.local.postgres import EmbeddedPostgres
 from models.db import pool
+from models.db.failures import is_away, is_passing
 from models.db.pool import USUAL, Limits, ShareIsFullError, engine_of, share_of
-from models.db.session import Database, is_away, is_passing
+from models.db.session import Database
 from tests.support.counted import counted
 from tests.support.desk import NODE, Desk, Merchant
 
@@ -114,13 +115,16 @@ async def test_every_connection_has_its_limits(postgres: EmbeddedPostgres, role:
 async def test_a_process_that_stands_still_in_a_transaction_loses_its_locks(new_database: NewDatabase, desk: Desk, acme: Merchant) -> None:
     database = new_database(limits=Limits(idle_in_transaction=0.2))
     held = sa.text("SELECT 1 FROM team FOR UPDATE")
-    async with database.engine.connect() as frozen:
-        await frozen.execute(sa.text("SELECT set_config('app.merchant_id', :id, true)"), {"id": str(acme.id)})
-        assert (await frozen.execute(held)).all()
-        async with asyncio.timeout(3):
-            await search(desk.database, acme, held)
-        with pytest.raises(sa.exc.DBAPIError) as raised:
+
+    async def stand_still() -> None:
+        async with database.reading(acme.id) as frozen:
+            assert (await frozen.execute(held)).all()
+            async with asyncio.timeout(3):
+                await search(desk.database, acme, held)
             await frozen.execute(held)
+
+    with pytest.raises(sa.exc.DBAPIError) as raised:
+        await stand_still()
     assert is_passing(raised.value)
 
 

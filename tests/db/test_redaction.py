@@ -13,6 +13,7 @@ from temporalio.api.failure.v1 import Failure
 from temporalio.converter import DefaultFailureConverter, PayloadConverter
 
 from api.app import create_app
+from models.db.prepared import Prepared
 from models.db.session import TenantSession
 from models.people.tables import Reporter
 from tests.support.desk import Desk, Merchant
@@ -42,7 +43,15 @@ async def _no_argument(session: TenantSession) -> None:
     await session.execute(sa.text("SELECT CAST(:secret AS bigint)"), {"secret": SECRET})
 
 
-each_way = pytest.mark.parametrize("fail", [_twice, _null, _no_number, _no_argument])
+async def _no_number_by_the_driver(session: TenantSession) -> None:
+    await session.execute(Prepared[int]("SELECT CAST(CAST(:secret AS text) AS bigint)"), {"secret": SECRET})
+
+
+async def _no_argument_by_the_driver(session: TenantSession) -> None:
+    await session.execute(Prepared[int]("SELECT CAST(:secret AS bigint)"), {"secret": SECRET})
+
+
+each_way = pytest.mark.parametrize("fail", [_twice, _null, _no_number, _no_argument, _no_number_by_the_driver, _no_argument_by_the_driver])
 Way = Callable[[TenantSession], Awaitable[None]]
 
 

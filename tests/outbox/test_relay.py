@@ -239,7 +239,7 @@ async def test_rows_that_cannot_be_sent_starve_no_sound_one(quiet: tuple[Isolate
 async def plan_of(relay: Relay, how: str) -> Sequence[str]:
     topics = DELIVERIES if relay._topics == list(DELIVERIES) else FACTS
     async with relay._database.connect() as connection:
-        explained = sa.text(f"EXPLAIN ({how or 'COSTS'}) {_claim_of(topics)}")
+        explained = sa.text(f"EXPLAIN ({how or 'COSTS'}) {_claim_of(topics).statement}")
         return (await connection.execute(explained, {"after": 0, "lease": 1})).scalars().all()
 
 

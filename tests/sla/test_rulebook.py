@@ -2,6 +2,7 @@
 
 import threading
 import tracemalloc
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -95,11 +96,12 @@ async def test_what_a_transaction_reads_of_its_own_versions_is_not_kept(kept: By
     made = await published(acme, "/sla-policies", await policy(acme))
     second = Key(int(made["id"]), 2)
     change = Change(by=SYSTEM, at=datetime.now(UTC))
-    async with desk.database.writing(acme.id) as session:
-        before = await held(session, ConfigurationKind.POLICY, second.id)
-        await publish_next(session, before, SlaPolicy.model_validate(before.definition | {"name": "Undone"}), change)
-        assert await names(session, second) == ["Undone", "Undone"]
-        await session.rollback()
+    with suppress(ConnectionError):
+        async with desk.database.writing(acme.id) as session:
+            before = await held(session, ConfigurationKind.POLICY, second.id)
+            await publish_next(session, before, SlaPolicy.model_validate(before.definition | {"name": "Undone"}), change)
+            assert await names(session, second) == ["Undone", "Undone"]
+            raise ConnectionError
     await published(acme, f"/sla-policies/{second.id}/versions", await policy(acme, name="Done"))
     async with desk.database.reading(acme.id) as session:
         assert await names(session, second) == ["Done", "Done"]

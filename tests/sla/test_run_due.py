@@ -129,8 +129,8 @@ async def test_an_escalation_that_opens_a_new_ticket_records_the_change_of_statu
 
 async def test_an_edit_records_the_new_team_and_policy(frozen: FrozenTicket) -> None:
     async with frozen.desk.database.writing(frozen.merchant.id) as session:
-        session.add(Team(merchant_id=frozen.merchant.id, id=session.new_id(), name="Hardware"))
-        await session.flush()
+        session.insert(Team(merchant_id=frozen.merchant.id, id=session.new_id(), name="Hardware"))
+        await session.write()
         hardware = (await session.execute(sa.select(Team).where(col(Team.name) == "Hardware"))).scalar_one().id
         await session.execute(sa.update(Category).where(col(Category.name) == "general").values(team_id=hardware))
         await session.execute(sa.update(MerchantRow).values(rulebook_version=MerchantRow.rulebook_version + 1))

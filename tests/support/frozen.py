@@ -84,7 +84,7 @@ async def redefine(desk: Desk, merchant: Merchant, kind: ConfigurationKind, **ch
             (await session.execute(sa.select(ConfigurationVersion).where(col(ConfigurationVersion.kind) == kind))).scalars().all()
         ):
             definition = configuration.definition | changed
-            session.add(
+            session.insert(
                 ConfigurationVersion(
                     **configuration.model_dump(exclude={"version", "definition", "size"}), version=2, definition=definition
                 )

@@ -69,7 +69,8 @@ async def write_configuration(desk: Desk, merchant: Merchant, history: History) 
         team = (await session.execute(sa.select(col(Team.id)))).scalar_one()
         await session.execute(sa.update(Agent).values(availability="away"))
         names = [category(number) for number in range(len(history.versions))]
-        session.add_all([Category(**key, id=session.new_id(), name=name, team_id=team, position=9) for name in names])
+        for each in [Category(**key, id=session.new_id(), name=name, team_id=team, position=9) for name in names]:
+            session.insert(each)
         await _narrow_the_seeded_policy(session)
         for number, version in enumerate(history.versions):
             for id_, kind, value in _definitions(session, number, version):
@@ -99,7 +100,7 @@ def _definitions(session: TenantSession, number: int, version: Version) -> list[
 
 def _publish(session: TenantSession, id_: int, version: int, kind: ConfigurationKind, value: Value) -> None:
     definition, now = value.model_dump(mode="json", by_alias=True), datetime.now(UTC)
-    session.add(
+    session.insert(
         ConfigurationVersion(merchant_id=session.merchant_id, id=id_, version=version, kind=kind, definition=definition, created_at=now)
     )
 
