@@ -15,8 +15,9 @@ from models.audit import SYSTEM, Change
 from models.db.session import Database
 from models.outbox import post as outbox
 from models.people.roles import Role
+from models.tickets.facts import facts_of
 from models.tickets.lifecycle import Priority
-from models.tickets.repository import facts_of, lock_all
+from models.tickets.repository import lock_all
 from models.tickets.tables import Ticket
 from tests.bench.burst import until_none
 from tests.bench.cast import BASE, Cast, token, world

@@ -16,8 +16,8 @@ from models.sla.policy import Metric
 from models.sla.tables import EscalationOutcome
 from models.tickets.comments import needs_follow_up, reply
 from models.tickets.edit import edit
+from models.tickets.facts import facts_of
 from models.tickets.lifecycle import Priority, Status, Transition
-from models.tickets.repository import facts_of
 from models.tickets.tables import Event
 from models.tickets.transitions import transition
 from tests.support.auditor import rows
