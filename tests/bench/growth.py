@@ -5,7 +5,7 @@ busy merchant's ticket, and of its clocks and events, each with its next deadlin
 """
 
 import asyncio
-import time
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ import psutil
 
 from tests.bench.bare import timed
 from tests.bench.burst import open_all, until_quiet
-from tests.bench.cast import BASE, BUSY, Cast, checked
+from tests.bench.cast import BASE, BUSY, Cast, assemble, checked
 from tests.bench.system import System
 from tests.bench.table import p50
 from tests.bench.wire import request
@@ -22,6 +22,7 @@ from tests.bench.wire import request
 _IDLE_SECONDS = 15.0
 _ASKED = 30  # requests of each kind
 _MEGA = 1e6
+_FAR = 10**15  # copies have ids that were never given out: of years ago
 _SATELLITES = ("slaclock", "event", "ledgerentry")
 _COLUMNS = """
     SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.columns
@@ -29,12 +30,12 @@ _COLUMNS = """
 """
 _TICKETS = """
     INSERT INTO ticket (id, number, status, created_at, updated_at, next_deadline_at, next_due_at, {columns})
-    SELECT id + n, 1000000 + n, 'open', created_at - n * interval '1 minute', updated_at - n * interval '30 seconds',
+    SELECT id - {far} + n, 1000000 + n, 'open', created_at - n * interval '1 minute', updated_at - n * interval '30 seconds',
         now() + interval '30 days' + n * interval '1 second', now() + interval '30 days' + n * interval '1 second', {columns}
     FROM ticket, generate_series($2::int, $3::int) AS n WHERE id = $1::bigint
 """
 _OF_TICKETS = """
-    INSERT INTO {table} ({key}ticket_id, {columns}) SELECT {copied}ticket_id + n, {columns}
+    INSERT INTO {table} ({key}ticket_id, {columns}) SELECT {copied}ticket_id - {far} + n, {columns}
     FROM {table}, generate_series($2::int, $3::int) AS n WHERE ticket_id = $1::bigint
 """
 
@@ -51,15 +52,32 @@ class Step:
     latency: Mapping[str, float]
 
 
+STEPS, LIVING = (5_000, 10_000, 20_000, 40_000, 80_000), 2_500
+QUICK_STEPS, QUICK_LIVING = (1_000, 4_000), 300
+
+
+async def grow(system: System, *, quick: bool) -> str:
+    """The table of all steps."""
+    steps, living = (QUICK_STEPS, QUICK_LIVING) if quick else (STEPS, LIVING)
+    async with asyncpg.create_pool(system.superuser_url(), min_size=1, max_size=1) as pool:
+        cast = await assemble(system, pool)
+        try:
+            return await measure_growth(system, cast, pool, steps, living=living)
+        finally:
+            await cast.aclose()
+
+
 async def measure_growth(system: System, cast: Cast, pool: asyncpg.Pool, steps: tuple[int, ...], *, living: int) -> str:
-    """A line for each of the ``steps``, and bytes a ticket. ``living`` tickets have a workflow; it is at most the first step."""
+    """A line for each of the ``steps``, and bytes a ticket. ``living`` tickets have a workflow, fewer than the first step has."""
     empty = await _look(system, cast, pool, workflows=0)
     await open_all(cast, living)
     await until_quiet(pool)
+    print(f"... {living:,} tickets with their workflows", file=sys.stderr, flush=True)
     found = [empty, await _look(system, cast, pool, workflows=living)]
     for wanted in steps:
         await _copy_until(pool, wanted)
         found.append(await _look(system, cast, pool, workflows=living))
+        print(_table(found)[-1], file=sys.stderr, flush=True)
     return "\n".join([*_table(found), "", *_each(found)])
 
 
@@ -127,11 +145,13 @@ async def _copy_until(pool: asyncpg.Pool, wanted: int) -> None:
     until = start + wanted - await pool.fetchval("SELECT count(*) FROM ticket") - 1
     renewed = ["id", "number", "status", "created_at", "updated_at", "next_deadline_at", "next_due_at"]
     columns = await pool.fetchval(_COLUMNS, "ticket", renewed)
-    await pool.execute(_TICKETS.format(columns=columns), first, start, until, timeout=600)
+    await pool.execute(_TICKETS.format(columns=columns, far=_FAR), first, start, until, timeout=600)
     for table in _SATELLITES:
         columns = await pool.fetchval(_COLUMNS, table, ["id", "ticket_id"])
-        key, copied = ("", "") if table == "slaclock" else ("id, ", "id + n * 64, ")
-        await pool.execute(_OF_TICKETS.format(table=table, key=key, copied=copied, columns=columns), first, start, until, timeout=600)
+        key, copied = ("", "") if table == "slaclock" else ("id, ", f"id - {_FAR} + n * 10000000000, ")
+        await pool.execute(
+            _OF_TICKETS.format(far=_FAR, table=table, key=key, copied=copied, columns=columns), first, start, until, timeout=600
+        )
 
 
 def _table(found: list[Step]) -> list[str]:
@@ -162,8 +182,3 @@ def _each(found: list[Step]) -> list[str]:
 def _kilobytes(before: Step, after: Step, kind: str, name: str) -> str:
     grown = getattr(after, kind)[name] - getattr(before, kind)[name]
     return f"{name} {kind} {grown * 1000 / max(after.tickets - before.tickets, 1):.1f}"
-
-
-async def measure_growth_within(system: System, cast: Cast, pool: asyncpg.Pool, steps: tuple[int, ...], living: int) -> str:
-    began = time.monotonic()
-    return await measure_growth(system, cast, pool, steps, living=living) + f"\nmeasured in {time.monotonic() - began:.0f} s"
