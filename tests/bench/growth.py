@@ -13,7 +13,7 @@ import asyncpg
 import psutil
 
 from tests.bench.bare import timed
-from tests.bench.burst import open_all, until_quiet
+from tests.bench.burst import open_all, until_none
 from tests.bench.cast import BASE, BUSY, Cast, assemble, checked
 from tests.bench.system import System
 from tests.bench.table import p50
@@ -24,6 +24,7 @@ _ASKED = 30  # requests of each kind
 _MEGA = 1e6
 _FAR = 10**15  # copies have ids that were never given out: of years ago
 _SATELLITES = ("slaclock", "event", "ledgerentry")
+_UNTOLD = "SELECT (SELECT count(*) FROM outbox) + (SELECT count(*) FROM notification WHERE status = 'pending')"
 _COLUMNS = """
     SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.columns
     WHERE table_name = $1 AND is_generated = 'NEVER' AND column_name <> ALL ($2::text[])
@@ -71,7 +72,7 @@ async def measure_growth(system: System, cast: Cast, pool: asyncpg.Pool, steps: 
     """A line for each of the ``steps``, and bytes a ticket. ``living`` tickets have a workflow, fewer than the first step has."""
     empty = await _look(system, cast, pool, workflows=0)
     await open_all(cast, living)
-    await until_quiet(pool)
+    await until_none(pool, _UNTOLD)
     print(f"... {living:,} tickets with their workflows", file=sys.stderr, flush=True)
     found = [empty, await _look(system, cast, pool, workflows=living)]
     for wanted in steps:
@@ -88,7 +89,7 @@ async def _look(system: System, cast: Cast, pool: asyncpg.Pool, *, workflows: in
     await asyncio.sleep(5)  # what the vacuum woke is over
     idle = await _idle(system)
     latency = await _latency(cast) if tickets else {}
-    await until_quiet(pool)
+    await until_none(pool, _UNTOLD)
     disk = {
         "database": await pool.fetchval("SELECT pg_database_size(current_database())") / _MEGA,
         "temporal": sum(file.stat().st_size for file in (system.var / "temporal").iterdir()) / _MEGA,
