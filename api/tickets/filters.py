@@ -12,12 +12,14 @@ from sqlmodel import col
 
 from api.http.pagination import LIMIT, Order, bytes_of
 from api.tickets.requests import Id, Instant
+from models.db.session import TenantSession
 from models.errors import Forbidden
 from models.people.tables import Agent
 from models.sla.clock import ClockStatus, SlaStatus
 from models.tickets.filter import having
 from models.tickets.lifecycle import Priority, Status
-from models.tickets.tables import SEARCH, Ticket
+from models.tickets.search import with_words
+from models.tickets.tables import Ticket
 from models.tickets.visibility import Viewer, readable, readable_with_deleted
 from models.value import AtMost
 
@@ -68,13 +70,13 @@ class TicketFilter(BaseModel):
     q: Annotated[str | None, Field(max_length=500, pattern=r"^[^\x00]*$")] = None
     include_deleted: bool = False
 
-    def apply(self, viewer: Viewer) -> Select[Ticket]:
+    async def apply(self, session: TenantSession, viewer: Viewer) -> Select[Ticket]:
         if self.include_deleted and not viewer.sees_deleted:
             raise Forbidden("Only an admin sees deleted tickets.")
         if not viewer.is_staff and self.model_fields_set & _OF_STAFF:
             raise Forbidden("Only those who work on tickets search by what only they see.")
         tickets = readable_with_deleted(viewer) if self.include_deleted else readable(viewer)
-        return tickets.where(*self._conditions(viewer))
+        return tickets.where(*self._conditions(viewer), *([await with_words(session, self.q)] if self.q else []))
 
     def _conditions(self, viewer: Viewer) -> list[Any]:
         ticket: Any = Ticket
@@ -82,7 +84,6 @@ class TicketFilter(BaseModel):
         conditions = having(self) + [getattr(ticket, name) == value for name, value in one.items() if value is not None]
         conditions += [ticket.created_at >= self.created_since] if self.created_since else []
         conditions += [_updated_at(viewer) >= self.updated_since] if self.updated_since else []
-        conditions += [SEARCH.op("@@")(sa.func.websearch_to_tsquery("simple", self.q))] if self.q else []
         return conditions + self._of_sla() + self._of_assignee(viewer)
 
     def _of_sla(self) -> list[Any]:
@@ -118,10 +119,10 @@ class TicketQuery(TicketFilter):
     limit: Annotated[int, Field(ge=1, le=100, description=LIMIT)] = 50
     after: Annotated[str | None, Field(max_length=2000)] = None
 
-    def apply(self, viewer: Viewer) -> Select[Ticket]:
+    async def apply(self, session: TenantSession, viewer: Viewer) -> Select[Ticket]:
         if not viewer.is_staff and self.sort in (Sort.DUE, Sort.DUE_LAST_FIRST):
             raise Forbidden("Only those who work on tickets sort by what only they see.")
-        found, unread = super().apply(viewer), cast("Any", Ticket.description)
+        found, unread = await super().apply(session, viewer), cast("Any", Ticket.description)
         return found if self.with_description else found.options(defer(unread, raiseload=True))
 
     @property

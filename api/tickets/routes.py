@@ -63,14 +63,14 @@ async def list_tickets(query: Annotated[TicketQuery, Query()], session: Session,
     Without ``include=description`` no ticket has its description: it may have 100,000 characters.
     """
     pager = Pager(request, caller, query.limit, query.after)
-    rows, end = await pager.page(session, query.apply(caller.viewer), query.order(caller.viewer), query.size)
+    rows, end = await pager.page(session, await query.apply(session, caller.viewer), query.order(caller.viewer), query.size)
     return pager.respond(await (present if query.with_description else present_in_list)(session, rows), end)
 
 
 @router.get("/count", response_model=CountResponse, dependencies=[allow(Permission.READ_TICKETS)])
 async def count_tickets(query: Annotated[TicketFilter, Query()], session: Session, caller: CurrentCaller) -> Response:
     """How many tickets the same filters find, counted up to 10,000."""
-    found = query.apply(caller.viewer).with_only_columns(sa.literal(1)).limit(COUNTED_AT_MOST + 1).subquery()
+    found = (await query.apply(session, caller.viewer)).with_only_columns(sa.literal(1)).limit(COUNTED_AT_MOST + 1).subquery()
     number = (await session.execute(sa.select(sa.func.count()).select_from(found))).scalar_one()
     return respond(CountResponse(count=min(number, COUNTED_AT_MOST), capped=number > COUNTED_AT_MOST))
 

@@ -20,6 +20,8 @@ from deploy.local.temporal import TemporalServer, answers
 
 FAIR = {"matching.enableFairness": "true"}
 """Turns between merchants are off unless the server is told."""
+FRUGAL = {"shared_buffers": "48MB"}
+"""PostgreSQL's own cache, of 128 MB by default: what is not in it is in the machine's. See docs/benchmarks.md."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _MODULES = {"prepare": "deploy.local.seed", "worker": "deploy", "api": "deploy.local.api"}
 _SAID = {"prepare": "bringing the schema and the demo world up to date"}
@@ -91,7 +93,7 @@ def _turn_logs(layout: Layout) -> None:
 
 def _start_postgres(layout: Layout, started: ExitStack) -> EmbeddedPostgres:
     say("starting PostgreSQL")
-    postgres = EmbeddedPostgres(layout.var / "postgres", log=layout.log("postgres"))
+    postgres = EmbeddedPostgres(layout.var / "postgres", settings=FRUGAL, log=layout.log("postgres"))
     started.callback(postgres.stop)
     postgres.start()
     return postgres

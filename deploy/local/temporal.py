@@ -3,6 +3,7 @@
 The SDK can start the same server, but one that outlives a killed parent, and without a niceness.
 """
 
+import os
 import signal
 import socket
 import subprocess
@@ -10,8 +11,14 @@ import sys
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from deploy.local.processes import ChildFailedError, Server, launch, wait_until
+
+FRUGAL: Mapping[str, str] = MappingProxyType({"history.hostLevelCacheMaxSize": "1000"})
+"""The server keeps 256,000 workflows at hand, of a machine of its own. Those that were not touched lately are read from the file."""
+_COLLECT_AT_PERCENT = "50"
+"""Go's GOGC: garbage is collected when half as much has come up as is in use, not as much again. See docs/temporal-storage.md."""
 
 
 class TemporalServer(Server):
@@ -47,13 +54,14 @@ class TemporalServer(Server):
             # Two to three times as fast; a crash of the machine, not of the server, may cost the last writes.
             *("--sqlite-pragma", "journal_mode=WAL", "--sqlite-pragma", "synchronous=NORMAL", "--log-level", "error"),
             *_repeated("--search-attribute", search_attributes),
-            *_repeated("--dynamic-config-value", dynamic_config),
+            *_repeated("--dynamic-config-value", {**FRUGAL, **(dynamic_config or {})}),
         ]
 
     def start(self, *, seconds: float = 30) -> None:
         """Start the server and wait until its namespace answers; raise ChildFailedError when that takes longer than ``seconds``."""
         goes_on = self._file is not None and self._file.exists()
-        self._process = launch([temporal_binary(), *self._options], log=self.log, niceness=self._niceness)
+        environment = {"GOGC": _COLLECT_AT_PERCENT, **os.environ}
+        self._process = launch([temporal_binary(), *self._options], log=self.log, niceness=self._niceness, environment=environment)
         namespace = f"http://127.0.0.1:{self._http_port}/api/v1/namespaces/default"
         wait_until(lambda: answers(namespace), self._process, log=self.log, seconds=seconds)
         if goes_on and self._attributes:

@@ -179,7 +179,7 @@ async def _team_of_category(ticket: TicketAggregate) -> int:
 
 
 def working() -> sa.ColumnElement[bool]:
-    """The condition of the partial index ``ix_ticket_load``."""
+    """Served by ``ix_ticket_assignee``, and by ``ix_ticket_status`` for all of a merchant's."""
     return col(Ticket.status).in_([sa.literal(each, as_text(Status)) for each in sorted(UNFINISHED)]) & col(Ticket.deleted_at).is_(None)
 
 

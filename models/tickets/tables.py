@@ -2,22 +2,20 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any
 
-from sqlalchemy import Column, Computed, ForeignKeyConstraint, Index, SmallInteger, UniqueConstraint
+from sqlalchemy import BigInteger, Computed, ForeignKeyConstraint, Index, SmallInteger, UniqueConstraint
 from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import TSVECTOR
-from sqlmodel import Field
+from sqlmodel import Field, SQLModel
 
 from models.db.base import Row, big, choice, document, instant, of_ticket, text, texts
 from models.sla.clock import ClockStatus
 from models.tickets.lifecycle import UNFINISHED, Channel, Priority, Status
 
 AT_WORK = "status IN ({}) AND deleted_at IS NULL".format(", ".join(f"'{status}'" for status in sorted(UNFINISHED)))
-"""The condition of two indexes: what counts by it reads them, and not the tickets that are closed."""
-
-SEARCH = Column("search", TSVECTOR, Computed("to_tsvector('simple', subject || ' ' || left(description, 20000))", persisted=True))
-"""Of a ticket's row, to be searched in; as long as the ticket's text, so it is never read with it."""
+"""The condition of the queue's index: what counts by it reads that, and not the tickets that are closed."""
+_KEPT = "deleted_at IS NULL"
 
 
 class Ticket(Row, table=True):
@@ -36,7 +34,17 @@ class Ticket(Row, table=True):
         Index("ix_ticket_updated", "merchant_id", "updated_at", "id"),
         Index("ix_ticket_next_due", "merchant_id", "next_due_at", "id", postgresql_where=sql("next_due_at IS NOT NULL")),
         Index("ix_ticket_reporter", "merchant_id", "reporter_id", "created_at"),
-        Index("ix_ticket_load", "merchant_id", "assignee_id", postgresql_where=sql(AT_WORK)),
+        Index("ix_ticket_status", "merchant_id", "status", "created_at", "id", postgresql_where=sql(_KEPT)),
+        Index("ix_ticket_assignee", "merchant_id", "assignee_id", "status", "created_at", "id", postgresql_where=sql(_KEPT)),
+        Index("ix_ticket_team", "merchant_id", "team_id", "status", "created_at", "id", postgresql_where=sql(_KEPT)),
+        Index(
+            "ix_ticket_at_risk",
+            "merchant_id",
+            "sla_status",
+            "created_at",
+            "id",
+            postgresql_where=sql(f"sla_status IN ('breached', 'imminent') AND {_KEPT}"),
+        ),
         Index(
             "ix_ticket_queue",
             "merchant_id",
@@ -44,7 +52,6 @@ class Ticket(Row, table=True):
             postgresql_where=sql(f"is_queued AND {AT_WORK}"),
         ),
         Index("ix_ticket_next_deadline", "next_deadline_at", postgresql_where=sql("next_deadline_at IS NOT NULL")),
-        SEARCH,
         {
             "info": {
                 "together": {
@@ -61,7 +68,6 @@ class Ticket(Row, table=True):
             }
         },
     )
-    __mapper_args__: ClassVar[dict[str, Any]] = {"exclude_properties": [SEARCH.name]}
 
     number: int = big()
     organizer_id: int | None = big(nullable=True)
@@ -111,6 +117,19 @@ class Ticket(Row, table=True):
         sa_column_args=(Computed("array_position(ARRAY['low','normal','high','urgent'], priority::text)", persisted=True),),
         nullable=False,
     )
+
+
+class TicketWords(SQLModel, table=True):
+    """A ticket's words, to be searched by. The database's own triggers write them, whenever a ticket's texts are written.
+
+    Without a foreign key: there is no other way in, and a ticket is never deleted.
+    """
+
+    __table_args__ = (Index("ix_ticketwords_words", "merchant_id", "words", postgresql_using="gin"),)
+
+    merchant_id: int = Field(sa_type=BigInteger, primary_key=True)
+    ticket_id: int = Field(sa_type=BigInteger, primary_key=True, sa_column_kwargs={"autoincrement": False})
+    words: str = Field(sa_type=TSVECTOR, nullable=False)
 
 
 class CommentKind(StrEnum):

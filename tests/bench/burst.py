@@ -25,7 +25,7 @@ _UNSENT = "SELECT count(*) FROM notification WHERE status = 'pending'"
 
 async def measure_burst(system: System, cast: Cast, pool: asyncpg.Pool, bare: Bare, *, number: int) -> tuple[list[Row], list[str]]:
     before, began = system.cpu_seconds(), time.perf_counter()
-    milliseconds = await _open_all(cast, number)
+    milliseconds = await open_all(cast, number)
     opened, during = time.perf_counter() - began, system.cpu_seconds()
     with contextlib.suppress(TimeoutError):  # then the figure says how few were taken in
         await until_none(pool, _WAITING)
@@ -76,7 +76,7 @@ async def until_none(pool: asyncpg.Pool, question: str, *, seconds: float = _PAT
             await asyncio.sleep(0.2)
 
 
-async def _open_all(cast: Cast, number: int) -> list[float]:
+async def open_all(cast: Cast, number: int) -> list[float]:
     waiting, taken = iter([cast.create(n) for n in range(number)]), list[float]()
 
     async def one_client(place: int) -> None:

@@ -118,3 +118,9 @@ def test_stopping_ends_the_process(temporal: TemporalServer) -> None:
 
 def test_a_port_on_which_nothing_listens_does_not_answer() -> None:
     assert not answers("http://127.0.0.1:1/")
+
+
+def test_the_server_keeps_little_at_hand(temporal: TemporalServer) -> None:
+    server = psutil.Process(temporal.pid)
+    assert server.environ()["GOGC"] == "50"
+    assert "history.hostLevelCacheMaxSize=1000" in server.cmdline()
