@@ -55,9 +55,13 @@ async def test_the_end_of_a_job_that_is_rolled_back_is_not_logged(quiet: tuple[I
     with capture_logs() as lines:
         with pytest.raises(ConnectionError):
             await end(desk, acme, job_id, is_lost=True)
-        assert lines == []
+        assert ended(lines) == []
         await end(desk, acme, job_id)
-    assert [(line["event"], line["job_id"]) for line in lines] == [("job.done", job_id)]
+    assert ended(lines) == [("job.done", job_id)]
+
+
+def ended(lines: Lines) -> list[tuple[str, int]]:
+    return [(str(line["event"]), line["job_id"]) for line in lines if "job_id" in line]
 
 
 async def end(desk: Desk, acme: Merchant, job_id: int, *, is_lost: bool = False) -> None:

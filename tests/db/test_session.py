@@ -22,7 +22,7 @@ from tests.support.desk import NODE, Desk, Merchant
 from tests.support.isolated import Isolated
 
 _BY_NAME = sa.select(Agent).where(col(Agent.name) == sa.bindparam("name", "Ana"))
-_WITHOUT_TEXTS = [sa.orm.defer(getattr(Ticket, name)) for name in ("description", "context")]
+_WITHOUT_TEXTS = [sa.orm.defer(getattr(Ticket, name)) for name in ("description", "custom_fields")]
 _PID = Prepared[int]("SELECT pg_backend_pid()")
 
 
