@@ -98,15 +98,15 @@ async def _work(
     relays = relays_of(settings, client)
     reconciliation = MaintenanceActivities(database, str(settings.database_relay_url))
     facts = relays[WorkerQueue.TICKETS]
-    activities = Activities(
-        TicketActivities(database, facts), deliveries_of(settings, database), reconciliation, JobActivities(database, facts)
-    )
+    deliveries = deliveries_of(settings, database)
+    activities = Activities(TicketActivities(database, facts), deliveries, reconciliation, JobActivities(database, facts))
     workers = workers_of(
         client, FREE, activities, queues=settings.worker_queues, interceptors=interceptors, deployment=deployment_of(settings)
     )
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(database.aclose)
         stack.push_async_callback(reconciliation.aclose)
+        stack.push_async_callback(deliveries.aclose)
         gauges = Gauges(str(settings.database_relay_url))
         stack.push_async_callback(gauges.aclose)
         gc.collect()

@@ -1,4 +1,4 @@
-"""One notification: one conversation with the mail server, and the log of it."""
+"""One notification: one e-mail in a conversation with the mail server, and the log of it."""
 
 import asyncio
 import traceback
@@ -11,8 +11,9 @@ from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from activities.email.compose import compose
+from activities.email.conversations import Conversations
 from activities.email.render import render
-from activities.email.smtp import AmbiguousFailure, DeliveryFailed, PermanentFailure, SmtpServer, converse, on_the_wire
+from activities.email.smtp import AmbiguousFailure, DeliveryFailed, PermanentFailure, SmtpServer, on_the_wire
 from models.db.session import Database, TenantSession
 from models.errors import NotFound
 from models.notifications.delivery_log import Delivery, Ending, begin_attempt, end_attempt, read_delivery, settle, status_after
@@ -41,12 +42,16 @@ class DeliveryActivities:
         self, database: Database, server: SmtpServer, *, sender: str, public_url: str, signing_keys: tuple[str, ...], hourly_limit: int
     ) -> None:
         self._database = database
-        self._server = server
+        self._conversations = Conversations(server)
         self._lost_after = lost_after(server)
         self._sender = on_the_wire(sender)
         self._public_url = public_url.rstrip("/")
         self._signing_keys = signing_keys
         self._hourly_limit = hourly_limit
+
+    async def aclose(self) -> None:
+        """Leave the mail server."""
+        await self._conversations.aclose()
 
     @activity.defn(name=DELIVER)
     async def deliver(self, ref: DeliveryRef) -> str:
@@ -100,7 +105,7 @@ class DeliveryActivities:
             address = delivery.notification.address
             text = self._compose(delivery)
             with ATTEMPT_SECONDS.labels(delivery.notification.channel).time():
-                receipt = await converse(self._server, text, self._sender, address, before_data=commit_attempt)
+                receipt = await self._conversations.send(text, self._sender, address, before_data=commit_attempt)
             ending = Ending(AttemptOutcome.SENT, receipt.code, receipt.text)
         except DeliveryFailed as failed:
             ending = Ending(_outcome(failed), failed.code, failed.text)

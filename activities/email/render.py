@@ -113,11 +113,13 @@ def _instant(value: datetime | str) -> str:
 @cache
 def _plain() -> SandboxedEnvironment:
     # Not escaped: it makes plain text only, and the HTML layout escapes what it takes from it.
-    environment = SandboxedEnvironment(loader=FileSystemLoader(_TEMPLATES), undefined=StrictUndefined, autoescape=False, trim_blocks=True)
+    environment = SandboxedEnvironment(
+        loader=FileSystemLoader(_TEMPLATES), auto_reload=False, undefined=StrictUndefined, autoescape=False, trim_blocks=True
+    )
     environment.filters |= {"instant": _instant, "words": lambda text: str(text).replace("_", " ")}
     return environment
 
 
 @cache
 def _html() -> SandboxedEnvironment:
-    return SandboxedEnvironment(loader=FileSystemLoader(_TEMPLATES), undefined=StrictUndefined, autoescape=True)
+    return SandboxedEnvironment(loader=FileSystemLoader(_TEMPLATES), auto_reload=False, undefined=StrictUndefined, autoescape=True)

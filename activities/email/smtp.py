@@ -1,4 +1,4 @@
-"""Send one e-mail to one recipient in one SMTP conversation (RFC 5321), and judge how it ended.
+"""One SMTP conversation (RFC 5321): it sends e-mails one after the other, each to one recipient, and judges how each ended.
 
     DeliveryFailed             code (SMTP, or None without a response), text (safe to store and to log)
     ├── TransientFailure       not delivered, and worth another try
@@ -16,19 +16,18 @@ The table of judgements. Silence is a timeout, a lost connection or a response t
   lost until then;
 - TLS that was asked for and is not offered or not trusted: transient for the same reason. The conversation never goes on without it.
 
-Every wait is bounded by the server's ``timeout``, and the two halves of a conversation by their own limits: up to the recipient, and from
-the begin of the attempt to the server's answer. Of an attempt that is open for longer than the second, its worker is known to be dead.
+Every wait is bounded by the server's ``timeout``. Who has a conversation, and for how long, is in activities/email/conversations.py.
 """
 
 import asyncio
 import re
 import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, cast
 
 from aiosmtplib import SMTP, SMTPException, SMTPResponseException
@@ -36,7 +35,7 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES, EmailNotValidError, valida
 from opentelemetry import trace
 from opentelemetry.trace import SpanKind
 
-from models.notifications.messages import ANSWER_SECONDS, INTRODUCTION_SECONDS
+from models.notifications.messages import ANSWER_SECONDS
 from models.platform.settings import MailSecurity
 
 QUIT_SECONDS: Final = 1.0
@@ -103,25 +102,20 @@ def accept_local_domains() -> None:
     SPECIAL_USE_DOMAIN_NAMES[:] = [name for name in SPECIAL_USE_DOMAIN_NAMES if name not in {"local", "localhost"}]
 
 
-async def converse(server: SmtpServer, email: bytes, sender: str, recipient: str, *, before_data: Callable[[], Awaitable[None]]) -> Receipt:
-    """Send one e-mail, as it is on the wire, to one recipient.
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Addresses as ``on_the_wire`` returns them, and the size of the e-mail in octets (RFC 1870)."""
 
-    ``before_data`` is awaited once the recipient is accepted and before DATA: it commits the attempt, so that a crash after it is
-    known to be ambiguous. What it raises ends the conversation and is passed on. Raises one of the ``DeliveryFailed``.
-    """
-    conversation = _Conversation(server, on_the_wire(sender), on_the_wire(recipient))
-    try:
-        await _in_time(conversation.introduce(len(email)), INTRODUCTION_SECONDS, TransientFailure("introduction: timed out"))
-        until = asyncio.get_running_loop().time() + server.answer_seconds
-        await _in_time(before_data(), server.timeout, TransientFailure("recording the attempt: timed out"))
-        return await conversation.send(email, until)
-    except asyncio.CancelledError:
-        conversation.abort()
-        raise
-    finally:
-        await conversation.leave()
+    sender: str
+    recipient: str
+    size: int
+
+    @property
+    def is_international(self) -> bool:
+        return not (self.sender + self.recipient).isascii()
 
 
+@lru_cache(maxsize=1024)  # the sender is in every e-mail, and a recipient in many
 def on_the_wire(address: str) -> str:
     """Return the address with its domain in ASCII (RFC 5891), so that only a local part beyond ASCII needs SMTPUTF8 of the server.
 
@@ -135,26 +129,20 @@ def on_the_wire(address: str) -> str:
     return f"{valid.local_part}@{valid.ascii_domain}"
 
 
-async def _in_time(work: Awaitable[None], seconds: float, failure: DeliveryFailed) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await work
-    except TimeoutError:
-        raise failure from None
-
-
 class _Step(StrEnum):
     INTRODUCTION = "introduction"  # the greeting, EHLO, STARTTLS and AUTH
+    RSET = "RSET"  # the introduction of each further e-mail
     MAIL = "MAIL"
     RCPT = "RCPT"
     DATA = "DATA"
 
 
-class _Conversation:
-    def __init__(self, server: SmtpServer, sender: str, recipient: str) -> None:
-        self._sender = sender
-        self._recipient = recipient
-        self._is_international = not (sender + recipient).isascii()
+class Conversation:
+    """``sent`` counts the e-mails that the server took. All methods but ``leave`` and ``abort`` raise one of the ``DeliveryFailed``."""
+
+    def __init__(self, server: SmtpServer) -> None:
+        self.sent = 0
+        self._envelope = Envelope("", "", 0)
         self._quit_seconds = min(QUIT_SECONDS, server.timeout)
         self._transport: asyncio.WriteTransport | None = None
         self._client = SMTP(
@@ -169,25 +157,33 @@ class _Conversation:
             local_hostname=_own_name(),
         )
 
-    async def introduce(self, size: int) -> None:
-        """Up to the recipient; ``size`` of the e-mail is octets (RFC 1870)."""
+    async def begin(self, envelope: Envelope) -> None:
+        """From the connection up to the recipient of the first e-mail."""
+        self._envelope = envelope
         with self._judged(_Step.INTRODUCTION):
             await self._client.connect()
             self._transport = cast(asyncio.WriteTransport, self._client.transport)
             if self._client.is_ehlo_or_helo_needed:
                 await self._client.ehlo()
-        await self._address(size)
+        await self._address()
 
-    async def _address(self, size: int) -> None:
-        options = [f"SIZE={size}"] if self._client.supports_extension("size") else []
-        if self._is_international:
+    async def go_on(self, envelope: Envelope) -> None:
+        """Up to the recipient of a further e-mail. RSET (section 4.1.1.5) finds out at once whether the server is still there."""
+        self._envelope = envelope
+        with self._judged(_Step.RSET):
+            await self._client.rset(timeout=self._quit_seconds)
+        await self._address()
+
+    async def _address(self) -> None:
+        options = [f"SIZE={self._envelope.size}"] if self._client.supports_extension("size") else []
+        if self._envelope.is_international:
             if not self._client.supports_extension("smtputf8"):
                 raise PermanentFailure("the address has characters beyond ASCII, and the mail server does not offer SMTPUTF8")
             options += ["SMTPUTF8", "BODY=8BITMIME"]
         with self._judged(_Step.MAIL):
-            await self._client.mail(self._sender, options=options, encoding="utf-8")
+            await self._client.mail(self._envelope.sender, options=options, encoding="utf-8")
         with self._judged(_Step.RCPT):
-            await self._client.rcpt(self._recipient, encoding="utf-8")
+            await self._client.rcpt(self._envelope.recipient, encoding="utf-8")
 
     async def send(self, text: bytes, until: float) -> Receipt:
         """``until`` is an instant of the loop's clock."""
@@ -196,6 +192,7 @@ class _Conversation:
         with self._judged(_Step.DATA):
             async with asyncio.timeout_at(until):
                 response = await self._client.data(text)
+        self.sent += 1
         return Receipt(response.code, self._sayable(response.message))
 
     async def leave(self) -> None:
@@ -235,7 +232,7 @@ class _Conversation:
         """
         line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         line = _ADDRESS_LIKE.sub("<address>", _LINK_LIKE.sub("<link>", line))
-        for address in (self._sender, self._recipient):
+        for address in (self._envelope.sender, self._envelope.recipient):
             line = re.sub(rf"(?<!\w){re.escape(address.partition('@')[0])}(?!\w)", "<address>", line, flags=re.IGNORECASE)
         return line[:MAX_TEXT]
 

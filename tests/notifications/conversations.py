@@ -1,12 +1,14 @@
 """Conversations with a mail server, as the tests have them."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from email import policy
 from email.message import EmailMessage
 
 import pytest
 
-from activities.email.smtp import DeliveryFailed, SmtpServer, converse
+from activities.email.conversations import Conversations
+from activities.email.smtp import DeliveryFailed, Receipt, SmtpServer
 from tests.support.mail_server import Mailbox
 
 SENDER, ANA = "desk@helpdesk.test", "ana@acme.test"
@@ -29,6 +31,15 @@ class Attempts:
 
     async def __call__(self) -> None:
         self.seen.append(self._mailbox.commands[-1])
+
+
+async def converse(server: SmtpServer, email: bytes, sender: str, recipient: str, *, before_data: Callable[[], Awaitable[None]]) -> Receipt:
+    """One e-mail in a conversation of its own."""
+    conversations = Conversations(server)
+    try:
+        return await conversations.send(email, sender, recipient, before_data=before_data)
+    finally:
+        await conversations.aclose()
 
 
 async def fail(server: SmtpServer, attempts: Attempts, text: str = "Hello", to: str = ANA) -> DeliveryFailed:

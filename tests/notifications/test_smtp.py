@@ -9,10 +9,9 @@ from activities.email.smtp import (
     PermanentFailure,
     Receipt,
     TransientFailure,
-    converse,
     on_the_wire,
 )
-from tests.notifications.conversations import ANA, SENDER, SHORT, Attempts, email, fail
+from tests.notifications.conversations import ANA, SENDER, SHORT, Attempts, converse, email, fail
 from tests.support.mail_server import (
     Mailbox,
     Trick,
@@ -173,7 +172,7 @@ async def test_a_refusal_in_the_middle_of_the_text_is_heard(mailbox: Mailbox, at
 async def test_a_server_that_is_late_at_every_step_uses_up_a_try(
     mailbox: Mailbox, attempts: Attempts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("activities.email.smtp.INTRODUCTION_SECONDS", SHORT)
+    monkeypatch.setattr("activities.email.conversations.INTRODUCTION_SECONDS", SHORT)
     mailbox.tricks["MAIL"] = stall
     failed = await fail(mailbox.address(), attempts)
     assert (type(failed), failed.text) == (TransientFailure, "introduction: timed out")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from activities.email.smtp import TransientFailure, converse
+from activities.email.smtp import TransientFailure
 from models.platform.settings import MailSecurity
-from tests.notifications.conversations import ANA, SENDER, SHORT, Attempts, email, fail
+from tests.notifications.conversations import ANA, SENDER, SHORT, Attempts, converse, email, fail
 from tests.support.mail_server import (
     PASSWORD,
     Trick,

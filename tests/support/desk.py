@@ -259,6 +259,7 @@ async def working_desk(
             task.cancel()
         await asyncio.gather(*relaying, return_exceptions=True)
         await across.aclose()
+        await deliveries.aclose()
         await keys.aclose()
         await database.aclose()
 

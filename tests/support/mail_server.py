@@ -175,6 +175,9 @@ class _Protocol(SMTP):
     async def smtp_DATA(self, arg: Any) -> None:  # noqa: N802
         await self._call("DATA", super().smtp_DATA, arg)
 
+    async def smtp_RSET(self, arg: Any) -> None:  # noqa: N802
+        await self._call("RSET", super().smtp_RSET, arg)
+
     async def smtp_QUIT(self, arg: Any) -> None:  # noqa: N802
         await self._call("QUIT", super().smtp_QUIT, arg)
 
