@@ -16,6 +16,7 @@ from multiprocessing.process import BaseProcess
 
 import structlog
 
+from models.platform import logging as logs
 from models.platform.settings import Settings
 
 PORTS_APART = 10
@@ -40,6 +41,7 @@ def play(part: Part, settings: Settings, *, processes: int, port: int) -> int:
     if processes == 1:
         part(settings, None)
         return 0
+    logs.configure(settings.log_level)
     gc.collect()
     gc.freeze()  # what stands is not looked through again, so it stays shared
     host = settings.http_host
@@ -73,6 +75,7 @@ class _Parent:
 
     def _live(self, number: int) -> None:
         """In the child: it ends also when the parent is killed."""
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until the part has its own
         signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
         threading.Thread(target=_end_after_parent, daemon=True).start()
         self._part(settings_of(self._settings, number), self._listener)
