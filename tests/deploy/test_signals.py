@@ -65,3 +65,15 @@ def test_a_death_is_told_in_a_line_as_all_others() -> None:
         assert (died["level"], died["number"], died["exit_code"]) == ("error", 0, -signal.SIGKILL)
         worker.terminate()
         assert worker.wait(PATIENCE_SECONDS) == 0
+
+
+def test_none_waits_for_another_to_see_that_their_parent_is_gone() -> None:
+    with waiting_worker(processes=2) as worker:
+        first, last = psutil.Process(worker.pid).children()
+        last.suspend()
+        worker.kill()
+        try:
+            assert first in psutil.wait_procs([first], 30)[0]
+        finally:
+            last.resume()
+        assert last in psutil.wait_procs([last], PATIENCE_SECONDS)[0]
