@@ -3,10 +3,12 @@
 import contextlib
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from socket import socket
+from types import FrameType
 from typing import NoReturn, TypeVar
 
 import uvloop
@@ -19,6 +21,8 @@ from models.platform.settings import MigrationSettings, Settings, SetupSettings,
 
 WRONG = 2
 """Exit code: started wrongly, and starting again will not help."""
+ENDED = 128 + signal.SIGTERM
+"""Exit code: told to end before there was anything under way that has to end well."""
 _S = TypeVar("_S", bound=BaseSettings)
 
 
@@ -32,6 +36,7 @@ class RunMode(StrEnum):
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, _end)  # the first process of a container has no default: it would go on until it is killed
     # Each part imports its own world only when it is played: a migration needs no web server.
     parts: dict[RunMode, Callable[[], None]] = {
         RunMode.STARTUP: _serve,
@@ -42,6 +47,10 @@ def main() -> None:
         RunMode.LOCAL: _local,
     }
     parts[_run_mode()]()
+
+
+def _end(_number: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(ENDED)
 
 
 def _run_mode() -> RunMode:

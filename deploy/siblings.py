@@ -6,6 +6,7 @@ of the memory of a start. All accept from the same socket: whichever is free tak
 
 import gc
 import multiprocessing
+import os
 import signal
 import socket
 import threading
@@ -16,6 +17,7 @@ from multiprocessing.process import BaseProcess
 
 import structlog
 
+from models.platform import logging as logs
 from models.platform.settings import Settings
 
 PORTS_APART = 10
@@ -40,6 +42,7 @@ def play(part: Part, settings: Settings, *, processes: int, port: int) -> int:
     if processes == 1:
         part(settings, None)
         return 0
+    logs.configure(settings.log_level)
     gc.collect()
     gc.freeze()  # what stands is not looked through again, so it stays shared
     host = settings.http_host
@@ -54,6 +57,7 @@ class _Parent:
         self._before = signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)  # they are waited for: none interrupts
         self._children: dict[int, BaseProcess] = {}
         self._deaths: deque[float] = deque(maxlen=MOST_DEATHS)
+        self._end_of_parent, self._held_by_parent = os.pipe()
 
     def watch(self, processes: int) -> int:
         for number in range(processes):
@@ -73,9 +77,16 @@ class _Parent:
 
     def _live(self, number: int) -> None:
         """In the child: it ends also when the parent is killed."""
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # until the part has its own
         signal.pthread_sigmask(signal.SIG_SETMASK, self._before)
-        threading.Thread(target=_end_after_parent, daemon=True).start()
+        os.close(self._held_by_parent)
+        threading.Thread(target=self._end_after_parent, daemon=True).start()
         self._part(settings_of(self._settings, number), self._listener)
+
+    def _end_after_parent(self) -> None:
+        """Multiprocessing's own sign of it is held by each later child, too: they would end one after the other, the last one first."""
+        os.read(self._end_of_parent, 1)
+        signal.raise_signal(signal.SIGTERM)
 
     def _may_start_again(self, number: int) -> bool:
         log.error("process.died", number=number, exit_code=self._children[number].exitcode, again_in_seconds=AGAIN_SECONDS)
@@ -98,13 +109,6 @@ class _Parent:
             child.kill()
             child.join()
         return all(child.exitcode in (0, -signal.SIGTERM) for child in self._children.values())
-
-
-def _end_after_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None  # noqa: S101 - it is a child
-    parent.join()
-    signal.raise_signal(signal.SIGTERM)
 
 
 def settings_of(settings: Settings, number: int) -> Settings:

@@ -40,7 +40,8 @@ async def serve_until_signalled(
 
     Meanwhile each response says ``Connection: close``: a proxy that asks whether the process is ready, or a client that keeps its
     connection, goes elsewhere before the port is closed, and no request meets a closed connection. A second signal ends the wait.
-    What is under way then has the server's own grace to end. On ``listener`` it serves instead of a port of its own.
+    What is under way then has the server's own grace to end. On ``listener`` it serves instead of a port of its own; a second signal
+    is then its parent's, which passes on what the whole group was sent, and ends nothing.
     """
     signals: asyncio.Queue[None] = asyncio.Queue()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -52,6 +53,6 @@ async def serve_until_signalled(
         drain()
         server.config.encoded_headers.append((b"connection", b"close"))  # the server reads them once a second
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(signals.get(), drain_seconds)
+            await asyncio.wait_for(signals.get() if listener is None else asyncio.Event().wait(), drain_seconds)
     server.should_exit = True
     await serving

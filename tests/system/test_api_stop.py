@@ -72,6 +72,22 @@ async def test_an_api_that_drains_is_not_ready_and_closes_each_connection_after_
         assert await asyncio.wait_for(process.wait(), 30) == 0
 
 
+async def test_a_signal_to_the_whole_group_does_not_cut_the_wait_short(isolated: Isolated) -> None:
+    drain = 2
+    async with (
+        api_process(isolated, http_processes=2, http_drain_seconds=drain) as (parent, port),
+        httpx.AsyncClient(timeout=30) as client,
+    ):
+        began = asyncio.get_running_loop().time()
+        for child in psutil.Process(parent.pid).children():
+            child.terminate()
+        await until_closed(client, f"http://127.0.0.1:{port}/readyz")
+        parent.send_signal(signal.SIGTERM)  # which passes it on, so each child has a second one
+        await until_refused(port)
+        assert asyncio.get_running_loop().time() - began >= drain
+        assert await asyncio.wait_for(parent.wait(), 30) == 0
+
+
 async def until_closed(client: httpx.AsyncClient, url: str) -> httpx.Response:
     async with asyncio.timeout(20):
         while True:
