@@ -61,7 +61,7 @@ class TenantSession:
             await self.write()
             await self._commit()
         except BaseException as error:
-            await asyncio.shield(self._connection.give_up(error))
+            await self._connection.give_up(error)
             raise
         for call in self._once_committed:
             call()
