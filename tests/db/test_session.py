@@ -22,7 +22,7 @@ from tests.support.desk import NODE, Desk, Merchant
 from tests.support.isolated import Isolated
 
 _BY_NAME = sa.select(Agent).where(col(Agent.name) == sa.bindparam("name", "Ana"))
-_WITHOUT_TEXTS = [sa.orm.defer(getattr(Ticket, name)) for name in ("description", "context")]
+_WITHOUT_TEXTS = [sa.orm.defer(getattr(Ticket, name)) for name in ("description", "custom_fields")]
 _PID = Prepared[int]("SELECT pg_backend_pid()")
 
 
@@ -117,6 +117,20 @@ async def test_a_failure_that_was_passed_over_is_no_commit(desk: Desk, acme: Mer
 
     with pytest.raises(InvalidRequestError, match="rolled back"):
         await pass_over()
+
+
+async def test_an_error_that_left_another_merchants_name_is_no_commit(desk: Desk, acme: Merchant, globex: Merchant) -> None:
+    async def pass_over() -> None:
+        async with desk.database.reading(acme.id) as session:
+            with suppress(ValueError):
+                async with session.acting_for(globex.id):
+                    raise ValueError
+            await session.execute(sa.text("UPDATE team SET name = 'Renamed'"))
+
+    with pytest.raises(InvalidRequestError, match="acting_for"):
+        await pass_over()
+    async with desk.database.reading(globex.id) as session:
+        assert "Renamed" not in (await session.execute(sa.select(col(Team.name)))).scalars().all()
 
 
 @pytest.fixture
