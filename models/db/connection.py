@@ -1,5 +1,6 @@
 """A connection of the pool, and what is sent on it without SQLAlchemy: statements that are made once, and commands."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -14,6 +15,8 @@ from models.db.pool import driver_of
 from models.db.prepared import Prepared
 from models.db.redaction import DRIVERS_OWN, refusal
 
+ROLLBACK_SECONDS = 2.0
+"""The database has nothing to do for it: one that takes longer stands still, and the merchant's share of the pool with it."""
 _Ts = TypeVarTuple("_Ts")
 
 
@@ -62,9 +65,24 @@ class Connection:
         return refusal(error, sql)
 
     async def give_up(self, error: BaseException) -> None:
-        """Roll back. A connection that can't, or on which a statement was cancelled, is of no more use."""
+        """Roll back, to the end: a connection that is still at it would go back into the pool.
+
+        Raises:
+            CancelledError: it was cancelled meanwhile.
+        """
+        ending, cancelled = asyncio.create_task(self._rolled_back(error)), None
+        while not ending.done():
+            try:
+                await asyncio.shield(ending)
+            except asyncio.CancelledError as late:
+                cancelled = late
+        if cancelled:
+            raise cancelled
+
+    async def _rolled_back(self, error: BaseException) -> None:
+        """A connection that can't in time, or on which a statement was cancelled, is of no more use."""
         if isinstance(error, Exception) and not self.driver.is_closed():
             with suppress(Exception):
-                await self.driver.execute("ROLLBACK")
+                await self.driver.execute("ROLLBACK", timeout=ROLLBACK_SECONDS)
                 return
         await self._connection.invalidate()

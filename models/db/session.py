@@ -55,13 +55,14 @@ class TenantSession:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[None]:
         """Committed at the end with all that was changed, rolled back when anything is raised."""
+        begun_for = self.merchant_id
         try:
-            await self._connection.command(f"BEGIN; {_NAME.format(self.merchant_id)}")  # one message, so one round trip
+            await self._connection.command(f"BEGIN; {_NAME.format(begun_for)}")  # one message, so one round trip
             yield
             await self.write()
-            await self._commit()
+            await self._commit(begun_for)
         except BaseException as error:
-            await asyncio.shield(self._connection.give_up(error))
+            await self._connection.give_up(error)
             raise
         for call in self._once_committed:
             call()
@@ -115,10 +116,6 @@ class TenantSession:
             raise NoResultFound(f"there is no such {table.__name__}")
         return row
 
-    async def refresh(self, row: Row) -> None:
-        """Have ``row`` as it stands now: another transaction may have changed it."""
-        await self.execute(_with_key(type(row)), {"merchant_id": row.merchant_id, "id": row.id})
-
     def seen(self, table: type[_R], ids: Iterable[int]) -> dict[int, _R]:
         """Those of the merchant's rows with these ids that this transaction has read already."""
         rows: Any = {id_: self._rows.get((table, self.merchant_id, id_)) for id_ in ids}
@@ -158,7 +155,9 @@ class TenantSession:
         for key in changed:
             self._as_read[key] = {name: self._rows[key].__dict__[name] for name in self._as_read[key]}
 
-    async def _commit(self) -> None:
+    async def _commit(self, begun_for: int) -> None:
+        if self.merchant_id != begun_for:
+            raise sa.exc.InvalidRequestError("an error left acting_for(), so another merchant is named still: let it end the transaction")
         if await self._connection.command("COMMIT") != "COMMIT":
             raise sa.exc.InvalidRequestError("a statement has failed, so all was rolled back: let its error end the transaction")
 

@@ -7,8 +7,10 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from models.db.failures import is_away, is_passing
+from models.db.prepared import Prepared
 from models.db.session import TenantSession
 from tests.support.desk import Desk, Merchant
+from tests.support.isolated import Isolated
 
 
 async def failure(desk: Desk, acme: Merchant, *statements: str, **values: object) -> DBAPIError:
@@ -89,3 +91,23 @@ async def test_without_a_connection_it_passes() -> None:
     assert is_passing(ConnectionRefusedError())
     assert is_passing(TimeoutError())
     assert not is_passing(ValueError())
+
+
+@pytest.mark.parametrize("asked", [Prepared[int]("SELECT * FROM told"), sa.text("SELECT * FROM told")])
+async def test_a_statement_that_was_prepared_before_a_migration_passes(asked: Prepared[int], quiet: tuple[Isolated, Desk]) -> None:
+    """The driver prepares it anew, but not in the same transaction, and each of the pool's connections by itself."""
+    isolated, desk = quiet
+
+    async def tell() -> int:
+        async with desk.database.reading(1) as session:
+            return (await session.execute(asked)).scalar_one()
+
+    made = "DROP TABLE IF EXISTS told; CREATE TABLE told AS SELECT 1 AS what; GRANT SELECT ON told TO PUBLIC"
+    isolated.postgres.psql(made, isolated.database)
+    assert await tell() == 1
+    isolated.postgres.psql("ALTER TABLE told ALTER what TYPE bigint", isolated.database)
+    with pytest.raises(DBAPIError) as raised:
+        await tell()
+    assert is_passing(raised.value)
+    assert not is_away(raised.value)
+    assert await tell() == 1

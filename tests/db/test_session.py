@@ -119,6 +119,20 @@ async def test_a_failure_that_was_passed_over_is_no_commit(desk: Desk, acme: Mer
         await pass_over()
 
 
+async def test_an_error_that_left_another_merchants_name_is_no_commit(desk: Desk, acme: Merchant, globex: Merchant) -> None:
+    async def pass_over() -> None:
+        async with desk.database.reading(acme.id) as session:
+            with suppress(ValueError):
+                async with session.acting_for(globex.id):
+                    raise ValueError
+            await session.execute(sa.text("UPDATE team SET name = 'Renamed'"))
+
+    with pytest.raises(InvalidRequestError, match="acting_for"):
+        await pass_over()
+    async with desk.database.reading(globex.id) as session:
+        assert "Renamed" not in (await session.execute(sa.select(col(Team.name)))).scalars().all()
+
+
 @pytest.fixture
 async def small(quiet: tuple[Isolated, Desk]) -> AsyncIterator[Database]:
     database = Database(quiet[0].urls[0], pool_size=2, node=NODE)
