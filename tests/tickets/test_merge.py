@@ -145,8 +145,9 @@ async def test_whoever_has_room_by_it_gets_what_waits_be_it_the_other_one(desk: 
     """The target's lock is our own: SKIP LOCKED does not skip it."""
     async with desk.database.writing(resting.id) as session:
         await session.execute(sa.update(Agent).where(col(Agent.name) == "Ana").values(availability=Availability.AVAILABLE, capacity=1))
-    source, target = await opened(resting)
+    source = (await resting.open(category="general"))["id"]
     await desk.until(lambda: resting.get(source), lambda seen: seen["assigneeId"] is not None)
+    target = (await resting.open(category="general"))["id"]
     assert (await merge(resting.lars, source, target)).status_code == 200
     seen = await resting.get(target)
     assert (seen["assigneeId"], seen["status"], seen["slaStatus"]) == (str(resting.agents["ana"]), "open", "running")
