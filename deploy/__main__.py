@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
 from deploy.app_info import APP_INFO
+from deploy.leave import leave
 from deploy.siblings import play
 from models.platform.settings import MigrationSettings, Settings, SetupSettings, explain
 
@@ -41,7 +42,7 @@ def main() -> None:
     parts: dict[RunMode, Callable[[], None]] = {
         RunMode.STARTUP: _serve,
         RunMode.WORKER: _work,
-        RunMode.SETUP: set_up,
+        RunMode.SETUP: _set_up,
         RunMode.MIGRATE: migrate,
         RunMode.RESYNC: _resync,
         RunMode.LOCAL: _local,
@@ -95,6 +96,11 @@ def _no_collection() -> Iterator[None]:
         gc.enable()
 
 
+def _set_up() -> None:
+    set_up()
+    leave(0)
+
+
 def set_up() -> None:
     settings = _read(SetupSettings)
     from deploy import setup  # noqa: PLC0415
@@ -129,7 +135,7 @@ def _resync() -> None:
     settings = _read(Settings)
     from models.outbox.resync import run  # noqa: PLC0415
 
-    sys.exit(1 if uvloop.run(run(settings, node=APP_INFO.node)).failed else 0)
+    leave(1 if uvloop.run(run(settings, node=APP_INFO.node)).failed else 0)
 
 
 def _local() -> None:

@@ -3,7 +3,9 @@
 The SDK can start the same server, but one that outlives a killed parent, and without a niceness.
 """
 
+import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -15,6 +17,7 @@ from types import MappingProxyType
 
 from deploy.local.processes import ChildFailedError, Server, launch, wait_until
 
+FIRST_PORT, PORTS = 15_000, 16_000
 FRUGAL: Mapping[str, str] = MappingProxyType({"history.hostLevelCacheMaxSize": "1000"})
 """The server keeps 256,000 workflows at hand, of a machine of its own. Those that were not touched lately are read from the file."""
 _COLLECT_AT_PERCENT = "50"
@@ -97,11 +100,16 @@ def temporal_binary() -> Path:
 
 
 def free_port() -> int:
-    """Return a TCP port of this machine that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a TCP port of this machine that was free a moment ago.
+
+    One at random below those that the system gives to outgoing connections: nobody gets it by accident before it is used.
+    """
+    for _ in range(100):
+        port = FIRST_PORT + secrets.randbelow(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise RuntimeError(f"none of a hundred ports from {FIRST_PORT} on is free")
 
 
 def answers(url: str) -> bool:

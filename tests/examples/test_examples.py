@@ -1,11 +1,15 @@
-"""The examples, run against the whole local system as a newcomer runs them."""
+"""The examples and the command line, run against the whole local system as a newcomer runs them."""
 
+import json
 import re
 import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.support.isolated import ROOT
 from tests.support.local_system import environment_of, running, started
 
 SECONDS = 90
@@ -33,11 +37,26 @@ def test_the_examples_run_on_a_fresh_system_and_the_walk_runs_again(environment:
             with started("examples.sla_walk", environment) as walk:
                 walks.append(printed_by(walk))
         played = printed_by(demo)
+        check_command_line(environment)
     check_ladder(played)
     check_end_of_life(played)
     check_links(played, environment)
     check_walk(walks[0])
     assert without_what_differs(walks[0]) == without_what_differs(walks[1])
+
+
+def check_command_line(environment: dict[str, str]) -> None:
+    """Without any setting it finds the system, gets a token, and reads its database and Temporal."""
+    assert told(environment, "sla", "check", "--all", "--watch")["done"] >= 2
+    assert told(environment, "reconcile")["stuck"] == 0
+    assert isinstance(told(environment, "outbox"), list)
+
+
+def told(environment: dict[str, str], *words: str) -> Any:
+    command = [sys.executable, "-m", "deploy.cli", *words, "--json"]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    assert ended.returncode == 0, ended.stderr
+    return json.loads(ended.stdout)
 
 
 def check_ladder(demo: str) -> None:

@@ -2,12 +2,13 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
+
+from deploy.local.temporal import free_port
 
 PORTS = (
     "APP_ENV_HTTP_PORT",
@@ -23,10 +24,11 @@ _OURS = ("APP_ENV_", "LOCAL_", "HELPDESK_")
 
 
 def free_ports() -> dict[str, int]:
-    """All held at once, so that no two are the same."""
-    with ExitStack() as held:
-        sockets = {name: held.enter_context(socket.create_server(("127.0.0.1", 0))) for name in PORTS}
-        return {name: each.getsockname()[1] for name, each in sockets.items()}
+    """No two are the same."""
+    ports = set[int]()
+    while len(ports) < len(PORTS):
+        ports.add(free_port())
+    return dict(zip(PORTS, ports, strict=True))
 
 
 def environment_of(folder: Path) -> dict[str, str]:
