@@ -1,10 +1,12 @@
 """A page has a bound in bytes as well as in rows: a hundred long texts are no response of forty megabytes."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
 from api.http import pagination
 from api.http.pagination import MAX_BYTES
@@ -12,6 +14,7 @@ from models.audit import SYSTEM, ActorKind
 from models.db.session import TenantSession
 from models.tickets.tables import Comment, CommentKind, Event
 from tests.support.desk import BASE, Desk, Merchant
+from tests.support.isolated import Isolated
 
 ROWS = 8
 LARGE = MAX_BYTES // 4
@@ -105,3 +108,25 @@ async def test_a_page_of_large_definitions_ends_early(path: str, whole_desk: Des
     one_by_one = await pages(shop.adam, path.format(calendar["id"]))
     assert [len(page) for page in one_by_one] == [1] * len(at_once[0])
     assert [each for page in one_by_one for each in page] == at_once[0]
+
+
+async def test_a_page_is_summed_up_once_also_where_the_planner_knows_nothing_of_the_rows(quiet: tuple[Isolated, Desk]) -> None:
+    _, desk = quiet
+    acme = await desk.merchant()
+    for _ in range(20):
+        await acme.open(category="general")
+    asked = list[tuple[str, Any]]()
+
+    def listen(*about: Any) -> None:
+        asked.append((about[2], about[3]))
+
+    engine = desk.database.engine.sync_engine
+    sa.event.listen(engine, "before_cursor_execute", listen)
+    try:
+        await acme.ana.get("/tickets")
+    finally:
+        sa.event.remove(engine, "before_cursor_execute", listen)
+    [(statement, values)] = [each for each in asked if "reached" in each[0]]
+    async with desk.database.reading(acme.id) as session:
+        plan = await session.driver.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", *values)
+    assert set(re.findall(r'"Actual Loops": (\d+)', plan)) <= {"0", "1"}, plan
