@@ -17,7 +17,7 @@ P99 = Budget(name="create, 8 clients, p99", bound=Bound.AT_MOST, limit=120, unit
 CATCH_UP = Budget(name="tickets taken in, rate", bound=Bound.AT_LEAST, limit=25, unit="/s")
 _PATIENCE = 120  # seconds
 _WAITING = """
-    SELECT (SELECT count(*) FROM ticket WHERE merchant_id = 2001 AND (assignee_id IS NULL OR context IS NULL))
+    SELECT (SELECT count(*) FROM ticket WHERE merchant_id = 2001 AND assignee_id IS NULL)
         + (SELECT count(*) FROM outbox)
 """
 _UNSENT = "SELECT count(*) FROM notification WHERE status = 'pending'"

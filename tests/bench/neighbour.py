@@ -86,7 +86,7 @@ def _limited_api(system: System) -> Iterator[_Api]:
     """Another API process, beside the one whose limits are out of reach for the other parts."""
     port, log = free_port(), system.var / "log" / "limited-api.log"
     environment = {name: value for name, value in system.parts["api"].environ().items() if not name.startswith(_LIMITS)}
-    environment["APP_ENV_HTTP_PORT"] = str(port)
+    environment |= {"APP_ENV_HTTP_PORT": str(port), "APP_ENV_HTTP_METRICS_PORT": str(free_port())}
     process = launch([sys.executable, "-m", "deploy.local.api"], log=log, environment=environment, cwd=ROOT)
     try:
         wait_until(lambda: answers(f"http://127.0.0.1:{port}/healthz"), process, log=log, seconds=90)
