@@ -25,7 +25,7 @@ from models.db.session import TenantSession, locked
 from models.errors import NotFound
 from models.people import merchants as verbs
 from models.people.audit import edit
-from models.people.merchants import Listed, Locale, NewMerchant, Slug, TimeZone
+from models.people.merchants import Listed, Locale, NewMerchant, TimeZone
 from models.people.permissions import Permission
 from models.people.tables import Merchant
 from models.tickets.lifecycle import Priority
@@ -35,13 +35,10 @@ router = APIRouter(prefix="/merchants", tags=["merchants"], route_class=Transact
 Window = Annotated[int, Field(strict=True, ge=0, le=365 * 86_400)]
 
 
-class CreateMerchant(Value):
+class CreateMerchant(NewMerchant):
     """``slug`` is unique and stays. ``timeZone`` (an IANA name) is that of the first calendar."""
 
     name: Name
-    slug: Slug
-    time_zone: TimeZone = "UTC"
-    locale: Locale = "en"
 
 
 class EditMerchant(Value):
@@ -91,7 +88,7 @@ async def create_merchant(body: CreateMerchant, session: Session, change: Curren
     Agents are added by POST /agents. Needs a token for all merchants; X-Merchant-Id is not needed. Another merchant's slug is refused
     (409 ``slug_taken``).
     """
-    merchant = await verbs.create_merchant(session, NewMerchant(**body.model_dump()), change)
+    merchant = await verbs.create_merchant(session, body, change)
     return _respond(merchant, 201, location(f"/merchants/{merchant.id}"))
 
 

@@ -90,7 +90,7 @@ Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, m
 Tag = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Tags = Annotated[tuple[Tag, ...], AtMost(50)]
 Skill = Annotated[Tag, StringConstraints(to_lower=True)]
-"""In small letters: a ticket would wait for ever for an agent who speaks `French` and not `french`."""
+"""In lower case: a ticket would wait for ever for an agent who speaks `French` and not `french`."""
 Skills = Annotated[tuple[Skill, ...], AtMost(50), AfterValidator(lambda skills: tuple(sorted(set(skills))))]
 CustomFields = Annotated[
     dict[Annotated[str, StringConstraints(min_length=1, max_length=100)], Any],

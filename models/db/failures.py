@@ -7,7 +7,6 @@ from models.db.pool import ShareIsFullError
 
 _AWAY = ("08", "53", "57P", "25006")  # no connection; no resources; shut down or not yet up; read-only, until a standby takes over
 _COLLIDED = ("40", "55P03", "25P03")  # rolled back, as a deadlock's victim is; a lock that was not had in time; ended for standing still
-
 _OUTDATED = asyncpg.InvalidCachedStatementError.__name__
 
 

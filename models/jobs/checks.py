@@ -6,7 +6,7 @@ from models.audit import SYSTEM, Change
 from models.db.session import TenantSession
 from models.errors import Conflict
 from models.jobs.begin import begin_job
-from models.jobs.items import ids_left
+from models.jobs.items import next_left
 from models.jobs.result import NAMED, name_ids
 from models.jobs.tables import Job, JobKind
 from models.sla.run_due import due_now, run_due
@@ -42,7 +42,7 @@ async def check_merchants(session: TenantSession, job: Job, _size: int, change: 
 
     One where a check is under way already, or that has too many, counts as looked at and is not named.
     """
-    merchant_id = (await session.execute(ids_left(session, job.kind, job.request, job.cursor).limit(1))).scalar_one_or_none()
+    merchant_id = await next_left(session, job)
     if merchant_id is None:
         return []
     async with session.acting_for(merchant_id):

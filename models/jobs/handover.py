@@ -1,21 +1,17 @@
 """An agent's tickets, given to others."""
 
-from sqlmodel import col
-
 from models.audit import Change
 from models.db.session import TenantSession
+from models.jobs.items import next_left
 from models.jobs.tables import Job
 from models.tickets.assign import is_at_work
-from models.tickets.filter import tickets_of
 from models.tickets.handover import hand_over
 from models.tickets.repository import lock, save, with_id
-from models.tickets.tables import Ticket
 
 
 async def hand_over_tickets(session: TenantSession, job: Job, _size: int, change: Change) -> list[int]:
     """One ticket in a transaction. Under its lock it may be another agent's by now, or finished: it is no longer to be handed over."""
-    left = tickets_of(session, job.request, job.cursor).with_only_columns(col(Ticket.id))
-    ticket_id = (await session.execute(left.limit(1))).scalar_one_or_none()
+    ticket_id = await next_left(session, job)
     if ticket_id is None:
         return []
     ticket = await lock(session, with_id(ticket_id), change)

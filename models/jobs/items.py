@@ -8,7 +8,7 @@ from sqlmodel import col
 
 from models.db.session import TenantSession
 from models.jobs.messages import called
-from models.jobs.tables import JobKind
+from models.jobs.tables import Job, JobKind
 from models.notifications.filter import notifications_of
 from models.notifications.tables import Notification
 from models.people.merchants import Listed
@@ -33,3 +33,8 @@ def ids_left(session: TenantSession, kind: JobKind, request: dict[str, Any], cur
             return notifications_of(session, request, cursor).with_only_columns(col(Notification.id))
         case _:
             return tickets_of(session, request, cursor).with_only_columns(col(Ticket.id))
+
+
+async def next_left(session: TenantSession, job: Job) -> int | None:
+    """The id behind the job's cursor; None: it has looked at everything."""
+    return (await session.execute(ids_left(session, job.kind, job.request, job.cursor).limit(1))).scalar_one_or_none()

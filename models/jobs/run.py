@@ -13,7 +13,7 @@ from models.db.session import TenantSession
 from models.jobs.begin import LIVE, facts_of, lock_job
 from models.jobs.checks import check, check_merchants
 from models.jobs.handover import hand_over_tickets
-from models.jobs.items import ids_left
+from models.jobs.items import next_left
 from models.jobs.messages import JobFacts, called
 from models.jobs.recalculation import preview, recalculate
 from models.jobs.replays import replay_notifications
@@ -56,7 +56,7 @@ async def run_batch(session: TenantSession, job_id: int, at: datetime, size: int
 async def skip_one(session: TenantSession, job_id: int, at: datetime) -> JobFacts:
     """The next one can't be worked on: it is counted and named, and the others have their turn."""
     job = await lock_job(session, job_id)
-    next_id = (await session.execute(ids_left(session, job.kind, job.request, job.cursor).limit(1))).scalar_one_or_none()
+    next_id = await next_left(session, job)
     if next_id is not None and job.status is JobStatus.RUNNING:
         job.done, job.failed, job.cursor, job.updated_at = job.done + 1, job.failed + 1, next_id, at
         name_ids(job, f"failed{called(job.kind).title()}Ids", [next_id])
@@ -67,8 +67,7 @@ async def skip_one(session: TenantSession, job_id: int, at: datetime) -> JobFact
 
 
 async def _end_if_over(session: TenantSession, job: Job, at: datetime) -> None:
-    is_live = job.status in LIVE
-    if is_live and (await session.execute(ids_left(session, job.kind, job.request, job.cursor).limit(1))).first() is None:
+    if job.status in LIVE and await next_left(session, job) is None:
         job.status, job.finished_at, job.version = JobStatus.DONE, at, job.version + 1
         session.once_committed(JOBS_DONE.labels(job.kind).inc)
         counts = {"total": job.total, "changed": job.changed, "failed": job.failed}

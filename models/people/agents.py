@@ -17,10 +17,10 @@ from models.jobs.tables import Job, JobKind
 from models.people.audit import edit, record
 from models.people.roles import Role
 from models.people.tables import Agent
-from models.people.teams import require_team
+from models.people.teams import require_room, require_team
 from models.sla.configuration import current, hold_configuration
 from models.sla.tables import ConfigurationKind
-from models.tickets.assign import hold_agent, working
+from models.tickets.assign import hold_agent, unknown_agent, working
 from models.tickets.filter import Handed
 from models.tickets.repository import pick_up_waiting
 from models.tickets.tables import Ticket
@@ -116,8 +116,7 @@ async def _require_another(session: TenantSession, agent_id: int, to_agent_id: i
         raise Invalid("same_agent", "This agent has the tickets already: name another one, or leave it out.", "/toAgentId")
     agent = await session.get(Agent, (session.merchant_id, to_agent_id))
     if agent is None or agent.retired_at is not None:
-        detail = "There is no such agent, or they are retired: GET /agents lists those who are given tickets."
-        raise Invalid("unknown_agent", detail, "/toAgentId")
+        raise unknown_agent("/toAgentId")
 
 
 async def _require_calendar(session: TenantSession, calendar_id: int | None) -> None:
@@ -142,7 +141,7 @@ async def _restored(session: TenantSession, new: NewAgent, change: Change) -> Ag
 
 
 async def _added(session: TenantSession, new: NewAgent, change: Change) -> Agent:
-    await _require_room(session)
+    await require_room(session, Agent, MAX_AGENTS, "agents", "restore one by POST /agents")
     agent = Agent(merchant_id=session.merchant_id, id=session.new_id(), **_columns(new))
     session.insert(agent)
     record(session, change, "agent.created", agent.id, name=[None, new.name], role=[None, new.role], teamId=[None, str(new.team_id)])
@@ -152,9 +151,3 @@ async def _added(session: TenantSession, new: NewAgent, change: Change) -> Agent
 
 def _columns(new: NewAgent) -> dict[str, Any]:
     return new.model_dump() | {"skills": list(new.skills)}
-
-
-async def _require_room(session: TenantSession) -> None:
-    count = sa.select(sa.func.count()).select_from(Agent).where(col(Agent.merchant_id) == session.merchant_id)
-    if (await session.execute(count)).scalar_one() >= MAX_AGENTS:
-        raise Conflict("too_many_agents", f"There may be {MAX_AGENTS} agents, also of those that are retired: restore one by POST /agents.")

@@ -17,10 +17,11 @@ from models.people.audit import record
 from models.people.tables import Category, Merchant, Team
 from models.platform.settings import SLUG
 from models.sla.calendar import Calendar
-from models.sla.definitions import Definition
+from models.sla.configuration import version_row
+from models.sla.definitions import Definition, Key
 from models.sla.ladder import DEFAULT_LADDER
 from models.sla.policy import SlaPolicy, Targets
-from models.sla.tables import ConfigurationKind, ConfigurationVersion
+from models.sla.tables import ConfigurationKind
 from models.tickets.lifecycle import Priority
 from models.value import Value
 
@@ -124,7 +125,7 @@ async def create_merchant(
         for position, name in enumerate(start.categories):
             session.insert(Category(merchant_id=merchant.id, id=session.new_id(), name=name, team_id=team.id, position=position))
         for each in start.configuration:
-            session.insert(_first_version(merchant.id, each, change))
+            session.insert(version_row(session, each.kind, Key(each.id, 1), each.definition, change))
         record(session, change, "merchant.created", merchant.id, slug=[None, new.slug], name=[None, new.name])
         await session.write()
     return merchant
@@ -158,15 +159,3 @@ async def _insert(session: TenantSession, merchant: Merchant) -> None:
     added = insert(Merchant).values(merchant.model_dump()).on_conflict_do_nothing(index_elements=["slug"]).returning(col(Merchant.id))
     if (await session.execute(added)).scalar_one_or_none() is None:
         raise Conflict("slug_taken", "Another merchant has this slug: choose another one.")
-
-
-def _first_version(merchant_id: int, each: Configured, change: Change) -> ConfigurationVersion:
-    return ConfigurationVersion(
-        merchant_id=merchant_id,
-        id=each.id,
-        version=1,
-        kind=each.kind,
-        definition=each.definition.model_dump(mode="json", by_alias=True),
-        created_at=change.at,
-        created_by=change.by.as_text,
-    )

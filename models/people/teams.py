@@ -8,12 +8,12 @@ from sqlmodel import col
 
 from models.audit import Change
 from models.db.session import TenantSession, locked
-from models.errors import Conflict, Invalid, NotFound
+from models.errors import Conflict, NotFound
 from models.people.audit import edit, record
-from models.people.tables import Agent, Category, Merchant, Team
-from models.sla.configuration import hold_configuration
+from models.people.tables import Agent, Category, Team
+from models.sla.configuration import hold_configuration, outdate_rulebook
 from models.sla.rulebook import rulebook
-from models.tickets.assign import hold_teams, working
+from models.tickets.assign import hold_teams, unknown_team, working
 from models.tickets.repository import pick_up_waiting
 from models.tickets.tables import Ticket
 from models.value import Value
@@ -26,7 +26,7 @@ MAX_CATEGORIES = 500
 async def add_team(session: TenantSession, name: str, change: Change) -> Team:
     """Raises: Conflict: there are enough."""
     await hold_configuration(session)
-    await _require_room(session, Team, MAX_TEAMS, "teams")
+    await require_room(session, Team, MAX_TEAMS, "teams")
     team = Team(merchant_id=session.merchant_id, id=session.new_id(), name=name)
     session.insert(team)
     record(session, change, "team.created", team.id, name=[None, name])
@@ -52,9 +52,7 @@ async def require_team(session: TenantSession, team_id: int) -> None:
     try:
         await held_team(session, team_id)
     except NotFound:
-        raise Invalid(
-            "unknown_team", "There is no such team, or it is retired: GET /teams lists those that there are.", "/teamId"
-        ) from None
+        raise unknown_team() from None
 
 
 async def retire_team(session: TenantSession, team: Team, change: Change) -> None:
@@ -91,7 +89,7 @@ async def add_category(session: TenantSession, new: NewCategory, change: Change)
     """
     await hold_configuration(session)
     await require_team(session, new.team_id)
-    await _require_room(session, Category, MAX_CATEGORIES, "categories")
+    await require_room(session, Category, MAX_CATEGORIES, "categories")
     old = (await session.execute(sa.select(Category).where(col(Category.name) == new.name))).scalar_one_or_none()
     if old is not None and old.retired_at is None:
         raise Conflict("category_exists", "There is a category of this name: change it, or choose another name.")
@@ -107,7 +105,7 @@ async def add_category(session: TenantSession, new: NewCategory, change: Change)
         await session.write()
     else:
         await edit(session, old, columns | {"retired_at": None}, change, "category.restored")
-    await _rulebook_changed(session)
+    await outdate_rulebook(session)
     return category
 
 
@@ -139,7 +137,7 @@ async def edit_category(
     if is_default and not is_first:
         wanted["position"] = await _place(session, is_default=True)
     await edit(session, category, wanted, change, "category.edited")
-    await _rulebook_changed(session)
+    await outdate_rulebook(session)
     if "skills" in wanted:
         await pick_up_waiting(session, old_team_id, change)
 
@@ -156,7 +154,7 @@ async def retire_category(session: TenantSession, category: Category, change: Ch
     if len(book.categories) == 1:
         raise Conflict("category_in_use", "It is the only category, and each ticket needs one: add another one first.")
     await edit(session, category, {"retired_at": change.at}, change, "category.retired")
-    await _rulebook_changed(session)
+    await outdate_rulebook(session)
 
 
 async def _place(session: TenantSession, *, is_default: bool) -> int:
@@ -166,12 +164,14 @@ async def _place(session: TenantSession, *, is_default: bool) -> int:
     return int((await session.execute(sa.select(sa.func.coalesce(place, 0)).where(mine))).scalar_one())
 
 
-async def _rulebook_changed(session: TenantSession) -> None:
-    mine = col(Merchant.id) == session.merchant_id
-    await session.execute(sa.update(Merchant).where(mine).values(rulebook_version=col(Merchant.rulebook_version) + 1))
-
-
-async def _require_room(session: TenantSession, table: type[Team] | type[Category], most: int, what: str) -> None:
+async def require_room(
+    session: TenantSession,
+    table: type[Team] | type[Category] | type[Agent],
+    most: int,
+    what: str,
+    instead: str = "change one that there is",
+) -> None:
+    """Raises: Conflict: there are enough of ``what``; says what to do ``instead``."""
     count = sa.select(sa.func.count()).select_from(table).where(col(table.merchant_id) == session.merchant_id)
     if (await session.execute(count)).scalar_one() >= most:
-        raise Conflict(f"too_many_{what}", f"There may be {most} {what}, also of those that are retired: change one that there is.")
+        raise Conflict(f"too_many_{what}", f"There may be {most} {what}, also of those that are retired: {instead}.")

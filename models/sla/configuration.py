@@ -107,25 +107,30 @@ async def add_versions(
     """
     await _require_room(session, kind, new)
     keep_no_more(session)
-    by = change.by.as_text
-    added = [
-        ConfigurationVersion(
-            merchant_id=session.merchant_id,
-            id=key.id,
-            version=key.version,
-            kind=kind,
-            definition=definition.model_dump(mode="json", by_alias=True),
-            created_at=change.at,
-            created_by=by,
-        )
-        for key, definition in new
-    ]
+    added = [version_row(session, kind, key, definition, change) for key, definition in new]
     for row in added:
         session.insert(row)
-    mine = col(Merchant.id) == session.merchant_id
-    await session.execute(sa.update(Merchant).where(mine).values(rulebook_version=col(Merchant.rulebook_version) + 1))
+    await outdate_rulebook(session)
     await session.write()
     return added
+
+
+def version_row(session: TenantSession, kind: ConfigurationKind, key: Key, definition: Definition, change: Change) -> ConfigurationVersion:
+    return ConfigurationVersion(
+        merchant_id=session.merchant_id,
+        id=key.id,
+        version=key.version,
+        kind=kind,
+        definition=definition.model_dump(mode="json", by_alias=True),
+        created_at=change.at,
+        created_by=change.by.as_text,
+    )
+
+
+async def outdate_rulebook(session: TenantSession) -> None:
+    """Have every process read the merchant's categories and configuration anew."""
+    mine = col(Merchant.id) == session.merchant_id
+    await session.execute(sa.update(Merchant).where(mine).values(rulebook_version=col(Merchant.rulebook_version) + 1))
 
 
 def _of_kind(session: TenantSession, kind: ConfigurationKind) -> Select[ConfigurationVersion]:

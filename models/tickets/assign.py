@@ -69,8 +69,7 @@ async def assign_by_hand(ticket: TicketAggregate, agent_id: int) -> None:
     """Raises: Invalid: there is no such agent, or they are retired, also if that happened a moment ago."""
     agent = await hold_agent(ticket.session, agent_id, ticket.row.team_id)
     if agent is None or agent.retired_at is not None:
-        detail = "There is no such agent, or they are retired: GET /agents lists those who are given tickets."
-        raise Invalid("unknown_agent", detail, "/agentId")
+        raise unknown_agent("/agentId")
     await assign(ticket, agent)
 
 
@@ -80,7 +79,7 @@ async def assign_to_team(ticket: TicketAggregate, team_id: int) -> None:
     await hold_teams(ticket.session, team_id, ticket.row.team_id)
     team = await ticket.session.get(Team, (ticket.row.merchant_id, team_id))
     if team is None or team.retired_at is not None:
-        raise Invalid("unknown_team", "There is no such team, or it is retired: GET /teams lists those that there are.", "/teamId")
+        raise unknown_team()
     await unassign(ticket)
     ticket.row.team_id, ticket.row.is_queued = team_id, True
     ticket.record("ticket.moved_to_team", teamId=id_text(team_id))
@@ -176,6 +175,16 @@ async def _team_of_category(ticket: TicketAggregate) -> int:
     """Of the default one, if the ticket's own is retired."""
     teams = (await rulebook(ticket.session)).categories
     return teams.get(ticket.row.category or "") or next(iter(teams.values()))
+
+
+def unknown_team() -> Invalid:
+    """A body names a team that there is not."""
+    return Invalid("unknown_team", "There is no such team, or it is retired: GET /teams lists those that there are.", "/teamId")
+
+
+def unknown_agent(pointer: str) -> Invalid:
+    """A body names at ``pointer`` somebody who is given no ticket."""
+    return Invalid("unknown_agent", "There is no such agent, or they are retired: GET /agents lists those who are given tickets.", pointer)
 
 
 def working() -> sa.ColumnElement[bool]:
