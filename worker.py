@@ -125,10 +125,8 @@ def relays_of(settings: Settings, client: Client) -> dict[WorkerQueue, Relay]:
 
     The relay of notifications is triggered by no commit, so that a merchant's notifications find company for half a second.
     """
-    url, dispatcher = (
-        str(settings.database_relay_url),
-        Dispatcher(client, retry_seconds=settings.mail_retry_seconds, public_url=str(settings.public_url)),
-    )
+    url = str(settings.database_relay_url)
+    dispatcher = Dispatcher(client, retry_seconds=settings.mail_retry_seconds, public_url=str(settings.public_url))
     facts, deliveries = Relay(url, dispatcher, FACTS), Relay(url, dispatcher, DELIVERIES, pause=0.5)
     return {WorkerQueue.TICKETS: facts, WorkerQueue.NOTIFICATIONS: deliveries, WorkerQueue.JOBS: facts, WorkerQueue.MAINTENANCE: facts}
 

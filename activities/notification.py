@@ -22,6 +22,7 @@ from models.notifications.kinds import NotificationKind
 from models.notifications.limit import admit, hold_back
 from models.notifications.messages import DELIVER, NOT_YET, RECORD_SECONDS, DeliveryRef, NotificationStatus
 from models.notifications.tables import AttemptOutcome, Notification, RecipientKind
+from models.platform.addresses import BASE
 from models.platform.metrics import ATTEMPT_SECONDS, ATTEMPTS, NOTIFICATIONS
 from models.platform.signed_links import sign
 from models.portal.link import GOOD_FOR, PortalLink, token_of
@@ -184,7 +185,7 @@ class DeliveryActivities:
         return f"{self._public_url}/portal/tickets/{token_of(self._signing_keys, link)}"
 
     def _survey_link(self, merchant_id: int, survey_id: int | None) -> str:
-        return f"{self._public_url}/v1/api/helpdesk/surveys/{sign(self._signing_keys, 'survey', [merchant_id, survey_id])}"
+        return f"{self._public_url}{BASE}/surveys/{sign(self._signing_keys, 'survey', [merchant_id, survey_id])}"
 
     def _listed(self, delivery: Delivery) -> list[dict[str, str]]:
         """What a digest lists, each with the link that its own e-mail would have had."""

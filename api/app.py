@@ -9,11 +9,11 @@ from api.health import router as health
 from api.http import problems
 from api.http.middleware import Edge
 from api.http.openapi import Described
-from api.http.responses import BASE
 from api.portal import console
 from api.portal import routes as portal
 from api.sla import calendars, ladders, policies
 from api.tickets import comments, history, routes, transitions
+from models.platform.addresses import BASE
 
 ROUTERS = tuple(
     module.router

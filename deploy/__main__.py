@@ -5,11 +5,11 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from enum import StrEnum
 from socket import socket
 from types import FrameType
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import uvloop
 from pydantic import ValidationError
@@ -17,7 +17,7 @@ from pydantic_settings import BaseSettings
 
 from deploy.app_info import APP_INFO
 from deploy.leave import leave
-from deploy.siblings import play
+from deploy.siblings import Part, play
 from models.platform.settings import MigrationSettings, Settings, SetupSettings, explain
 
 WRONG = 2
@@ -67,11 +67,7 @@ def _serve() -> None:
     with _no_collection():
         from api.main import serve  # noqa: PLC0415
 
-    def part(settings: Settings, listener: socket | None) -> None:
-        _tell_build()
-        uvloop.run(serve(settings, node=APP_INFO.node, code=APP_INFO.code, listener=listener))
-
-    sys.exit(play(part, settings, processes=settings.http_processes, port=settings.http_port))
+    sys.exit(play(_endless(serve), settings, processes=settings.http_processes, port=settings.http_port))
 
 
 def _work() -> None:
@@ -79,11 +75,15 @@ def _work() -> None:
     with _no_collection():
         from worker import run  # noqa: PLC0415
 
+    sys.exit(play(_endless(run), settings, processes=settings.worker_processes, port=settings.worker_port))
+
+
+def _endless(run: Callable[..., Coroutine[Any, Any, None]]) -> Part:
     def part(settings: Settings, listener: socket | None) -> None:
         _tell_build()
         uvloop.run(run(settings, node=APP_INFO.node, code=APP_INFO.code, listener=listener))
 
-    sys.exit(play(part, settings, processes=settings.worker_processes, port=settings.worker_port))
+    return part
 
 
 @contextlib.contextmanager

@@ -13,9 +13,9 @@ from fastapi import Request
 
 from api.auth.caller import Caller, verified
 from api.context import context_of
-from api.http.responses import BASE
 from models.errors import HelpdeskError
 from models.people.permissions import Permission
+from models.platform.addresses import BASE
 
 DEAR: Final = 10
 COSTS: Final[Mapping[str, int]] = MappingProxyType(

@@ -14,8 +14,8 @@ from fastapi.exceptions import RequestValidationError
 
 from api.http import unknown
 from api.http.problems import CLOSE, MAX_BODY, SMALL_BODY
-from api.http.responses import BASE
 from models.errors import BadRequest, Invalid, UnsupportedMedia
+from models.platform.addresses import BASE
 
 WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 """The methods whose body is read."""

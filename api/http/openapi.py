@@ -31,6 +31,7 @@ from models.errors import (
     Unavailable,
     UnsupportedMedia,
 )
+from models.platform.addresses import BASE
 from models.tickets.lifecycle import Status
 
 _ERRORS: Final[tuple[type[HelpdeskError], ...]] = (
@@ -214,7 +215,7 @@ def _example(error: type[HelpdeskError]) -> Shape:
         "title": error.title,
         "status": error.status,
         "detail": error.title,
-        "instance": "/v1/api/helpdesk/tickets",
+        "instance": f"{BASE}/tickets",
         "code": error.code,
         "requestId": "b1c2d3e4f5a60718",
         **({"errors": [{"pointer": "/subject", "code": "missing", "detail": "Field required"}]} if error is Invalid else {}),

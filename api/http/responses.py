@@ -7,7 +7,8 @@ from fastapi import Response
 from pydantic import BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
 
-BASE = "/v1/api/helpdesk"
+from models.platform.addresses import BASE
+
 ID: Final[dict[str, Any]] = {"pattern": "^[1-9][0-9]{0,18}$", "maxLength": 19}
 """How the document says that a text is an id."""
 Id = Annotated[int, PlainSerializer(str, return_type=str), WithJsonSchema({"type": "string", **ID})]

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from api.http.responses import BASE
 from api.portal.pages import PageRoute, page
+from models.platform.addresses import BASE
 
 TicketId = Annotated[str, Path(pattern="^[1-9][0-9]{0,18}$")]
 

@@ -14,7 +14,6 @@ from deploy.cli.verb import Choices, CommandError, ExitCode
 if TYPE_CHECKING:
     import httpx
 
-BASE = "/v1/api/helpdesk"
 AT_MOST = 1000
 """Rows of a list."""
 _PAGE = 100
@@ -53,20 +52,20 @@ class Api:
         return self._merchant_id
 
     def get(self, path: str, **query: Any) -> Any:
-        return self._send("GET", BASE + path, params={name: value for name, value in query.items() if value is not None})
+        return self._send("GET", path, params={name: value for name, value in query.items() if value is not None})
 
     def post(self, path: str, body: Any = None) -> Any:
-        return self._send("POST", BASE + path, json=body)
+        return self._send("POST", path, json=body)
 
     def put(self, path: str, body: Any) -> Any:
-        return self._send("PUT", BASE + path, json=body)
+        return self._send("PUT", path, json=body)
 
     def patch(self, path: str, body: Any) -> Any:
         """Whatever version there is."""
-        return self._send("PATCH", BASE + path, json=body, headers={"If-Match": "*"})
+        return self._send("PATCH", path, json=body, headers={"If-Match": "*"})
 
     def delete(self, path: str) -> None:
-        self._send("DELETE", BASE + path)
+        self._send("DELETE", path)
 
     def rows(self, path: str, limit: int = AT_MOST, **query: Any) -> list[dict[str, Any]]:
         """A list, page after page, up to ``limit``; whether there is more is told to people."""
@@ -110,7 +109,9 @@ class Api:
         raise CommandError(f"There is no merchant {slug}: `helpdesk merchants list` has all of them.", ExitCode.NOT_FOUND)
 
     def _send(self, method: str, path: str, *, headers: dict[str, str] | None = None, **sent: Any) -> Any:
-        return _content(self._answer(method, path, headers=self._signed() | (headers or {}), **sent))
+        from models.platform.addresses import BASE
+
+        return _content(self._answer(method, BASE + path, headers=self._signed() | (headers or {}), **sent))
 
     def _answer(self, method: str, path: str, **sent: Any) -> "httpx.Response":
         import httpx

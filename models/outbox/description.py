@@ -10,13 +10,13 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 from models.jobs.messages import JobFacts, called
 from models.notifications.messages import DeliveryRef
+from models.platform.addresses import BASE
 from models.tickets.messages import TicketFacts
 from models.tickets.search_attributes import MERCHANT, MERCHANT_SLUG
 
 NAMED: Final = 10
 """So many notifications of a batch are named."""
 _SUMMARY_BYTES: Final = 200
-_API: Final = "/v1/api/helpdesk"
 
 
 def summary_of_ticket(facts: TicketFacts) -> str:
@@ -27,7 +27,7 @@ def summary_of_ticket(facts: TicketFacts) -> str:
 
 def details_of_ticket(facts: TicketFacts, public_url: str) -> str:
     """Markdown: where to read on. The console is for a browser, the other addresses need a token."""
-    api = f"{public_url}{_API}/tickets/{facts.ticket_id}"
+    api = f"{public_url}{BASE}/tickets/{facts.ticket_id}"
     return "\n".join(
         [
             f"Ticket #{facts.number} of merchant {_merchant(facts.merchant_slug, facts.merchant_id)} ({facts.merchant_id})",
@@ -50,7 +50,7 @@ def details_of_delivery(batch: Sequence[DeliveryRef], public_url: str) -> str:
         [
             *(f"- {name_of(each)}: notification {each.notification_id}, request {each.request_id or 'none'}" for each in batch[:NAMED]),
             *more,
-            *(f"- [notifications of ticket {id_}]({public_url}{_API}/tickets/{id_}/notifications)" for id_ in sorted(tickets)),
+            *(f"- [notifications of ticket {id_}]({public_url}{BASE}/tickets/{id_}/notifications)" for id_ in sorted(tickets)),
         ]
     )
 
@@ -67,7 +67,7 @@ def summary_of_job(facts: JobFacts) -> str:
 
 
 def details_of_job(facts: JobFacts, public_url: str) -> str:
-    return f"[job]({public_url}{_API}/jobs/{facts.job_id}), request {facts.request_id or 'none'}"
+    return f"[job]({public_url}{BASE}/jobs/{facts.job_id}), request {facts.request_id or 'none'}"
 
 
 def attributes_of_merchant(merchant_id: int, slug: str) -> TypedSearchAttributes:

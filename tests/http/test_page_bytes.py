@@ -7,7 +7,6 @@ from typing import Any
 
 import httpx
 import pytest
-import sqlalchemy as sa
 
 from api.http import pagination
 from api.http.pagination import MAX_BYTES
@@ -16,6 +15,7 @@ from models.db.session import TenantSession
 from models.tickets.tables import Comment, CommentKind, Event
 from tests.support.desk import BASE, Desk, Merchant
 from tests.support.isolated import Isolated
+from tests.support.statements import statements
 
 ROWS = 8
 LARGE = MAX_BYTES // 4
@@ -116,18 +116,9 @@ async def test_a_page_is_summed_up_once_also_where_the_planner_knows_nothing_of_
     acme = await desk.merchant()
     for _ in range(20):
         await acme.open(category="general")
-    asked = list[tuple[str, Any]]()
-
-    def listen(*about: Any) -> None:
-        asked.append((about[2], about[3]))
-
-    engine = desk.database.engine.sync_engine
-    sa.event.listen(engine, "before_cursor_execute", listen)
-    try:
+    with statements(desk) as said:
         await acme.ana.get("/tickets")
-    finally:
-        sa.event.remove(engine, "before_cursor_execute", listen)
-    [(statement, values)] = [each for each in asked if "reached" in each[0]]
+    [(statement, values)] = [each for each in said if "reached" in each.statement]
     async with desk.database.reading(acme.id) as session:
         plan = await session.driver.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", *values)
     assert set(re.findall(r'"Actual Loops": (\d+)', json.dumps(plan))) <= {"0", "1"}, plan
