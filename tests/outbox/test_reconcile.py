@@ -1,7 +1,7 @@
 """What was lost is found and sent again, and counted; in a healthy system there is nothing to find."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from itertools import count
 from types import SimpleNamespace
@@ -28,14 +28,6 @@ from tests.support.isolated import Isolated
 
 
 @pytest.fixture
-async def maintenance(quiet: tuple[Isolated, Desk]) -> AsyncIterator[MaintenanceActivities]:
-    isolated, desk = quiet
-    activities = MaintenanceActivities(desk.database, isolated.urls[1])
-    yield activities
-    await activities.aclose()
-
-
-@pytest.fixture
 async def alone(quiet: tuple[Isolated, Desk]) -> None:
     """Nothing of another test is overdue, whatever this one says the time is."""
     script = "DELETE FROM outbox; DELETE FROM healing; UPDATE ticket SET next_deadline_at = NULL"
@@ -51,7 +43,7 @@ def unhurried(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 async def lose(isolated: Isolated, acme: Merchant) -> None:
-    """Lose what the engine has not heard yet, by a hand that may do anything."""
+    """Lose what Temporal has not heard yet, by a hand that may do anything."""
     script = f"DELETE FROM outbox WHERE merchant_id = {acme.id}"  # noqa: S608 - a number of ours
     await asyncio.to_thread(isolated.postgres.psql, script, isolated.database)
 
@@ -275,24 +267,6 @@ async def lost_tickets(isolated: Isolated, desk: Desk, *counts: int) -> list[Mer
             await merchant.open()
         await lose(isolated, merchant)
     return merchants
-
-
-async def test_expired_keys_are_deleted_some_at_a_time_and_no_longer_than_there_is_time(
-    quiet: tuple[Isolated, Desk], maintenance: MaintenanceActivities, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    isolated, desk = quiet
-    monkeypatch.setattr(activity, "KEYS_AT_ONCE", 4)
-    for age, number in (("25 hours", 11), ("23 hours", 3)):
-        isolated.postgres.psql(
-            "INSERT INTO idempotencykey (merchant_id, scope, request_hash, status, headers, body, created_at)"  # noqa: S608 - our own text
-            f" SELECT 900000, '{age}' || n, '', 201, '{{}}', '', now() - interval '{age}' FROM generate_series(1, {number}) n",
-            isolated.database,
-        )
-    monkeypatch.setattr(activity, "KEYS_UNTIL", 0)
-    assert (await maintenance.reconcile(ReconciliationAt(at=desk.clock.now()))).keys_expired == 4
-    monkeypatch.setattr(activity, "KEYS_UNTIL", 1)
-    assert (await maintenance.reconcile(ReconciliationAt(at=desk.clock.now()))).keys_expired == 7
-    assert isolated.postgres.psql("SELECT count(*) FROM idempotencykey WHERE merchant_id = 900000", isolated.database) == "3"
 
 
 async def deliveries_that_run(desk: Desk, notification_id: int) -> list[str]:
