@@ -16,7 +16,9 @@ from models.people.merchants import DIRECTORY
 @dataclass(frozen=True)
 class Context:
     """``now`` is the one clock of the edge: tests move it. ``signing_keys`` are the newest first. ``known_merchants`` are those that were
-    found to exist: none is ever removed. The directory is there always."""
+    found to exist: none is ever removed. The directory is there always. ``workflows_url`` is the Temporal UI's list of workflows, if there
+    is a UI.
+    """
 
     database: Database
     keys: KeySet
@@ -26,6 +28,7 @@ class Context:
     now: Callable[[], datetime]
     signing_keys: tuple[str, ...]
     rate_limits: RateLimits
+    workflows_url: str | None
     known_merchants: set[int] = field(default_factory=lambda: {DIRECTORY})
 
 

@@ -88,6 +88,7 @@ async def composed(settings: Settings, node: int, interceptors: Sequence[Interce
             Rate(settings.rate_limit_per_second, settings.rate_limit_burst),
             settings.rate_limit_merchant_subjects,
         ),
+        workflows_url=settings.workflows_url,
     )
     relaying = asyncio.create_task(relay.run())
     try:

@@ -39,14 +39,15 @@ class ContinueOn(Exception):
 class Transaction:
     """What a request has while its route runs. ``continued_on`` is the ticket that :class:`ContinueOn` named."""
 
-    def __init__(self, session: TenantSession, caller: Caller, at: datetime, request_id: str, continued_on: int | None = None) -> None:
+    def __init__(self, session: TenantSession, caller: Caller, at: datetime, request: Request, continued_on: int | None = None) -> None:
         self.session = session
         self.caller = caller
         self.at = at
         self.continued_on = continued_on
-        self._request_id = request_id
+        self._request_id: str = request.scope["request_id"]
         self._change: Change | None = None
         session.info["viewer"] = caller.viewer
+        session.info["workflows_url"] = context_of(request).workflows_url
 
     async def change(self) -> Change:
         """Who changes what, and when. Looked up when it is first asked for: to read is no reason to add a reporter."""
@@ -117,7 +118,7 @@ async def _in_reading(request: Request, caller: Caller, call: _Handler) -> Respo
     context = context_of(request)
     async with context.database.reading(caller.merchant_id) as session:
         await _require_merchant(context, session)
-        request.state.transaction = Transaction(session, caller, context.now(), request.scope["request_id"])
+        request.state.transaction = Transaction(session, caller, context.now(), request)
         return await call(request)
 
 
@@ -138,7 +139,7 @@ async def _written(request: Request, caller: Caller, call: _Handler, once: Once 
         await _require_merchant(context, session)
         if once and (stored := await once.stored(session, now)):
             return stored
-        request.state.transaction = Transaction(session, caller, now, request.scope["request_id"], continued_on)
+        request.state.transaction = Transaction(session, caller, now, request, continued_on)
         response = await call(request)
         if once:
             await once.store(session, response, now)
@@ -155,6 +156,12 @@ def viewer_of(session: TenantSession) -> Viewer:
     """Who looks at what this session reads."""
     viewer: Viewer = session.info["viewer"]
     return viewer
+
+
+def workflows_url_of(session: TenantSession) -> str | None:
+    """Where the Temporal UI shows workflows, for those who may read them; None also where no UI is known."""
+    url: str | None = session.info["workflows_url"]
+    return url if url and viewer_of(session).may(Permission.READ_WORKFLOW) is Scope.ANY else None
 
 
 # What routes ask for. Async although nothing waits in them: FastAPI sends a plain function through a thread pool.

@@ -8,7 +8,7 @@ from sqlmodel import col
 from api.http.headers import IfMatch, NeededIfMatch, etag, matches
 from api.http.path import TicketIdText, known
 from api.http.transaction import Transaction, transaction_of, viewer_of
-from api.tickets.responses import present, ticket_response
+from api.tickets.responses import present_one, ticket_response
 from models.db.prepared import Asked
 from models.errors import PreconditionFailed
 from models.people.tables import Reporter
@@ -71,7 +71,7 @@ async def lock_two(transaction: Transaction, ticket_id: int, other_id: int, if_m
 
 async def _require_match(ticket: TicketAggregate, if_match: str | None) -> None:
     if not matches(if_match, etag(version_for(viewer_of(ticket.session), ticket.row))):
-        current = (await present(ticket.session, [ticket.row]))[0]
+        current = await present_one(ticket.session, ticket.row)
         raise PreconditionFailed(current=current.model_dump(mode="json", by_alias=True))
 
 

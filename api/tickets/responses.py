@@ -14,7 +14,7 @@ from sqlmodel import col
 
 from api.http.headers import etag
 from api.http.responses import Id, ResponseBody, location, respond
-from api.http.transaction import viewer_of
+from api.http.transaction import viewer_of, workflows_url_of
 from models.audit import ActorKind
 from models.db.session import TenantSession
 from models.people.tables import Reporter
@@ -23,6 +23,7 @@ from models.sla.clocks import LedgerKind
 from models.sla.policy import Metric
 from models.sla.tables import EscalationCause, EscalationOutcome
 from models.tickets.lifecycle import Channel, Priority, Status
+from models.tickets.messages import TicketRef
 from models.tickets.tables import CommentKind, Ticket
 from models.tickets.visibility import Viewer, readable
 
@@ -96,10 +97,20 @@ class ReporterTicketResponse(ReporterTicketInList):
     description: str
 
 
+class LinksResponse(ResponseBody):
+    """``workflow`` is the ticket's page in the Temporal UI."""
+
+    workflow: str
+
+
 class TicketResponse(TicketInList):
-    """A ticket as those who work on it see it. ``slaStatus`` is the worst of its clocks, ``nextDueAt`` the nearest target."""
+    """A ticket as those who work on it see it. ``slaStatus`` is the worst of its clocks, ``nextDueAt`` the nearest target.
+
+    ``links`` is for leads and above, where the server knows its Temporal UI.
+    """
 
     description: str
+    links: Annotated[LinksResponse | SkipJsonSchema[None], Field(exclude_if=lambda links: links is None)] = None
 
 
 AnyTicket = TicketResponse | ReporterTicketResponse
@@ -204,9 +215,19 @@ class ContextResponse(ResponseBody):
 
 async def ticket_response(session: TenantSession, ticket: Ticket, status: int = 200) -> Response:
     """The ticket as it now stands, with its ETag. To be asked for after it was saved."""
-    shown = (await present(session, [ticket]))[0]
+    shown = await present_one(session, ticket)
     made = location(f"/tickets/{ticket.id}") if status == 201 else {}
     return respond(shown, status, {"ETag": etag(shown.version)} | made)
+
+
+async def present_one(session: TenantSession, ticket: Ticket) -> ReporterTicketInList:
+    """The ticket as the session's caller may see it, with the links that only a single one has."""
+    shown = (await present(session, [ticket]))[0]
+    url = workflows_url_of(session)
+    if url is None:
+        return shown
+    workflow_id = TicketRef(merchant_id=ticket.merchant_id, ticket_id=ticket.id).workflow_id
+    return shown.model_copy(update={"links": LinksResponse(workflow=f"{url}/{workflow_id}")})
 
 
 async def present(session: TenantSession, tickets: Sequence[Ticket]) -> Sequence[ReporterTicketInList]:

@@ -79,6 +79,7 @@ class Layout(BaseSettings):
             "database_relay_url": postgres.url("helpdesk_relay"),
             "database_owner_url": postgres.url("helpdesk_owner"),
             "temporal_address": f"127.0.0.1:{self.temporal_port}",
+            "temporal_ui_url": f"http://127.0.0.1:{self.temporal_ui_port}",
             "identity_jwks_url": f"{self.issuer}/.well-known/jwks.json",
             "identity_issuer": self.issuer,
             "identity_audience": AUDIENCE,

@@ -14,12 +14,17 @@ from temporalio.client import (
     ScheduleOverlapPolicy,
     SchedulePolicy,
     ScheduleSpec,
+    ScheduleState,
     ScheduleUpdate,
 )
 
 from models.outbox import messages as maintenance
 
 RECONCILED_EVERY = timedelta(minutes=1)
+NOTE = (
+    "Every minute: tells the workflow of each ticket, notification and job what it did not hear of, offers waiting tickets to free agents,"
+    " and deletes expired idempotency keys. While it is paused tickets go on, but what was lost stays lost and waiting tickets wait."
+)
 SCHEDULE = Schedule(
     action=ScheduleActionStartWorkflow(
         maintenance.WORKFLOW,
@@ -29,6 +34,7 @@ SCHEDULE = Schedule(
     ),
     spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=RECONCILED_EVERY)]),
     policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP),
+    state=ScheduleState(note=NOTE),
 )
 log = structlog.get_logger()
 
@@ -44,15 +50,19 @@ async def schedule_reconciliation(client: Client) -> None:
 
 
 async def _bring_up_to_date(handle: ScheduleHandle) -> None:
-    """Whether it is paused is an operator's word, and stays; but it is said."""
+    """Whether it is paused is an operator's word, and stays with its reason; but it is said."""
     found = (await handle.describe()).schedule
-    if _gist(found) == _gist(SCHEDULE):
+    if _gist(found) == _gist(SCHEDULE) and (found.state.paused or found.state.note == NOTE):
         log.info("reconciliation.is_scheduled", every_seconds=RECONCILED_EVERY.total_seconds())
     else:
-        await handle.update(lambda now: ScheduleUpdate(dataclasses.replace(SCHEDULE, state=now.description.schedule.state)))
+        await handle.update(lambda now: ScheduleUpdate(_under(now.description.schedule.state)))
         log.warning("reconciliation.schedule_changed", was=_gist(found), now=_gist(SCHEDULE))
     if found.state.paused:
         log.warning("reconciliation.is_paused", note=found.state.note)
+
+
+def _under(state: ScheduleState) -> Schedule:
+    return dataclasses.replace(SCHEDULE, state=state) if state.paused else SCHEDULE
 
 
 def _gist(schedule: Schedule) -> dict[str, str]:

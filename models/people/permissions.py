@@ -43,6 +43,7 @@ class Permission(StrEnum):
     MERGE = "merge"
     READ_HISTORY = "read_history"
     READ_SLA = "read_sla"
+    READ_WORKFLOW = "read_workflow"
     READ_NOTIFICATIONS = "read_notifications"
     REPLAY_NOTIFICATION = "replay_notification"
     REPLAY_NOTIFICATIONS = "replay_notifications"
@@ -105,6 +106,7 @@ TABLE: Final[Mapping[Permission, tuple[Scope, ...]]] = MappingProxyType({
     _P.MERGE:                 (_SEEN,   _ANY,  _ANY,  _ANY,  _ANY,  _ANY),
     _P.READ_HISTORY:          (_SEEN,   _ANY,  _ANY,  _ANY,  _ANY,  _ANY),
     _P.READ_SLA:              (_SEEN,   _ANY,  _ANY,  _ANY,  _ANY,  _ANY),
+    _P.READ_WORKFLOW:         (_NONE,   _NONE, _NONE, _ANY,  _ANY,  _ANY),
     _P.READ_NOTIFICATIONS:    (_NONE,   _NONE, _NONE, _ANY,  _ANY,  _ANY),
     _P.REPLAY_NOTIFICATION:   (_HIDDEN, _NONE, _NONE, _ANY,  _ANY,  _ANY),
     _P.REPLAY_NOTIFICATIONS:  (_NONE,   _NONE, _NONE, _ANY,  _ANY,  _ANY),

@@ -10,6 +10,7 @@ from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Self
+from urllib.parse import quote
 
 from email_validator import EmailNotValidError, validate_email
 from limits.errors import ConfigurationError
@@ -92,6 +93,14 @@ class TemporalSettings(_FromEnvironment):
         default=None, validate_default=True, description="PEM: ours, for a server that asks for one"
     )
     temporal_api_key: SecretStr | None = None
+    temporal_ui_url: HttpUrl | None = Field(default=None, description="of the Temporal UI: a ticket's workflow is linked there, for leads")
+
+    @property
+    def workflows_url(self) -> str | None:
+        """Where the Temporal UI shows the workflows of the namespace."""
+        if self.temporal_ui_url is None:
+            return None
+        return f"{str(self.temporal_ui_url).rstrip('/')}/namespaces/{quote(self.temporal_namespace, safe='')}/workflows"
 
     @field_validator("temporal_api_key")
     @classmethod

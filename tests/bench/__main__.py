@@ -25,7 +25,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="helpdesk-bench-") as folder, running(Path(folder)) as system:
         for name, process in system.processes.items():
             print(f"  {name}: process {process.pid}")
-        print(uvloop.run(grow(system, quick=asked.quick) if asked.grow else measure(system, _sizes(asked), asked.only)))
+        uvloop.run(grow(system, quick=asked.quick) if asked.grow else measure(system, _sizes(asked), asked.only))
 
 
 def _asked() -> argparse.Namespace:

@@ -57,13 +57,13 @@ STEPS, LIVING = (5_000, 10_000, 20_000, 40_000, 80_000), 2_500
 QUICK_STEPS, QUICK_LIVING = (1_000, 4_000), 300
 
 
-async def grow(system: System, *, quick: bool) -> str:
+async def grow(system: System, *, quick: bool) -> None:
     """The table of all steps."""
     steps, living = (QUICK_STEPS, QUICK_LIVING) if quick else (STEPS, LIVING)
     async with asyncpg.create_pool(system.superuser_url(), min_size=1, max_size=1) as pool:
         cast = await assemble(system, pool)
         try:
-            return await measure_growth(system, cast, pool, steps, living=living)
+            print(await measure_growth(system, cast, pool, steps, living=living))
         finally:
             await cast.aclose()
 

@@ -85,8 +85,8 @@ class _Run:
     notes: list[str] = field(default_factory=list)
 
 
-async def measure(system: System, sizes: Sizes, wanted: frozenset[str]) -> str:
-    """The table of the ``wanted`` parts."""
+async def measure(system: System, sizes: Sizes, wanted: frozenset[str]) -> None:
+    """Print the table of the ``wanted`` parts."""
     client = await Client.connect(system.temporal_address)
     _say("the bare ceilings")
     bare = await measure_bare(system, client, timers=sizes.timers if "lateness" in wanted else {})
@@ -95,9 +95,9 @@ async def measure(system: System, sizes: Sizes, wanted: frozenset[str]) -> str:
         run = _Run(system, client, pool, cast, bare, sizes)
         try:
             await _measure(run, wanted)
-        finally:
+        finally:  # what was measured before an error is worth its minutes
+            print("\n" + text_of(bare.ceilings(), run.rows, [*run.notes, f"load at the end: {os.getloadavg()[0]:.2f}"]))
             await cast.aclose()
-    return "\n" + text_of(bare.ceilings(), run.rows, [*run.notes, f"load at the end: {os.getloadavg()[0]:.2f}"])
 
 
 async def _measure(run: _Run, wanted: frozenset[str]) -> None:

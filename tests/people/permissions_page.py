@@ -30,6 +30,7 @@ What a reporter may decide of a ticket that they open: subject, description, cat
 """
 INSIDE = {
     Permission.READ_DELETED: "`includeDeleted` of a list, a deleted ticket by its id",
+    Permission.READ_WORKFLOW: "`links.workflow` of a single ticket",
     Permission.CHECK_ALL_MERCHANTS: "`allMerchants` of `POST /sla/checks`",
     Permission.STEER_JOB: "the same of a recalculation or a dry run; of a handover they take `hand_over`",
 }

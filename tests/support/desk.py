@@ -281,6 +281,7 @@ def context_of(database: Database, keys: KeySet, relay: Relay) -> Context:
         now=lambda: datetime.now(UTC),
         signing_keys=SIGNING_KEYS,
         rate_limits=RateLimits(BoundedMemory(), Rate(1_000_000, 1_000_000), 1),
+        workflows_url="http://temporal.test/namespaces/default/workflows",
     )
 
 

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from temporalio.client import Client, Schedule, ScheduleActionStartWorkflow, ScheduleIntervalSpec, ScheduleSpec, ScheduleUpdate
 
 from models.outbox.messages import SCHEDULE_ID
-from models.outbox.schedule import SCHEDULE, schedule_reconciliation
+from models.outbox.schedule import NOTE, SCHEDULE, schedule_reconciliation
 from tests.support.isolated import Isolated
 
 
@@ -53,6 +53,14 @@ async def test_a_worker_that_starts_repairs_a_schedule_that_differs(client: Clie
     assert await said(client) == ["reconciliation.is_scheduled"]
 
 
+async def test_an_operator_reads_what_the_schedule_is_for(client: Client) -> None:
+    await schedule_reconciliation(client)
+    assert (await schedule_of(client)).state.note == NOTE
+    await client.get_schedule_handle(SCHEDULE_ID).unpause(note="it was never paused")
+    assert await said(client) == ["reconciliation.schedule_changed"]
+    assert (await schedule_of(client)).state.note == NOTE
+
+
 async def test_a_schedule_that_an_operator_paused_stays_paused_and_is_named(client: Client) -> None:
     await schedule_reconciliation(client)
     await client.get_schedule_handle(SCHEDULE_ID).pause(note="an upgrade")
@@ -61,4 +69,5 @@ async def test_a_schedule_that_an_operator_paused_stays_paused_and_is_named(clie
         lambda now: ScheduleUpdate(dataclasses.replace(now.description.schedule, spec=ScheduleSpec(jitter=timedelta(seconds=3))))
     )
     assert await said(client) == ["reconciliation.schedule_changed", "reconciliation.is_paused"]
-    assert (await schedule_of(client)).state.paused
+    state = (await schedule_of(client)).state
+    assert (state.paused, state.note) == (True, "an upgrade")

@@ -24,7 +24,13 @@ async def test_the_tag_that_a_get_gave_is_good_for_one_edit(ticket: dict[str, An
 async def test_a_stale_tag_is_answered_with_the_current_ticket(ticket: dict[str, Any], resting: Merchant) -> None:
     response = await _edit(resting, ticket, '"0"')
     assert (response.status_code, response.json()["code"]) == (412, "stale_version")
-    assert response.json()["current"] == await resting.get(ticket["id"])
+    assert response.json()["current"] == (await resting.ana.get(f"/tickets/{ticket['id']}")).json()
+
+
+async def test_the_current_ticket_of_a_lead_has_their_links(ticket: dict[str, Any], resting: Merchant) -> None:
+    path = f"/tickets/{ticket['id']}"
+    response = await resting.lars.post(f"{path}/resolve", headers={"If-Match": '"0"'})
+    assert response.json()["current"] == (await resting.lars.get(path)).json()
 
 
 async def test_an_edit_without_a_tag_is_asked_for_one(ticket: dict[str, Any], resting: Merchant) -> None:
