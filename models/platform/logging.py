@@ -21,7 +21,7 @@ _JSON: Final = structlog.processors.JSONRenderer()
 def configure(level: str) -> None:
     """Send everything, libraries included, to standard output as JSON lines.
 
-    Our own lines go there directly: by way of the standard library's logging each costs twice as much (31 instead of 15 microseconds), and each request has one.
+    Our own lines go there directly: by way of the standard library's logging each costs twice as much, 30 instead of 15 microseconds.
     """
     logging.basicConfig(level=level, handlers=[_libraries()], force=True)
     for noisy in ("httpx", "httpcore", "uvicorn.access", "aiosqlite"):
