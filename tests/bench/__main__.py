@@ -33,6 +33,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="fewer of each")
     parser.add_argument("--only", type=lambda text: frozenset(text.split(",")), default=PARTS, help=f"of {', '.join(sorted(PARTS))}")
     parser.add_argument("--crowd", type=int, help="so many tickets in the recalculation, the storm and the outage")
+    parser.add_argument("--burst", type=int, help="so many tickets that eight clients open")
     parser.add_argument("--grow", action="store_true", help="what grows with the number of open tickets, and nothing else")
     asked = parser.parse_args()
     if unknown := asked.only - PARTS:
@@ -42,7 +43,7 @@ def _asked() -> argparse.Namespace:
 
 def _sizes(asked: argparse.Namespace) -> Sizes:
     sizes = QUICK if asked.quick else FULL
-    return sizes.model_copy(update={"crowd": asked.crowd}) if asked.crowd else sizes
+    return sizes.model_copy(update={name: size for name in ("crowd", "burst") if (size := getattr(asked, name))})
 
 
 if __name__ == "__main__":

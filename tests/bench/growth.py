@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import asyncpg
-import psutil
 
 from tests.bench.bare import timed
-from tests.bench.burst import open_all, until_none
+from tests.bench.burst import ask_all, until_none
 from tests.bench.cast import BASE, BUSY, Cast, assemble, checked
 from tests.bench.system import System
 from tests.bench.table import p50
@@ -71,7 +70,7 @@ async def grow(system: System, *, quick: bool) -> None:
 async def measure_growth(system: System, cast: Cast, pool: asyncpg.Pool, steps: tuple[int, ...], *, living: int) -> str:
     """A line for each of the ``steps``, and bytes a ticket. ``living`` tickets have a workflow, fewer than the first step has."""
     empty = await _look(system, cast, pool, workflows=0)
-    await open_all(cast, living)
+    await ask_all(cast, [cast.create(n) for n in range(living)])
     await until_none(pool, _UNTOLD)
     print(f"... {living:,} tickets with their workflows", file=sys.stderr, flush=True)
     found = [empty, await _look(system, cast, pool, workflows=living)]
@@ -94,7 +93,7 @@ async def _look(system: System, cast: Cast, pool: asyncpg.Pool, *, workflows: in
         "database": await pool.fetchval("SELECT pg_database_size(current_database())") / _MEGA,
         "temporal": sum(file.stat().st_size for file in (system.var / "temporal").iterdir()) / _MEGA,
     }
-    return Step(tickets, workflows, idle, {name: pss(process) for name, process in system.processes.items()}, disk, latency)
+    return Step(tickets, workflows, idle, system.pss(), disk, latency)
 
 
 async def _idle(system: System) -> dict[str, float]:
@@ -103,19 +102,6 @@ async def _idle(system: System) -> dict[str, float]:
     await asyncio.sleep(_IDLE_SECONDS)
     after = system.cpu_seconds()
     return {name: (after[name] - before[name]) * 1000 / _IDLE_SECONDS for name in system.processes}
-
-
-def pss(process: psutil.Process) -> float:
-    """Megabytes of a part with the processes that it began; what several share counts once."""
-    each = [process, *process.children(recursive=True)] if process.name() == "postgres" else [process]
-    return sum(_pss(one) for one in each) / _MEGA
-
-
-def _pss(process: psutil.Process) -> int:
-    try:
-        return int(process.memory_full_info().pss)
-    except psutil.NoSuchProcess:
-        return 0
 
 
 async def _latency(cast: Cast) -> dict[str, float]:

@@ -28,6 +28,7 @@ from tests.bench.temporal import measure_history, measure_start
 PARTS = frozenset(
     "calendars requests starts retiming lateness burst recalculation storm outage reports neighbour space rolling".split()  # noqa: SIM905
 )
+WHOLE = Budget(name="memory (PSS) of the whole local system", bound=Bound.AT_MOST, limit=800, unit="MB")
 _OF_THE_CROWD = frozenset({"recalculation", "storm", "outage"})
 API = Budget(name="resident memory of the API", bound=Bound.AT_MOST, limit=180, unit="MB")
 WORKER = Budget(name="resident memory of the worker", bound=Bound.AT_MOST, limit=260, unit="MB")
@@ -142,7 +143,8 @@ async def _burst(run: _Run) -> None:
     memory = [
         Row(budget, run.system.resident_megabytes(of), also=f"after {tickets} tickets") for of, budget in (("api", API), ("worker", WORKER))
     ]
-    run.rows += [*rows, *memory]
+    whole = Row(WHOLE, sum(run.system.pss().values()), also=f"after {tickets} tickets")
+    run.rows += [*rows, *memory, whole]
     run.notes += notes
 
 

@@ -60,6 +60,10 @@ class System:
         busy = times.user + times.nice + times.system + times.irq + times.softirq
         return used | {"this client": _alone(psutil.Process()), "the whole machine": busy}
 
+    def pss(self) -> dict[str, float]:
+        """Megabytes of each part with the processes that it began; what several share counts once."""
+        return {name: sum(_pss(each) for each in _family(name, process)) / 1e6 for name, process in self.processes.items()}
+
 
 @contextmanager
 def running(folder: Path) -> Iterator[System]:
@@ -144,3 +148,10 @@ def _alone(process: psutil.Process) -> float:
     except psutil.NoSuchProcess:
         return 0.0
     return float(times.user + times.system)
+
+
+def _pss(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_full_info().pss)
+    except psutil.NoSuchProcess:
+        return 0
