@@ -15,10 +15,6 @@ from typing import Any, NamedTuple
 
 import structlog
 import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 from temporalio.client import Client
 from temporalio.client import Interceptor as ClientInterceptor
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
@@ -41,7 +37,9 @@ from models.platform import logging as logs
 from models.platform import temporal, tracing
 from models.platform.database import open_pool
 from models.platform.gauges import Gauges
+from models.platform.probes import Probes
 from models.platform.scrape import of_pool, of_temporal, scraped
+from models.platform.serving import served
 from models.platform.settings import Settings, WorkerQueue
 from models.platform.zones import use_packaged_time_zones
 from models.tickets import messages as ticket
@@ -93,31 +91,38 @@ async def _work(
     traced: Sequence[ClientInterceptor],
     interceptors: Sequence[Interceptor],
 ) -> None:
-    client = await _connect(settings, temporal.measured(settings.http_host, settings.temporal_metrics_port), traced)
-    database = open_pool(settings, node)
-    relays = relays_of(settings, client)
-    reconciliation = MaintenanceActivities(database, str(settings.database_relay_url))
-    facts = relays[WorkerQueue.TICKETS]
-    deliveries = deliveries_of(settings, database)
-    activities = Activities(TicketActivities(database, facts), deliveries, reconciliation, JobActivities(database, facts))
-    workers = workers_of(
-        client, FREE, activities, queues=settings.worker_queues, interceptors=interceptors, deployment=deployment_of(settings)
-    )
+    runtime = temporal.measured(settings.http_host, settings.temporal_metrics_port)
+    asked = await temporal.connect(settings, temporal.Connection.WHEN_USED)  # for the probes: a client that waits can't work, says the SDK
+    database, probes, gauges = open_pool(settings, node), Probes(asked), Gauges(str(settings.database_relay_url))
+    look = (partial(of_pool, database), partial(of_temporal, partial(temporal.is_reachable, asked)), gauges.look)
+    answering = uvicorn.Config(probes.app, host=settings.http_host, port=settings.worker_port, log_config=None, access_log=False)
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(database.aclose)
-        stack.push_async_callback(reconciliation.aclose)
-        stack.push_async_callback(deliveries.aclose)
-        gauges = Gauges(str(settings.database_relay_url))
         stack.push_async_callback(gauges.aclose)
+        await stack.enter_async_context(scraped(settings.http_host, settings.worker_metrics_port, look))
+        serving = await stack.enter_async_context(served(answering, listener))
+        client = await _connect(settings, runtime, traced)
+        relays = relays_of(settings, client)
+        activities, deployment = _activities(settings, database, relays[WorkerQueue.TICKETS], stack), deployment_of(settings)
+        workers = workers_of(client, FREE, activities, queues=settings.worker_queues, interceptors=interceptors, deployment=deployment)
         gc.collect()
         gc.freeze()  # see api/main.py; before the first workflow comes, which does not stay
         for worker in workers:
             await stack.enter_async_context(worker)
         await schedule_reconciliation(client)
-        look = (partial(of_pool, database), partial(of_temporal, partial(temporal.is_reachable, client)), gauges.look)
-        await stack.enter_async_context(scraped(settings.http_host, settings.worker_metrics_port, look))
-        log.info("worker.ready", task_queues=[worker.task_queue for worker in workers])
-        await _until_signalled({relays[queue] for queue in settings.worker_queues}, probes(settings, client), listener)
+        probes.is_working = True
+        log.info("worker.ready", task_queues=list(settings.worker_queues))
+        await _until_signalled({relays[queue] for queue in settings.worker_queues}, serving)
+        probes.is_working = False
+
+
+def _activities(settings: Settings, database: Database, facts: Relay, stack: contextlib.AsyncExitStack) -> Activities:
+    """What they have open is closed with the ``stack``."""
+    reconciliation = MaintenanceActivities(database, str(settings.database_relay_url))
+    stack.push_async_callback(reconciliation.aclose)
+    deliveries = deliveries_of(settings, database)
+    stack.push_async_callback(deliveries.aclose)
+    return Activities(TicketActivities(database, facts), deliveries, reconciliation, JobActivities(database, facts))
 
 
 def relays_of(settings: Settings, client: Client) -> dict[WorkerQueue, Relay]:
@@ -231,20 +236,6 @@ def deliveries_of(settings: Settings, database: Database) -> DeliveryActivities:
     )
 
 
-def probes(settings: Settings, client: Client) -> uvicorn.Server:
-    """``/healthz`` says that the process runs, ``/readyz`` that it reaches Temporal."""
-
-    async def healthy(_: Request) -> Response:
-        return JSONResponse({"status": "ok"})
-
-    async def ready(_: Request) -> Response:
-        is_ready = await temporal.is_reachable(client)
-        return JSONResponse({"status": "ok" if is_ready else "Temporal is unreachable"}, status_code=200 if is_ready else 503)
-
-    app = Starlette(routes=[Route("/healthz", healthy), Route("/readyz", ready)])
-    return uvicorn.Server(uvicorn.Config(app, host=settings.http_host, port=settings.worker_port, log_config=None, access_log=False))
-
-
 async def _connect(settings: Settings, runtime: Runtime, interceptors: Sequence[ClientInterceptor]) -> Client:
     """A worker without Temporal has nothing to do: it tries again until Temporal is there, and logs each failure."""
     while True:
@@ -257,19 +248,17 @@ async def _connect(settings: Settings, runtime: Runtime, interceptors: Sequence[
             await asyncio.sleep(RECONNECT_SECONDS)
 
 
-async def _until_signalled(relays: Iterable[Relay], server: uvicorn.Server, listener: socket.socket | None) -> None:
+async def _until_signalled(relays: Iterable[Relay], serving: asyncio.Task[None]) -> None:
     """Run until a signal, or until a relay or the probes fail: then raise their error."""
     signalled = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, signalled.set)
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment] # signals are ours
     relaying = [asyncio.create_task(relay.run()) for relay in relays]
-    tasks: list[asyncio.Task[Any]] = [*relaying, asyncio.create_task(server.serve([listener] if listener else None))]
+    tasks: set[asyncio.Task[Any]] = {*relaying, serving}
     done, _ = await asyncio.wait([*tasks, asyncio.create_task(signalled.wait())], return_when=asyncio.FIRST_COMPLETED)
-    server.should_exit = True
     for task in relaying:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    for task in done & set(tasks):
+    await asyncio.gather(*relaying, return_exceptions=True)
+    for task in done & tasks:
         task.result()

@@ -10,12 +10,13 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from api.http.connection import BoundedConnection
+from models.platform.serving import Server
 
 KEEP_ALIVE_SECONDS = 65
 """Longer than the minute that load balancers keep a connection: it is theirs to close."""
 
 
-def server_of(app: ASGIApp, *, host: str, port: int, trusted_proxies: Sequence[str] = ()) -> uvicorn.Server:
+def server_of(app: ASGIApp, *, host: str, port: int, trusted_proxies: Sequence[str] = ()) -> Server:
     """``trusted_proxies`` are the addresses or networks that may say for whom they ask (X-Forwarded-For)."""
     config = uvicorn.Config(
         app,
@@ -30,11 +31,11 @@ def server_of(app: ASGIApp, *, host: str, port: int, trusted_proxies: Sequence[s
         server_header=False,
         forwarded_allow_ips=list(trusted_proxies),
     )
-    return uvicorn.Server(config)
+    return Server(config)
 
 
 async def serve_until_signalled(
-    server: uvicorn.Server, *, drain_seconds: float, drain: Callable[[], None], listener: socket.socket | None = None
+    server: Server, *, drain_seconds: float, drain: Callable[[], None], listener: socket.socket | None = None
 ) -> None:
     """Serve until SIGTERM or SIGINT. Then ``drain`` is called, and every request is still served for ``drain_seconds``.
 
@@ -46,7 +47,6 @@ async def serve_until_signalled(
     signals: asyncio.Queue[None] = asyncio.Queue()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, signals.put_nowait, None)
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment] # signals are ours
     serving = asyncio.create_task(server.serve([listener] if listener else None))
     await asyncio.wait([serving, asyncio.create_task(signals.get())], return_when=asyncio.FIRST_COMPLETED)
     if not serving.done():

@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from models.db.session import Database
 from models.platform.metrics import POOL_IN_USE, POOL_SIZE, REGISTRY, TEMPORAL_UP
+from models.platform.serving import served
 
 KEPT_SECONDS: Final = 5.0
 AT_ONCE: Final = 8
@@ -59,14 +60,8 @@ async def scraped(host: str, port: int, looks: Sequence[Look]) -> AsyncIterator[
         limit_concurrency=AT_ONCE,
         timeout_graceful_shutdown=1,
     )
-    server = uvicorn.Server(config)
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign,assignment] # signals are the process's own
-    serving = asyncio.create_task(server.serve(), name="metrics")
-    try:
+    async with served(config):
         yield
-    finally:
-        server.should_exit = True
-        await asyncio.gather(serving, return_exceptions=True)
 
 
 async def of_pool(database: Database) -> None:

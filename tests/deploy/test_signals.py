@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 
 from deploy.__main__ import ENDED
+from deploy.local.temporal import free_port
 from tests.deploy.test_settings import WHOLE
 
 ROOT = Path(__file__).parents[2]
@@ -20,13 +22,13 @@ PATIENCE_SECONDS = 60
 
 
 @contextmanager
-def waiting_worker(processes: int) -> Iterator[subprocess.Popen[str]]:
-    """A worker that has said that it can't reach Temporal."""
+def waiting_worker(processes: int, **ports: int) -> Iterator[subprocess.Popen[str]]:
+    """A worker that has said that it can't reach Temporal, on free ``ports`` but for those that are named."""
     own = {
         "RUN_MODE": "worker",
         "APP_ENV_WORKER_PROCESSES": str(processes),
         "APP_ENV_TEMPORAL_ADDRESS": "127.0.0.1:1",
-        **{f"APP_ENV_{name}_PORT": "0" for name in ("WORKER", "WORKER_METRICS", "TEMPORAL_METRICS")},
+        **{f"APP_ENV_{name}_PORT": str(ports.get(name, 0)) for name in ("WORKER", "WORKER_METRICS", "TEMPORAL_METRICS")},
     }
     with subprocess.Popen(
         [sys.executable, "-m", "deploy"], env={**os.environ, **WHOLE, **own}, cwd=ROOT, stdout=subprocess.PIPE, text=True
@@ -50,6 +52,16 @@ def test_a_worker_that_waits_for_temporal_ends_when_it_is_told_to_also_as_the_fi
     with waiting_worker(processes=1) as worker:
         worker.terminate()
         assert worker.wait(PATIENCE_SECONDS) == ENDED  # by a handler: the kernel's default does not exist for a first process
+
+
+def test_a_worker_that_waits_for_temporal_answers_its_probes_and_is_scraped() -> None:
+    """Else what watches it would kill it again and again, and nobody would see why."""
+    ports = {"WORKER": free_port(), "WORKER_METRICS": free_port()}
+    with waiting_worker(1, **ports):
+        alive, ready = (httpx.get(f"http://127.0.0.1:{ports['WORKER']}/{probe}", timeout=30) for probe in ("healthz", "readyz"))
+        assert (alive.status_code, ready.status_code, ready.json()) == (200, 503, {"status": "Temporal is unreachable"})
+        scraped = httpx.get(f"http://127.0.0.1:{ports['WORKER_METRICS']}/metrics", timeout=30).text
+        assert "helpdesk_temporal_up 0.0" in scraped.splitlines()
 
 
 def test_several_that_wait_end_well_when_their_parent_is_told_to() -> None:
