@@ -23,17 +23,11 @@ _DEPTHS: Final = sa.text("""
 
 
 async def depths(relay_url: str, at_most: int) -> list[dict[str, Any]]:
-    """Of each merchant and topic, the oldest first.
-
-    Raises:
-        CommandError: the database does not answer.
-    """
+    """Of each merchant and topic, the oldest first."""
     across = engine_of(relay_url, pool_size=1)
     try:
         async with across.connect() as connection:
             found = (await connection.execute(_DEPTHS, {"at_most": at_most})).all()
-    except (sa.exc.SQLAlchemyError, OSError, TimeoutError) as error:
-        raise CommandError(f"The database does not answer: {type(error).__name__}.", ExitCode.AWAY) from None
     finally:
         await across.dispose()
     names = ("merchantId", "topic", "rows", "oldestSeconds", "leased")

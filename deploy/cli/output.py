@@ -18,6 +18,8 @@ def show(ctx: typer.Context, data: Any, shown: RenderableType) -> None:
     """``data`` as JSON if that is wanted, else ``shown``."""
     if ctx.obj.as_json:
         typer.echo(json.dumps(data, ensure_ascii=False, default=str))
+    elif isinstance(shown, str):
+        typer.echo(shown)  # as it is: a console would fold it, and take [brackets] for markup
     else:
         console().print(shown)
 

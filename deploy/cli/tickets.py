@@ -43,6 +43,7 @@ _ROW = (
     "closedAt",
     "version",
 )
+_PEOPLE = {"agent": "assigneeId", "team": "teamId"}
 _CLOCKS = {
     "metric": "metric",
     "cycle": "cycle",
@@ -89,15 +90,19 @@ def list_tickets(  # noqa: PLR0913, PLR0917 - one a flag
 def show_ticket(ctx: typer.Context, ticket: Annotated[str, typer.Argument(help="Its id, or its number.", metavar="TICKET")]) -> None:
     """Tell the story of a ticket on one screen: its row, clocks, ladder, notifications, and its workflow.
 
-    Of Temporal it asks the workflow, at the address of the settings `APP_ENV_TEMPORAL_*`; without it the rest is shown.
+    Of Temporal it asks the workflow, at the address of the settings `APP_ENV_TEMPORAL_*`; without it the rest is shown. Temporal also knows
+    whose ticket it is: by its id it is found without `--merchant`.
 
-    Examples: `helpdesk tickets show 385102992598155265 --merchant acme`, `helpdesk tickets show 7 --merchant acme`
+    Examples: `helpdesk tickets show 385102992598155265`, `helpdesk tickets show 7 --merchant acme`
     """
     from deploy.cli.workflow import workflow_of
 
     with api_of(ctx) as api:
-        story = _story(api, _id_of(api, ticket))
-    story["workflow"] = workflow_of(f"ticket-{story['ticket']['id']}")
+        id_ = _id_of(api, ticket)
+        workflow = workflow_of(f"ticket-{id_}")
+        if ctx.obj.merchant is None and workflow.get("merchant"):
+            api.act_for(workflow["merchant"])
+        story = _story(api, id_) | {"workflow": workflow}
     show(ctx, story, _drawn(story))
 
 
@@ -113,14 +118,16 @@ def _id_of(api: Api, ticket: str) -> str:
 
 def _story(api: Api, ticket: str) -> dict[str, Any]:
     path = f"/tickets/{part(ticket)}"
+    row = api.get(path)
+    people = {name: api.get(f"/{name}s/{row[field]}") if row.get(field) else None for name, field in _PEOPLE.items()}
     parts = {"clocks": "/sla", "ladder": "/escalations", "notifications": "/notifications"}
-    return {"ticket": api.get(path)} | {name: api.rows(f"{path}{rest}") for name, rest in parts.items()}
+    return {"ticket": row} | people | {name: api.rows(f"{path}{rest}") for name, rest in parts.items()}
 
 
 def _drawn(story: dict[str, Any]) -> RenderableType:
     row, workflow = story["ticket"], story["workflow"]
     parts = {
-        f"Ticket {row['id']}": facts({name: row[name] for name in _ROW if name in row}),
+        f"Ticket {row['id']}": facts({name: row[name] for name in _ROW if name in row} | _named(story)),
         "Clocks": table(_CLOCKS, story["clocks"]),
         "Ladder": table(_LADDER, story["ladder"]),
         "Notifications": table_of(story["notifications"]),
@@ -130,3 +137,8 @@ def _drawn(story: dict[str, Any]) -> RenderableType:
     for heading, drawn in parts.items():
         lines += [Text(heading, style="bold underline"), drawn, Text("")]
     return Group(*lines[:-1])
+
+
+def _named(story: dict[str, Any]) -> dict[str, str]:
+    """Agent and team as people call them."""
+    return {field: f"{story[name]['name']} ({story[name]['id']})" for name, field in _PEOPLE.items() if story[name]}

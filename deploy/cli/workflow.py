@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from deploy.cli.environment import read
+from deploy.cli.verb import CommandError
 
 _SECONDS = timedelta(seconds=5)
 
@@ -19,14 +20,19 @@ async def _described(workflow_id: str) -> dict[str, Any]:
 
     from models.platform.settings import TemporalSettings
     from models.platform.temporal import Connection, connect
+    from models.tickets.search_attributes import MERCHANT
 
-    settings = read(TemporalSettings)
+    try:
+        settings = read(TemporalSettings)
+    except CommandError as error:
+        return {"id": workflow_id, "status": f"not asked: {error}"}
     try:
         client = await connect(settings, Connection.WHEN_USED)
         found = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=_SECONDS)
     except RPCError as error:
         there_is_none = error.status is RPCStatusCode.NOT_FOUND
-        return {"id": workflow_id, "status": "not there" if there_is_none else f"Temporal at {settings.temporal_address} can't be asked"}
+        says = "has no such workflow" if there_is_none else f"can't be asked: {error.status.name.lower()}"
+        return {"id": workflow_id, "status": f"Temporal at {settings.temporal_address} {says}"}
     except RuntimeError:
         return {"id": workflow_id, "status": f"Temporal at {settings.temporal_address} can't be reached"}
     pending = found.raw_description.pending_activities
@@ -34,6 +40,7 @@ async def _described(workflow_id: str) -> dict[str, Any]:
         "id": workflow_id,
         "status": found.status.name.lower() if found.status else "unknown",
         "run": found.run_id,
+        "merchant": found.typed_search_attributes.get(MERCHANT),
         "queue": found.task_queue,
         "begun": found.start_time,
         "ended": found.close_time,

@@ -22,6 +22,11 @@ async def test_a_merchant_is_added_listed_closed_and_reopened(anywhere: CommandL
     assert (await anywhere("categories", "list", "--merchant", slug, "--json")).json[0]["name"] == "general"
 
 
+async def test_a_merchant_that_is_named_wrongly_hides_no_merchants(anywhere: CommandLine) -> None:
+    """``HELPDESK_MERCHANT`` may stay set from other work."""
+    assert (await anywhere("merchants", "list", HELPDESK_MERCHANT="nowhere")).code == 0
+
+
 async def test_a_slug_that_is_taken_is_refused_in_one_line(anywhere: CommandLine, acme: Merchant) -> None:
     ended = await anywhere("merchants", "add", f"acme-{acme.id}", "--name", "Acme")
     assert (ended.code, ended.out) == (5, "")
@@ -47,6 +52,11 @@ async def test_a_team_a_category_and_an_agent(helpdesk: CommandLine) -> None:
     assert (await helpdesk("agents", "retire", agent["id"])).code == 0
     assert (await helpdesk("teams", "rename", "Tills", "Old tills", "--json")).json["name"] == "Old tills"
     assert (await helpdesk("teams", "retire", "Old tills")).out == "Old tills is retired\n"
+
+
+async def test_what_is_called_like_markup_is_told_as_it_is_called(helpdesk: CommandLine) -> None:
+    assert (await helpdesk("teams", "add", "[red]")).code == 0
+    assert (await helpdesk("teams", "retire", "[red]")).out == "[red] is retired\n"
 
 
 @pytest.mark.parametrize(
