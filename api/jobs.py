@@ -24,10 +24,7 @@ from models.value import Value
 router = APIRouter(tags=["jobs"], route_class=TransactionRoute)
 
 
-_BEGUN_BY = dict.fromkeys(URGENT, Permission.STEER_CHECK) | {
-    JobKind.ALL_SLA_CHECKS: Permission.CHECK_ALL_MERCHANTS,
-    JobKind.HANDOVER: Permission.HAND_OVER,
-}
+_BEGUN_BY = dict.fromkeys(URGENT, Permission.STEER_CHECK) | {JobKind.HANDOVER: Permission.HAND_OVER}
 
 
 class CheckSla(Value):

@@ -35,15 +35,22 @@ async def test_where_nothing_answers_it_says_where_it_asked(anywhere: CommandLin
 
 @pytest.mark.parametrize(
     ("status", "body", "code"),
-    [(200, "<html>Welcome</html>", 1), (200, "[]", 1), (200, '{"up": true}', 1), (404, "[]", 1), (503, "busy", 6), (504, "{}", 6)],
+    [
+        (200, "<html>Welcome</html>", 1),
+        (200, "[]", 1),
+        (200, '{"up": true}', 1),
+        (404, "[]", 3),
+        (301, "", 1),
+        (503, "busy", 6),
+        (504, "{}", 6),
+    ],
 )
 async def test_what_is_no_helpdesk_is_said_in_one_line(status: int, body: str, code: int, anywhere: CommandLine) -> None:
     async with _stranger(status, body) as url:
         ended = [await anywhere("status", "--url", url), await anywhere("teams", "list", "--url", url, HELPDESK_TOKEN="x")]
     for each in ended:
         assert (each.err.count("\n"), url in each.err, each.out) == (1, True, "")
-    assert ended[0].code == code
-    assert ended[1].code == (3 if status == 404 else code)
+        assert each.code == code
 
 
 @asynccontextmanager

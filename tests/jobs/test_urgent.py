@@ -191,17 +191,6 @@ async def test_the_job_of_all_merchants_is_none_of_theirs(still: Desk) -> None:
     assert job_id in [each["id"] for each in (await olga.get("/jobs")).json()["data"]]
 
 
-async def test_who_may_not_begin_the_check_of_all_merchants_may_not_end_it(still: Desk) -> None:
-    olga = operator(still)
-    async with still.database.writing(DIRECTORY) as session:  # what an earlier test left
-        await session.execute(sa.update(Job).where(col(Job.status).in_(LIVE)).values(status="cancelled"))
-    job_id = (await olga.post("/sla/checks", json={"allMerchants": True})).json()["id"]
-    for role in (Role.LEAD, Role.ADMIN):
-        of_all = still.client_with(still.identity.token(Wanted(sub="max", merchant_ids=("*",), roles=(role,))))
-        assert (await of_all.get(f"/jobs/{job_id}")).status_code == 200
-        assert (await of_all.post(f"/jobs/{job_id}/cancel")).status_code == 403
-
-
 async def test_who_steered_a_job_is_in_the_audit(still: Desk) -> None:
     acme, _ = await with_dead(still, DEAD)
     job_id = await begun(acme, "/notifications/replays")
