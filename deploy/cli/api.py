@@ -28,9 +28,7 @@ _CODES = {
     422: ExitCode.REFUSED,
     428: ExitCode.REFUSED,
     429: ExitCode.AWAY,
-    502: ExitCode.AWAY,
     503: ExitCode.AWAY,
-    504: ExitCode.AWAY,
 }
 _ADVICE = {
     "merchant_required": "name one with --merchant",
@@ -108,7 +106,13 @@ class Api:
         return self.local_token({"sub": "helpdesk-command-line", "name": "Command line", "merchantIds": ["*"], "roles": ["operator"]})
 
     def _id_of(self, slug: str) -> str:
-        found = self.rows("/merchants", slug=slug)
+        from models.platform.addresses import BASE
+
+        answer = self._answer("GET", f"{BASE}/merchants", params={"slug": slug}, headers=self._signed())
+        if answer.status_code == 403:
+            says = f"Only a token for all merchants finds one by its slug: name {slug} by its id, or none with a token of one merchant."
+            raise CommandError(says, ExitCode.NOT_ALLOWED)
+        found = _content(answer)["data"]
         if not found:
             raise CommandError(f"There is no merchant {slug}: `helpdesk merchants list` has all of them.", ExitCode.NOT_FOUND)
         return str(found[0]["id"])
@@ -127,7 +131,9 @@ class Api:
             raise CommandError("The token, or the merchant, has characters that no header takes: look at it.", ExitCode.WRONG) from None
         except httpx.TimeoutException:
             raise CommandError(f"{self._http.base_url} took longer than {_SECONDS:.0f} s to answer.", ExitCode.AWAY) from None
-        except (httpx.TransportError, httpx.InvalidURL) as error:
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL):
+            raise CommandError(f"{self._url} is no address: write one like http://127.0.0.1:3000.", ExitCode.WRONG) from None
+        except httpx.TransportError as error:
             says = f"Nothing answers at {self._http.base_url} ({type(error).__name__}): is it running? Another address by --url."
             raise CommandError(says, ExitCode.AWAY) from None
         if "x-request-id" not in answer.headers:  # every response of ours has one
@@ -194,7 +200,7 @@ def _problem(answer: "httpx.Response") -> tuple[str, ExitCode]:
 def _stranger(answer: "httpx.Response") -> tuple[str, ExitCode]:
     """What is between us and the API says this, or something else altogether."""
     says = f"{answer.request.url} answers {answer.status_code}, and not as a helpdesk does: is --url right, and does the helpdesk run?"
-    return says, _CODES.get(answer.status_code, ExitCode.FAILED)
+    return says, ExitCode.AWAY if answer.is_server_error else ExitCode.WRONG
 
 
 def _is_here(url: str) -> bool:

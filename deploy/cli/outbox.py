@@ -5,6 +5,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 import sqlalchemy as sa
+from pydantic.alias_generators import to_camel
 from temporalio.client import WorkflowFailureError
 from temporalio.service import RPCError
 
@@ -53,4 +54,4 @@ async def reconciled(settings: TemporalSettings, seconds: float) -> dict[str, An
         raise CommandError(f"Temporal ({settings.temporal_address}) can't be reached: {error}.", ExitCode.AWAY) from None
     except WorkflowFailureError as error:
         raise CommandError(f"The reconciliation failed: {error.cause}.", ExitCode.FAILED) from None
-    return dict(healed.model_dump(mode="json", by_alias=True))
+    return {to_camel(name): count for name, count in healed.model_dump(mode="json").items()}

@@ -26,6 +26,7 @@ _COLUMNS = {
 _LONGEST_NUMBER = 10
 """Digits; an id has many more."""
 _ROW = (
+    "merchantId",
     "number",
     "subject",
     "status",
@@ -39,17 +40,24 @@ _ROW = (
     "reporter",
     "createdAt",
     "updatedAt",
+    "firstRespondedAt",
+    "snoozedUntil",
     "resolvedAt",
     "closedAt",
+    "mergedIntoId",
+    "deletedAt",
     "version",
 )
-_PEOPLE = {"agent": "assigneeId", "team": "teamId"}
+_NAMED = ("assigneeId", "teamId")
+_TELLING = ("nextDueAt", "assigneeId")
+"""That there is none says something, too."""
 _CLOCKS = {
     "metric": "metric",
     "cycle": "cycle",
     "status": "status",
     "target s": "targetSeconds",
     "elapsed s": "elapsedSeconds",
+    "left s": "remainingSeconds",
     "due": "dueAt",
     "breached": "breachedAt",
     "stopped": "stoppedAt",
@@ -118,27 +126,24 @@ def _id_of(api: Api, ticket: str) -> str:
 
 def _story(api: Api, ticket: str) -> dict[str, Any]:
     path = f"/tickets/{part(ticket)}"
-    row = api.get(path)
-    people = {name: api.get(f"/{name}s/{row[field]}") if row.get(field) else None for name, field in _PEOPLE.items()}
-    parts = {"clocks": "/sla", "ladder": "/escalations", "notifications": "/notifications"}
-    return {"ticket": row} | people | {name: api.rows(f"{path}{rest}") for name, rest in parts.items()}
+    row, parts = api.get(path), {"clocks": "/sla", "ladder": "/escalations", "notifications": "/notifications"}
+    story = {"ticket": row} | {name: api.rows(f"{path}{rest}") for name, rest in parts.items()}
+    ids = sorted({row["assigneeId"], *(each["toAgentId"] for each in story["ladder"])} - {None})
+    agents = [api.get(f"/agents/{id_}") for id_ in ids]
+    return story | {"agents": agents, "team": api.get(f"/teams/{row['teamId']}") if row["teamId"] else None}
 
 
 def _drawn(story: dict[str, Any]) -> RenderableType:
-    row, workflow = story["ticket"], story["workflow"]
+    row, called = story["ticket"], {each["id"]: f"{each['name']} ({each['id']})" for each in [*story["agents"], story["team"]] if each}
+    known = {name: row[name] for name in _ROW if row.get(name) is not None or name in _TELLING}
     parts = {
-        f"Ticket {row['id']}": facts({name: row[name] for name in _ROW if name in row} | _named(story)),
+        f"Ticket {row['id']}": facts({name: called.get(value, value) if name in _NAMED else value for name, value in known.items()}),
         "Clocks": table(_CLOCKS, story["clocks"]),
-        "Ladder": table(_LADDER, story["ladder"]),
-        "Notifications": table_of(story["notifications"]),
-        "Workflow": facts(workflow),
+        "Ladder": table(_LADDER, [each | {"toAgentId": called.get(each["toAgentId"])} for each in story["ladder"]]),
+        "Notifications": table_of(story["notifications"], is_of_one_ticket=True),
+        "Workflow": facts(story["workflow"]),
     }
     lines: list[RenderableType] = []
     for heading, drawn in parts.items():
         lines += [Text(heading, style="bold underline"), drawn, Text("")]
     return Group(*lines[:-1])
-
-
-def _named(story: dict[str, Any]) -> dict[str, str]:
-    """Agent and team as people call them."""
-    return {field: f"{story[name]['name']} ({story[name]['id']})" for name, field in _PEOPLE.items() if story[name]}

@@ -1,7 +1,7 @@
 """What Temporal knows of a workflow."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from deploy.cli.environment import read
@@ -42,8 +42,13 @@ async def _described(workflow_id: str) -> dict[str, Any]:
         "run": found.run_id,
         "merchant": found.typed_search_attributes.get(MERCHANT),
         "queue": found.task_queue,
-        "begun": found.start_time,
-        "ended": found.close_time,
+        "begun": _told(found.start_time),
+        "ended": _told(found.close_time),
         "events": found.history_length,
         "pending": [f"{each.activity_type.name}, try {each.attempt}: {each.last_failure.message or 'runs'}" for each in pending],
     }
+
+
+def _told(at: datetime | None) -> str | None:
+    """As the API tells an instant."""
+    return f"{at:%Y-%m-%dT%H:%M:%SZ}" if at else None

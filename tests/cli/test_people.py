@@ -84,6 +84,8 @@ async def test_a_token_that_may_not_is_told_so(anywhere: CommandLine, desk: Desk
     assert (await anywhere("teams", "list", "--json", **ana)).json[0]["name"] == "Support"
     assert (await anywhere("teams", "add", "Mine", **ana)).code == 4
     assert (await anywhere("merchants", "list", **ana)).code == 4
+    by_slug = await anywhere("teams", "list", "--merchant", f"acme-{acme.id}", **ana)
+    assert (by_slug.code, "by its id" in by_slug.err) == (4, True)
     bad = await anywhere("teams", "list", HELPDESK_TOKEN="nonsense")
     assert (bad.code, "[unauthenticated]" in bad.err) == (4, True)
 

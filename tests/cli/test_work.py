@@ -36,8 +36,8 @@ async def test_the_story_of_a_ticket_on_one_screen(helpdesk: CommandLine, desk: 
     story = (await helpdesk("tickets", "show", str(ticket["number"]), "--json")).json
     assert (story["ticket"]["id"], story["workflow"]["status"], story["ladder"][0]["level"]) == (ticket["id"], "running", 1)
     assert {each["metric"] for each in story["clocks"]} >= {"first_response", "resolution"}
-    assert (story["agent"]["name"], story["team"]["name"]) == ("Ana", "Support")
-    assert f"Ana ({story['agent']['id']})" in shown.out
+    assert ([each["name"] for each in story["agents"]], story["team"]["name"]) == (["Ana"], "Support")
+    assert f"Ana ({story['ticket']['assigneeId']})" in shown.out
 
 
 async def test_by_its_id_a_ticket_is_found_without_the_merchant(anywhere: CommandLine, acme: Merchant) -> None:
