@@ -22,5 +22,5 @@ def reaching_database() -> Iterator[None]:
         said = getattr(error, "orig", None) or error
         if not (is_away(error) or str(getattr(said, "sqlstate", "")).startswith(_REFUSED)):
             raise
-        why = f"{type(said).__name__}: {said}".splitlines()[0]
+        why = f"{type(said).__name__}: {said}".splitlines()[0].removesuffix(": ")
         raise DatabaseUnreachableError(f"the database can't be reached, or does not let us in ({why})") from error

@@ -41,17 +41,18 @@ async def reconciled(settings: TemporalSettings, seconds: float) -> dict[str, An
     Raises:
         CommandError: Temporal can't be reached, or no worker did it in time.
     """
+    client = None
     try:
-        client = await connect(settings, Connection.NOW)
         async with asyncio.timeout(seconds):
+            client = await connect(settings, Connection.NOW)
             healed = await client.execute_workflow(
                 maintenance.WORKFLOW, id=f"reconciliation-{uuid4()}", task_queue=maintenance.TASK_QUEUE, result_type=maintenance.Healed
             )
-    except TimeoutError:
+    except (RPCError, RuntimeError, TimeoutError) as error:
         says = f"No worker did it in {seconds:g} s: does one run with the queue maintenance? It is done when one does."
+        if client is None or not isinstance(error, TimeoutError):
+            says = f"Temporal ({settings.temporal_address}) can't be reached in {seconds:g} s{f': {error}' if str(error) else ''}."
         raise CommandError(says, ExitCode.AWAY) from None
-    except (RPCError, RuntimeError) as error:
-        raise CommandError(f"Temporal ({settings.temporal_address}) can't be reached: {error}.", ExitCode.AWAY) from None
     except WorkflowFailureError as error:
         raise CommandError(f"The reconciliation failed: {error.cause}.", ExitCode.FAILED) from None
     return {to_camel(name): count for name, count in healed.model_dump(mode="json").items()}

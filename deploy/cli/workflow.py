@@ -1,13 +1,14 @@
 """What Temporal knows of a workflow."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from deploy.cli.environment import read
 from deploy.cli.verb import CommandError
 
-_SECONDS = timedelta(seconds=5)
+_SECONDS = 5.0
+"""To connect and to ask: the rest of the story does not wait for longer."""
 
 
 def workflow_of(workflow_id: str) -> dict[str, Any]:
@@ -27,13 +28,14 @@ async def _described(workflow_id: str) -> dict[str, Any]:
     except CommandError as error:
         return {"id": workflow_id, "status": f"not asked: {error}"}
     try:
-        client = await connect(settings, Connection.WHEN_USED)
-        found = await client.get_workflow_handle(workflow_id).describe(rpc_timeout=_SECONDS)
+        async with asyncio.timeout(_SECONDS):
+            client = await connect(settings, Connection.WHEN_USED)
+            found = await client.get_workflow_handle(workflow_id).describe()
     except RPCError as error:
         there_is_none = error.status is RPCStatusCode.NOT_FOUND
         says = "has no such workflow" if there_is_none else f"can't be asked: {error.status.name.lower()}"
         return {"id": workflow_id, "status": f"Temporal at {settings.temporal_address} {says}"}
-    except RuntimeError:
+    except (RuntimeError, TimeoutError):
         return {"id": workflow_id, "status": f"Temporal at {settings.temporal_address} can't be reached"}
     pending = found.raw_description.pending_activities
     return {

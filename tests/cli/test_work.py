@@ -1,5 +1,7 @@
 """Tickets, checks, notifications and jobs, by the command line, on a desk that works."""
 
+import asyncio
+import socket
 from typing import Any
 
 import pytest
@@ -53,6 +55,19 @@ async def test_it_is_told_without_temporal_too(helpdesk: CommandLine, acme: Merc
     ticket = await acme.open(category="general")
     story = await helpdesk("tickets", "show", ticket["id"], "--json", APP_ENV_TEMPORAL_ADDRESS="127.0.0.1:1")
     assert (story.code, "can't be" in story.json["workflow"]["status"]) == (0, True)
+
+
+async def test_a_temporal_that_stands_still_holds_nobody_up(helpdesk: CommandLine, acme: Merchant) -> None:
+    """Its port is open, and nothing comes back."""
+    ticket = await acme.open(category="general")
+    silent = socket.create_server(("127.0.0.1", 0))
+    address = {"APP_ENV_TEMPORAL_ADDRESS": f"127.0.0.1:{silent.getsockname()[1]}"}
+    with silent:
+        async with asyncio.timeout(25):  # by itself its client gives up after thirty seconds
+            story = await helpdesk("tickets", "show", ticket["id"], "--json", **address)
+            asked = await helpdesk("reconcile", "--seconds", "1", **address)
+    assert (story.code, "can't be reached" in story.json["workflow"]["status"]) == (0, True)
+    assert (asked.code, "can't be reached" in asked.err) == (6, True)
 
 
 async def test_tickets_are_found(helpdesk: CommandLine, acme: Merchant, globex: Merchant) -> None:
