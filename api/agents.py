@@ -37,7 +37,7 @@ Capacity = Annotated[int, Field(strict=True, ge=0, le=10_000)]
 Sub = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
-class AgentBody(Value):
+class AgentBody(NewAgent):
     """``sub`` is the subject of their tokens, ``capacity`` how many open tickets they are given at the most.
 
     They are given tickets of categories whose ``skills`` they all have, in the hours of the calendar ``shiftCalendarId``, if one is named.
@@ -142,7 +142,7 @@ async def create_agent(body: AgentBody, session: Session, change: CurrentChange)
 
     A retired agent with this ``sub`` comes back. One who is not retired is refused (409 ``agent_exists``).
     """
-    agent = await add_agent(session, NewAgent(**body.model_dump()), change)
+    agent = await add_agent(session, body, change)
     return _respond(agent, 201, location(f"/agents/{agent.id}"))
 
 

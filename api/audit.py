@@ -42,7 +42,8 @@ async def list_audit(
     kind: Kind = None,
     since: Instant | None = None,
 ) -> Response:
-    """Every change of the merchant, its teams, categories and agents, the newest first. Append-only."""
+    """Every change outside tickets, the newest first: of the merchant, its teams, categories and agents, what was published of its SLA
+    configuration, which jobs were begun and steered, and who replayed. Append-only."""
     entries = sa.select(AuditEntry).where(col(AuditEntry.merchant_id) == session.merchant_id)
     if actor_id is not None:
         entries = entries.where(sa.func.split_part(AuditEntry.actor, "/", 2) == actor_id)

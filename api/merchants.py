@@ -8,19 +8,19 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import Field
 from sqlalchemy import Select
 from sqlmodel import col
 
 from api.auth.caller import allow
-from api.http.headers import IfMatch
-from api.http.pagination import Order, Page, Paged
+from api.http.headers import IfMatch, NeededIfMatch
+from api.http.pagination import After, Limit, Order, Page, Paged
 from api.http.path import MerchantId
 from api.http.responses import Id, location
 from api.http.transaction import CurrentChange, CurrentTransaction, Session, TransactionRoute
 from api.http.versions import Versioned, require_match, respond_versioned
-from api.tickets.requests import Name
+from api.tickets.requests import Name, Tag
 from models.db.session import TenantSession, locked
 from models.errors import NotFound
 from models.people import merchants as verbs
@@ -57,6 +57,14 @@ class EditMerchant(Value):
         return {name: getattr(self, name) for name in self.model_fields_set}
 
 
+class MerchantQuery(Value):
+    """The pager reads the last two by itself."""
+
+    slug: Annotated[Tag | None, Field(description="only the one with this slug")] = None
+    limit: Limit = 50
+    after: After = None
+
+
 class MerchantResponse(Versioned):
     """A merchant with ``closedAt`` takes no new ticket. Later than ``reopenWithinSeconds`` after its resolution, a reporter's reply opens a
     follow-up. ``reporterPriorityLimit`` is the highest priority that a reporter may give to a ticket."""
@@ -75,9 +83,10 @@ class MerchantResponse(Versioned):
 
 
 @router.get("", response_model=Page[MerchantResponse], dependencies=[allow(Permission.LIST_MERCHANTS)])
-async def list_merchants(session: Session, pager: Paged) -> Response:
+async def list_merchants(session: Session, pager: Paged, wanted: Annotated[MerchantQuery, Query()]) -> Response:
     """All merchants, in the order of their making. Needs a token for all of them; X-Merchant-Id is not needed."""
-    rows, end = await pager.page(session, sa.select(Listed), Order(Listed.id, Listed.id))
+    merchants = sa.select(Listed) if wanted.slug is None else sa.select(Listed).where(col(Listed.slug) == wanted.slug)
+    rows, end = await pager.page(session, merchants, Order(Listed.id, Listed.id))
     return pager.respond([MerchantResponse.model_validate(row) for row in rows], end)
 
 
@@ -99,8 +108,8 @@ async def get_merchant(merchant_id: MerchantId, session: Session) -> Response:
 
 
 @router.patch("/{merchant_id}", response_model=MerchantResponse, dependencies=[allow(Permission.EDIT_MERCHANT)])
-async def edit_merchant(merchant_id: MerchantId, body: EditMerchant, transaction: CurrentTransaction, if_match: IfMatch = None) -> Response:
-    """A change applies to what is resolved from then on: what was resolved before keeps its instants. If-Match may be left out."""
+async def edit_merchant(merchant_id: MerchantId, body: EditMerchant, transaction: CurrentTransaction, if_match: NeededIfMatch) -> Response:
+    """A change applies to what is resolved from then on: what was resolved before keeps its instants."""
     merchant = await _held(transaction.session, merchant_id, if_match)
     await edit(transaction.session, merchant, body.changes, await transaction.change(), "merchant.edited")
     return _respond(merchant)

@@ -33,7 +33,7 @@ class TeamBody(Value):
     name: Name
 
 
-class CategoryBody(Value):
+class CategoryBody(NewCategory):
     """``isDefault``: a ticket that names no category gets this one; the one that was the default is it no more. ``skills``: its tickets are
     given to agents of the team who have all of them."""
 
@@ -141,7 +141,7 @@ async def list_categories(session: Session, pager: Paged, caller: CurrentCaller)
 @router.post("/categories", status_code=201, response_model=CategoryResponse, dependencies=[allow(Permission.EDIT_TEAMS)])
 async def create_category(body: CategoryBody, session: Session, change: CurrentChange) -> Response:
     """Add a category; a retired one of this name comes back. An existing one is refused (409 ``category_exists``)."""
-    category = await add_category(session, NewCategory(**body.model_dump()), change)
+    category = await add_category(session, body, change)
     shown = _shown(category, await _default(session))
     return respond_versioned(shown, 201, location(f"/categories/{quote(category.name, safe='')}"))
 

@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings
 
 from deploy.app_info import APP_INFO
 from deploy.leave import leave
+from deploy.reach import DatabaseUnreachableError, reaching_database
 from deploy.siblings import Part, play
 from models.platform.settings import MigrationSettings, Settings, SetupSettings, explain
 
@@ -47,7 +48,10 @@ def main() -> None:
         RunMode.RESYNC: _resync,
         RunMode.LOCAL: _local,
     }
-    parts[_run_mode()]()
+    try:
+        parts[_run_mode()]()
+    except DatabaseUnreachableError as error:
+        sys.exit(f"{error}; then start it again")
 
 
 def _end(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -107,8 +111,9 @@ def set_up() -> None:
     from models.db.migrate import UnknownRevisionError  # noqa: PLC0415
 
     try:
-        setup.migrate(settings)
-        uvloop.run(setup.run(settings, node=APP_INFO.node))
+        with reaching_database():
+            setup.migrate(settings)
+            uvloop.run(setup.run(settings, node=APP_INFO.node))
     except UnknownRevisionError as error:
         _refuse(str(error))
     except setup.SetupError as error:
@@ -126,7 +131,8 @@ def migrate() -> None:
     from models.db.migrate import UnknownRevisionError, upgrade  # noqa: PLC0415
 
     try:
-        upgrade(str(settings.database_owner_url))
+        with reaching_database():
+            upgrade(str(settings.database_owner_url))
     except UnknownRevisionError as error:
         _refuse(str(error))
 
@@ -135,7 +141,9 @@ def _resync() -> None:
     settings = _read(Settings)
     from models.outbox.resync import run  # noqa: PLC0415
 
-    leave(1 if uvloop.run(run(settings, node=APP_INFO.node)).failed else 0)
+    with reaching_database():
+        done = uvloop.run(run(settings, node=APP_INFO.node))
+    leave(1 if done.failed else 0)
 
 
 def _local() -> None:

@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from deploy.cli.api import api_of, part
+from deploy.cli.api import api_of, part, retire
+from deploy.cli.jobs import Watch, begin
 from deploy.cli.output import facts, show, table
 from deploy.cli.teams import team_id
 from deploy.cli.verb import Verb
@@ -76,15 +77,29 @@ def take_back(ctx: typer.Context, agent: Which) -> None:
     _set_availability(ctx, agent, {"state": "available"})
 
 
+@app.command("handover", cls=Verb)
+def hand_over(
+    ctx: typer.Context,
+    agent: Which,
+    at_risk: Annotated[bool, typer.Option("--at-risk", help="Only those that are late, or were warned about.")] = False,
+    to: Annotated[str | None, typer.Option(help="Who gets them all, by their id.")] = None,
+    watch: Watch = False,
+) -> None:
+    """Hand over an agent's open tickets: each to the best available other agent of its team, unless you say who gets them.
+
+    Example: `helpdesk agents handover 385102992598155265 --at-risk --watch --merchant acme`
+    """
+    body = {"tickets": "at_risk" if at_risk else "all"} | ({"toAgentId": to} if to else {})
+    begin(ctx, lambda api: api.post(f"/agents/{part(agent)}/handover", body), is_watched=watch)
+
+
 @app.command("retire", cls=Verb)
 def retire_agent(ctx: typer.Context, agent: Which) -> None:
     """Retire an agent: their open tickets go to others of the team.
 
     Example: `helpdesk agents retire 385102992598155265 --merchant acme`
     """
-    with api_of(ctx) as api:
-        api.delete(f"/agents/{part(agent)}")
-    show(ctx, {"retired": agent}, f"{agent} is retired")
+    retire(ctx, agent, lambda _: f"/agents/{part(agent)}")
 
 
 def _set_availability(ctx: typer.Context, agent: str, body: dict[str, Any]) -> None:

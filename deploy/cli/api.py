@@ -1,6 +1,6 @@
 """The REST API, as a command speaks to it: an operator's token, one merchant at a time, errors by their class."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
@@ -8,7 +8,7 @@ from urllib.parse import quote, urlsplit
 
 import typer
 
-from deploy.cli.output import note
+from deploy.cli.output import note, show
 from deploy.cli.verb import Choices, CommandError, ExitCode
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Api:
 
     def act_for(self, merchant: str) -> str:
         """From now on for this merchant, a slug or an id; return its id."""
-        self._merchant_id = merchant if merchant.isdigit() else self._id_of(merchant)
+        self._merchant_id = merchant if is_id(merchant) else self._id_of(merchant)
         return self._merchant_id
 
     def get(self, path: str, **query: Any) -> Any:
@@ -83,13 +83,16 @@ class Api:
     def readiness(self) -> Any:
         """Of this system: also one that is not ready says what is the matter."""
         answer = self._answer("GET", "/readyz")
-        return answer.json() if answer.status_code in (200, 503) else _content(answer)
+        return _json(answer) if answer.status_code in (200, 503) else _content(answer)
 
     def local_token(self, wanted: dict[str, Any]) -> str:
         """From the development identity service, which only the local system has."""
         answer = self._answer("POST", "/dev/identity/token", json=wanted)
         if answer.status_code in (404, 405):
-            raise CommandError("This is no local system: it gives out no tokens. Ask its identity service.", ExitCode.REFUSED)
+            says = (
+                "This is no local system: it gives out no tokens. Ask its identity service for one; give it with --token or HELPDESK_TOKEN."
+            )
+            raise CommandError(says, ExitCode.NOT_ALLOWED)
         return str(_content(answer)["accessToken"])
 
     def _signed(self) -> dict[str, str]:
@@ -103,10 +106,16 @@ class Api:
         return self.local_token({"sub": "helpdesk-command-line", "name": "Command line", "merchantIds": ["*"], "roles": ["operator"]})
 
     def _id_of(self, slug: str) -> str:
-        for row in self.rows("/merchants"):
-            if row["slug"] == slug:
-                return str(row["id"])
-        raise CommandError(f"There is no merchant {slug}: `helpdesk merchants list` has all of them.", ExitCode.NOT_FOUND)
+        from models.platform.addresses import BASE
+
+        answer = self._answer("GET", f"{BASE}/merchants", params={"slug": slug}, headers=self._signed())
+        if answer.status_code == 403:
+            says = f"Only a token for all merchants finds one by its slug: name {slug} by its id, or none with a token of one merchant."
+            raise CommandError(says, ExitCode.NOT_ALLOWED)
+        found = _content(answer)["data"]
+        if not found:
+            raise CommandError(f"There is no merchant {slug}: `helpdesk merchants list` has all of them.", ExitCode.NOT_FOUND)
+        return str(found[0]["id"])
 
     def _send(self, method: str, path: str, *, headers: dict[str, str] | None = None, **sent: Any) -> Any:
         from models.platform.addresses import BASE
@@ -117,12 +126,19 @@ class Api:
         import httpx
 
         try:
-            return self._http.request(method, path, **sent)
+            answer = self._http.request(method, path, **sent)
+        except (UnicodeError, httpx.LocalProtocolError):
+            raise CommandError("The token, or the merchant, has characters that no header takes: look at it.", ExitCode.WRONG) from None
         except httpx.TimeoutException:
             raise CommandError(f"{self._http.base_url} took longer than {_SECONDS:.0f} s to answer.", ExitCode.AWAY) from None
-        except (httpx.TransportError, httpx.InvalidURL) as error:
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL):
+            raise CommandError(f"{self._url} is no address: write one like http://127.0.0.1:3000.", ExitCode.WRONG) from None
+        except httpx.TransportError as error:
             says = f"Nothing answers at {self._http.base_url} ({type(error).__name__}): is it running? Another address by --url."
             raise CommandError(says, ExitCode.AWAY) from None
+        if "x-request-id" not in answer.headers:  # every response of ours has one
+            raise CommandError(*_stranger(answer))
+        return answer
 
 
 @contextmanager
@@ -139,27 +155,52 @@ def api_of(ctx: typer.Context) -> Iterator[Api]:
         yield Api(http, choices)
 
 
+def retire(ctx: typer.Context, what: str, path: Callable[[Api], str]) -> None:
+    """Retire what is at ``path``; ``what`` is what a person called it."""
+    with api_of(ctx) as api:
+        api.delete(path(api))
+    show(ctx, {"retired": what}, f"{what} is retired")
+
+
 def part(value: str) -> str:
     """One part of a path, whatever it holds."""
     return quote(value, safe="")
 
 
+def is_id(value: str) -> bool:
+    """Whether this is an id, and no name."""
+    return value.isascii() and value.isdigit()
+
+
 def _content(answer: "httpx.Response") -> Any:
     if answer.is_success:
-        return answer.json() if answer.content else None
+        return _json(answer) if answer.content else None
     raise CommandError(*_problem(answer))
+
+
+def _json(answer: "httpx.Response") -> Any:
+    try:
+        return answer.json()
+    except ValueError:
+        raise CommandError(*_stranger(answer)) from None
 
 
 def _problem(answer: "httpx.Response") -> tuple[str, ExitCode]:
     """In one line, and by its class (RFC 9457)."""
-    code = _CODES.get(answer.status_code, ExitCode.FAILED)
-    if "json" not in answer.headers.get("content-type", ""):
-        return f"{answer.request.url} answers {answer.status_code}: is this a helpdesk?", code
-    said = answer.json()
+    if "application/problem+json" not in answer.headers.get("content-type", ""):
+        return _stranger(answer)
+    said = _json(answer)
     wrong = "; ".join(f"{each['pointer']}: {each['detail']}" for each in said.get("errors", []))
-    advice = _ADVICE.get(said.get("code", ""))
-    parts = [wrong or said.get("detail", ""), f"({advice})" if advice else "", f"[{said.get('code')}]"]
-    return " ".join(each for each in parts if each).replace("\n", " "), code
+    advice = _ADVICE.get(said["code"])
+    log = f"(in its log: {said['requestId']})" if answer.is_server_error else ""
+    parts = [wrong or said["detail"], f"({advice})" if advice else "", log, f"[{said['code']}]"]
+    return " ".join(each for each in parts if each).replace("\n", " "), _CODES.get(answer.status_code, ExitCode.FAILED)
+
+
+def _stranger(answer: "httpx.Response") -> tuple[str, ExitCode]:
+    """What is between us and the API says this, or something else altogether."""
+    says = f"{answer.request.url} answers {answer.status_code}, and not as a helpdesk does: is --url right, and does the helpdesk run?"
+    return says, ExitCode.AWAY if answer.is_server_error else ExitCode.WRONG
 
 
 def _is_here(url: str) -> bool:

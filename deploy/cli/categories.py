@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.api import api_of, part
+from deploy.cli.api import api_of, part, retire
 from deploy.cli.output import facts, show, table
 from deploy.cli.teams import team_id
 from deploy.cli.verb import Verb
@@ -58,6 +58,4 @@ def retire_category(ctx: typer.Context, name: Name) -> None:
 
     Example: `helpdesk categories retire tills --merchant acme`
     """
-    with api_of(ctx) as api:
-        api.delete(f"/categories/{part(name)}")
-    show(ctx, {"retired": name}, f"{name} is retired")
+    retire(ctx, name, lambda _: f"/categories/{part(name)}")

@@ -10,6 +10,7 @@ import typer
 
 from deploy.cli.output import facts, show, table
 from deploy.cli.verb import CommandError, ExitCode
+from deploy.reach import DatabaseUnreachableError, reaching_database
 
 _COLUMNS = {"merchant": "merchantId", "topic": "topic", "rows": "rows", "oldest s": "oldestSeconds", "leased": "leased"}
 
@@ -27,7 +28,9 @@ def show_outbox(
     from deploy.cli.outbox import depths
     from models.platform.settings import RelaySettings
 
-    rows = asyncio.run(depths(str(read(RelaySettings).database_relay_url), limit))
+    url = str(read(RelaySettings).database_relay_url)
+    with _database():
+        rows = asyncio.run(depths(url, limit))
     show(ctx, rows, table(_COLUMNS, rows) if rows else "nothing waits")
 
 
@@ -61,8 +64,9 @@ def resync(ctx: typer.Context, yes: Annotated[bool, typer.Option("--yes", help="
     from models.outbox.resync import run
     from models.platform.settings import Settings
 
-    with _logs_beside():
-        done = asyncio.run(run(read(Settings), node=APP_INFO.node))
+    settings = read(Settings)
+    with _logs_beside(), _database():
+        done = asyncio.run(run(settings, node=APP_INFO.node))
     show(ctx, done._asdict(), facts(done._asdict()))
     raise typer.Exit(ExitCode.FAILED if done.failed else ExitCode.DONE)
 
@@ -95,10 +99,20 @@ def _play(ctx: typer.Context, role: Callable[[], None], done: str) -> None:
     from deploy.cli.environment import use_local
 
     use_local()
-    with _logs_beside():
+    with _logs_beside(), _database():
         role()
     result: dict[str, Any] = {"done": True}
     show(ctx, result, done)
+
+
+@contextlib.contextmanager
+def _database() -> Iterator[None]:
+    """One that can't be reached ends the command as an API does that is away."""
+    try:
+        with reaching_database():
+            yield
+    except DatabaseUnreachableError as error:
+        raise CommandError(f"{error}.", ExitCode.AWAY) from None
 
 
 @contextlib.contextmanager

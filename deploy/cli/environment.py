@@ -23,7 +23,7 @@ def read(kind: type[_S]) -> _S:
 
 
 def use_local() -> None:
-    """Where no database is named, take the settings of the local system, if there is one here."""
+    """Where no database is named, take the settings of the local system, if there is one here, for those that are not set."""
     if any(name.startswith(f"{PREFIX}DATABASE_") for name in os.environ) or find_spec("deploy.local") is None:
         return
     from deploy.local.layout import read_layout
@@ -31,4 +31,5 @@ def use_local() -> None:
 
     layout = read_layout()
     if (layout.var / "postgres").is_dir():
-        os.environ.update(layout.environment(EmbeddedPostgres(layout.var / "postgres", log=layout.log("postgres"))))
+        local = layout.environment(EmbeddedPostgres(layout.var / "postgres", log=layout.log("postgres")))
+        os.environ.update(local | os.environ)

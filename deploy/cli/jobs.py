@@ -1,5 +1,6 @@
 """Jobs: work over many tickets, notifications or merchants, watched and steered."""
 
+import json
 import time
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -50,7 +51,7 @@ def show_job(ctx: typer.Context, job: Which) -> None:
     """
     with api_of(ctx) as api:
         found = api.get(f"/jobs/{part(job)}")
-    show(ctx, found, facts(found | {"request": str(found["request"]), "result": str(found["result"])}))
+    show(ctx, found, facts(found | {name: json.dumps(found[name]) for name in ("request", "result")}))
 
 
 @app.command("watch", cls=Verb)

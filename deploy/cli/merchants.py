@@ -6,14 +6,14 @@ import typer
 
 from deploy.cli.api import api_of
 from deploy.cli.output import facts, show, table
-from deploy.cli.verb import Verb
+from deploy.cli.verb import DirectoryVerb
 
 app = typer.Typer(help="Merchants. It takes an operator's token that is good for all of them.", no_args_is_help=True)
 Which = Annotated[str, typer.Argument(help="Its slug or its id.", metavar="MERCHANT")]
 _COLUMNS = {"id": "id", "slug": "slug", "name": "name", "time zone": "timeZone", "locale": "locale", "closed": "closedAt"}
 
 
-@app.command("list", cls=Verb)
+@app.command("list", cls=DirectoryVerb)
 def list_merchants(ctx: typer.Context) -> None:
     """List all merchants.
 
@@ -24,7 +24,7 @@ def list_merchants(ctx: typer.Context) -> None:
     show(ctx, rows, table(_COLUMNS, rows))
 
 
-@app.command("add", cls=Verb)
+@app.command("add", cls=DirectoryVerb)
 def add_merchant(
     ctx: typer.Context,
     slug: Annotated[str, typer.Argument(help="Its name for machines: unique, and it stays.")],
@@ -41,7 +41,7 @@ def add_merchant(
     show(ctx, made, facts(made))
 
 
-@app.command("show", cls=Verb)
+@app.command("show", cls=DirectoryVerb)
 def show_merchant(ctx: typer.Context, merchant: Which) -> None:
     """Show one merchant.
 
@@ -50,7 +50,7 @@ def show_merchant(ctx: typer.Context, merchant: Which) -> None:
     _one(ctx, "GET", merchant, "")
 
 
-@app.command("close", cls=Verb)
+@app.command("close", cls=DirectoryVerb)
 def close_merchant(ctx: typer.Context, merchant: Which) -> None:
     """Close a merchant: it takes no new ticket; those that it has go on.
 
@@ -59,7 +59,7 @@ def close_merchant(ctx: typer.Context, merchant: Which) -> None:
     _one(ctx, "POST", merchant, "/close")
 
 
-@app.command("reopen", cls=Verb)
+@app.command("reopen", cls=DirectoryVerb)
 def reopen_merchant(ctx: typer.Context, merchant: Which) -> None:
     """Let a closed merchant take tickets again.
 

@@ -64,9 +64,10 @@ def replay(
     show(ctx, replayed, table_of([replayed]))
 
 
-def table_of(rows: list[dict[str, Any]]) -> Any:
+def table_of(rows: list[dict[str, Any]], *, is_of_one_ticket: bool = False) -> Any:
     """With how the last attempt of each ended."""
-    return table(_COLUMNS, [row | {"last": _ending(row["attempts"][-1]) if row["attempts"] else None} for row in rows])
+    columns = {heading: field for heading, field in _COLUMNS.items() if not (is_of_one_ticket and heading == "ticket")}
+    return table(columns, [row | {"last": _ending(row["attempts"][-1]) if row["attempts"] else None} for row in rows])
 
 
 def _ending(attempt: dict[str, Any]) -> str:

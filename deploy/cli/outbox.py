@@ -5,6 +5,7 @@ from typing import Any, Final
 from uuid import uuid4
 
 import sqlalchemy as sa
+from pydantic.alias_generators import to_camel
 from temporalio.client import WorkflowFailureError
 from temporalio.service import RPCError
 
@@ -23,17 +24,11 @@ _DEPTHS: Final = sa.text("""
 
 
 async def depths(relay_url: str, at_most: int) -> list[dict[str, Any]]:
-    """Of each merchant and topic, the oldest first.
-
-    Raises:
-        CommandError: the database does not answer.
-    """
+    """Of each merchant and topic, the oldest first."""
     across = engine_of(relay_url, pool_size=1)
     try:
         async with across.connect() as connection:
             found = (await connection.execute(_DEPTHS, {"at_most": at_most})).all()
-    except (sa.exc.SQLAlchemyError, OSError, TimeoutError) as error:
-        raise CommandError(f"The database does not answer: {type(error).__name__}.", ExitCode.AWAY) from None
     finally:
         await across.dispose()
     names = ("merchantId", "topic", "rows", "oldestSeconds", "leased")
@@ -46,17 +41,18 @@ async def reconciled(settings: TemporalSettings, seconds: float) -> dict[str, An
     Raises:
         CommandError: Temporal can't be reached, or no worker did it in time.
     """
+    client = None
     try:
-        client = await connect(settings, Connection.NOW)
         async with asyncio.timeout(seconds):
+            client = await connect(settings, Connection.NOW)
             healed = await client.execute_workflow(
                 maintenance.WORKFLOW, id=f"reconciliation-{uuid4()}", task_queue=maintenance.TASK_QUEUE, result_type=maintenance.Healed
             )
-    except TimeoutError:
+    except (RPCError, RuntimeError, TimeoutError) as error:
         says = f"No worker did it in {seconds:g} s: does one run with the queue maintenance? It is done when one does."
+        if client is None or not isinstance(error, TimeoutError):
+            says = f"Temporal ({settings.temporal_address}) can't be reached in {seconds:g} s{f': {error}' if str(error) else ''}."
         raise CommandError(says, ExitCode.AWAY) from None
-    except (RPCError, RuntimeError) as error:
-        raise CommandError(f"Temporal ({settings.temporal_address}) can't be reached: {error}.", ExitCode.AWAY) from None
     except WorkflowFailureError as error:
         raise CommandError(f"The reconciliation failed: {error.cause}.", ExitCode.FAILED) from None
-    return dict(healed.model_dump(mode="json", by_alias=True))
+    return {to_camel(name): count for name, count in healed.model_dump(mode="json").items()}

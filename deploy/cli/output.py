@@ -1,6 +1,7 @@
 """What a command writes: a table or a text for people, or JSON."""
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -10,6 +11,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+_FRACTION = re.compile(r"^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.\d+Z$")
 _PIPED = 200
 """Columns, where no terminal says how many it has."""
 
@@ -18,6 +20,8 @@ def show(ctx: typer.Context, data: Any, shown: RenderableType) -> None:
     """``data`` as JSON if that is wanted, else ``shown``."""
     if ctx.obj.as_json:
         typer.echo(json.dumps(data, ensure_ascii=False, default=str))
+    elif isinstance(shown, str):
+        typer.echo(shown)  # as it is: a console would fold it, and take [brackets] for markup
     else:
         console().print(shown)
 
@@ -45,11 +49,12 @@ def facts(row: Mapping[str, Any]) -> Table:
 
 
 def text(value: Any) -> Text:
-    """As people read it. What a person typed may hold terminal commands and markup: neither is carried out."""
-    if value is None:
+    """As people read it, an instant to the second. What a person typed may hold terminal commands and markup: neither is carried out."""
+    if value is None or value == []:
         return Text("-", style="dim")
     said = ", ".join(map(str, value)) if isinstance(value, list) else value.get("name") if isinstance(value, dict) else value
     said = {True: "yes", False: "no"}[said] if isinstance(said, bool) else str(said)
+    said = _FRACTION.sub(r"\1Z", said)
     return Text("".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in said))
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.api import Api, api_of, part
+from deploy.cli.api import Api, api_of, is_id, part, retire
 from deploy.cli.output import facts, show, table
 from deploy.cli.verb import CommandError, ExitCode, Verb
 
@@ -18,7 +18,7 @@ def team_id(api: Api, team: str) -> str:
     Raises:
         CommandError: none has this name, or several have it.
     """
-    if team.isdigit():
+    if is_id(team):
         return team
     found = [row["id"] for row in api.rows("/teams") if row["name"] == team]
     if len(found) != 1:
@@ -66,6 +66,4 @@ def retire_team(ctx: typer.Context, team: Which) -> None:
 
     Example: `helpdesk teams retire Tills --merchant acme`
     """
-    with api_of(ctx) as api:
-        api.delete(f"/teams/{part(team_id(api, team))}")
-    show(ctx, {"retired": team}, f"{team} is retired")
+    retire(ctx, team, lambda api: f"/teams/{part(team_id(api, team))}")

@@ -26,6 +26,7 @@ _COLUMNS = {
 _LONGEST_NUMBER = 10
 """Digits; an id has many more."""
 _ROW = (
+    "merchantId",
     "number",
     "subject",
     "status",
@@ -39,16 +40,24 @@ _ROW = (
     "reporter",
     "createdAt",
     "updatedAt",
+    "firstRespondedAt",
+    "snoozedUntil",
     "resolvedAt",
     "closedAt",
+    "mergedIntoId",
+    "deletedAt",
     "version",
 )
+_NAMED = ("assigneeId", "teamId")
+_TELLING = ("nextDueAt", "assigneeId")
+"""That there is none says something, too."""
 _CLOCKS = {
     "metric": "metric",
     "cycle": "cycle",
     "status": "status",
     "target s": "targetSeconds",
     "elapsed s": "elapsedSeconds",
+    "left s": "remainingSeconds",
     "due": "dueAt",
     "breached": "breachedAt",
     "stopped": "stoppedAt",
@@ -89,15 +98,19 @@ def list_tickets(  # noqa: PLR0913, PLR0917 - one a flag
 def show_ticket(ctx: typer.Context, ticket: Annotated[str, typer.Argument(help="Its id, or its number.", metavar="TICKET")]) -> None:
     """Tell the story of a ticket on one screen: its row, clocks, ladder, notifications, and its workflow.
 
-    Of Temporal it asks the workflow, at the address of the settings `APP_ENV_TEMPORAL_*`; without it the rest is shown.
+    Of Temporal it asks the workflow, at the address of the settings `APP_ENV_TEMPORAL_*`; without it the rest is shown. Temporal also knows
+    whose ticket it is: by its id it is found without `--merchant`.
 
-    Examples: `helpdesk tickets show 385102992598155265 --merchant acme`, `helpdesk tickets show 7 --merchant acme`
+    Examples: `helpdesk tickets show 385102992598155265`, `helpdesk tickets show 7 --merchant acme`
     """
     from deploy.cli.workflow import workflow_of
 
     with api_of(ctx) as api:
-        story = _story(api, _id_of(api, ticket))
-    story["workflow"] = workflow_of(f"ticket-{story['ticket']['id']}")
+        id_ = _id_of(api, ticket)
+        workflow = workflow_of(f"ticket-{id_}")
+        if ctx.obj.merchant is None and workflow.get("merchant"):
+            api.act_for(workflow["merchant"])
+        story = _story(api, id_) | {"workflow": workflow}
     show(ctx, story, _drawn(story))
 
 
@@ -113,18 +126,22 @@ def _id_of(api: Api, ticket: str) -> str:
 
 def _story(api: Api, ticket: str) -> dict[str, Any]:
     path = f"/tickets/{part(ticket)}"
-    parts = {"clocks": "/sla", "ladder": "/escalations", "notifications": "/notifications"}
-    return {"ticket": api.get(path)} | {name: api.rows(f"{path}{rest}") for name, rest in parts.items()}
+    row, parts = api.get(path), {"clocks": "/sla", "ladder": "/escalations", "notifications": "/notifications"}
+    story = {"ticket": row} | {name: api.rows(f"{path}{rest}") for name, rest in parts.items()}
+    ids = sorted({row["assigneeId"], *(each["toAgentId"] for each in story["ladder"])} - {None})
+    agents = [api.get(f"/agents/{id_}") for id_ in ids]
+    return story | {"agents": agents, "team": api.get(f"/teams/{row['teamId']}") if row["teamId"] else None}
 
 
 def _drawn(story: dict[str, Any]) -> RenderableType:
-    row, workflow = story["ticket"], story["workflow"]
+    row, called = story["ticket"], {each["id"]: f"{each['name']} ({each['id']})" for each in [*story["agents"], story["team"]] if each}
+    known = {name: row[name] for name in _ROW if row.get(name) is not None or name in _TELLING}
     parts = {
-        f"Ticket {row['id']}": facts({name: row[name] for name in _ROW if name in row}),
+        f"Ticket {row['id']}": facts({name: called.get(value, value) if name in _NAMED else value for name, value in known.items()}),
         "Clocks": table(_CLOCKS, story["clocks"]),
-        "Ladder": table(_LADDER, story["ladder"]),
-        "Notifications": table_of(story["notifications"]),
-        "Workflow": facts(workflow),
+        "Ladder": table(_LADDER, [each | {"toAgentId": called.get(each["toAgentId"])} for each in story["ladder"]]),
+        "Notifications": table_of(story["notifications"], is_of_one_ticket=True),
+        "Workflow": facts(story["workflow"]),
     }
     lines: list[RenderableType] = []
     for heading, drawn in parts.items():

@@ -69,6 +69,12 @@ class PublicVerb(MachineVerb):
     common: ClassVar[tuple[str, ...]] = ("url", "as_json")
 
 
+class DirectoryVerb(MachineVerb):
+    """A command with a token for all merchants: about no merchant, or about the one that it names itself."""
+
+    common: ClassVar[tuple[str, ...]] = ("url", "token", "as_json")
+
+
 class Verb(MachineVerb):
     """A command that speaks to the API with a token, mostly for one merchant."""
 

@@ -64,17 +64,17 @@ async def begin_job(session: TenantSession, kind: JobKind, request: dict[str, An
 
 async def pause(session: TenantSession, job_id: int, change: Change) -> Job:
     """Raises: NotFound. Conflict: it is over."""
-    return await _say(session, job_id, JobStatus.PAUSED, change)
+    return await _say(session, job_id, JobStatus.PAUSED, change, "job.paused")
 
 
 async def resume(session: TenantSession, job_id: int, change: Change) -> Job:
     """Raises: NotFound. Conflict: it is over."""
-    return await _say(session, job_id, JobStatus.RUNNING, change)
+    return await _say(session, job_id, JobStatus.RUNNING, change, "job.resumed")
 
 
 async def cancel(session: TenantSession, job_id: int, change: Change) -> Job:
     """What was done stays done. Raises: NotFound. Conflict: it is over."""
-    return await _say(session, job_id, JobStatus.CANCELLED, change)
+    return await _say(session, job_id, JobStatus.CANCELLED, change, "job.cancelled")
 
 
 async def go_on(session: TenantSession, job_id: int, change: Change, *, outranking: int = 0) -> None:
@@ -85,11 +85,12 @@ async def go_on(session: TenantSession, job_id: int, change: Change, *, outranki
     await session.write()
 
 
-async def _say(session: TenantSession, job_id: int, status: JobStatus, change: Change) -> Job:
+async def _say(session: TenantSession, job_id: int, status: JobStatus, change: Change, kind: str) -> Job:
     job = await lock_job(session, job_id)
     if job.status not in LIVE:
         raise Conflict("job_is_over", f"The job is {job.status.value}.")
     if job.status is not status:
+        record(session, change, kind, job.id, status=[job.status, status])
         job.status, job.version, job.updated_at = status, job.version + 1, change.at
         job.finished_at = None if status in LIVE else change.at
         outbox.post_job(session, facts_of(job), change)

@@ -21,6 +21,7 @@ from models.people.teams import require_room, require_team
 from models.sla.configuration import current, hold_configuration
 from models.sla.tables import ConfigurationKind
 from models.tickets.assign import hold_agent, unknown_agent, working
+from models.tickets.assignment import Availability
 from models.tickets.filter import Handed
 from models.tickets.repository import pick_up_waiting
 from models.tickets.tables import Ticket
@@ -43,13 +44,12 @@ class NewAgent(Value):
 
 
 async def add_agent(session: TenantSession, new: NewAgent, change: Change) -> Agent:
-    """A new agent, who is given tickets from now on, first of those that wait. One who was retired comes back as who they were.
+    """A new agent, who is given tickets from now on, first of those that wait. One who was retired comes back as who they were, available.
 
     Raises:
         Conflict: an agent has the ``sub``, or there are enough. Invalid: there is no such team or calendar.
     """
     await hold_configuration(session)
-    await require_team(session, new.team_id)
     await _require_calendar(session, new.shift_calendar_id)
     agent = await _restored(session, new, change) or await _added(session, new, change)
     await pick_up_waiting(session, agent.team_id, change)
@@ -91,7 +91,7 @@ async def retire_agent(session: TenantSession, agent: Agent, change: Change) -> 
         await edit(session, agent, {"retired_at": change.at}, change, "agent.retired")
     mine = sa.select(col(Ticket.id)).where(col(Ticket.merchant_id) == session.merchant_id, col(Ticket.assignee_id) == agent.id, working())
     if (await session.execute(mine.limit(1))).first() is not None:
-        await begin_job(session, JobKind.HANDOVER, {"agentId": str(agent.id), "tickets": Handed.ALL}, change)
+        await _begin(session, agent.id, {"tickets": Handed.ALL}, change)
 
 
 async def begin_handover(session: TenantSession, agent_id: int, handed: Handed, to_agent_id: int | None, change: Change) -> Job:
@@ -104,7 +104,12 @@ async def begin_handover(session: TenantSession, agent_id: int, handed: Handed, 
         raise NotFound("agent")
     if to_agent_id is not None:
         await _require_another(session, agent_id, to_agent_id)
-    request = {"agentId": str(agent_id), "tickets": handed} | ({"toAgentId": str(to_agent_id)} if to_agent_id is not None else {})
+    to_agent = {"toAgentId": str(to_agent_id)} if to_agent_id is not None else {}
+    return await _begin(session, agent_id, {"tickets": handed} | to_agent, change)
+
+
+async def _begin(session: TenantSession, agent_id: int, wanted: dict[str, str], change: Change) -> Job:
+    request = {"agentId": str(agent_id)} | wanted
     job = await begin_job(session, JobKind.HANDOVER, request, change)
     record(session, change, "agent.handover_begun", agent_id, **{name: [None, value] for name, value in request.items()})
     await session.write()
@@ -136,11 +141,14 @@ async def _restored(session: TenantSession, new: NewAgent, change: Change) -> Ag
     agent = await held_agent(session, known, new.team_id)
     if agent.retired_at is None:
         raise Conflict("agent_exists", f"The agent {agent.id} has this sub: change them by PATCH /agents/{agent.id}.")
-    await edit(session, agent, _columns(new) | {"retired_at": None}, change, "agent.restored")
+    await require_team(session, new.team_id)  # held already, with the team that they left: both in the order of their ids
+    there = {"retired_at": None, "availability": Availability.AVAILABLE, "away_until": None}
+    await edit(session, agent, _columns(new) | there, change, "agent.restored")
     return agent
 
 
 async def _added(session: TenantSession, new: NewAgent, change: Change) -> Agent:
+    await require_team(session, new.team_id)
     await require_room(session, Agent, MAX_AGENTS, "agents", "restore one by POST /agents")
     agent = Agent(merchant_id=session.merchant_id, id=session.new_id(), **_columns(new))
     session.insert(agent)

@@ -1,4 +1,4 @@
-"""The audit of what is changed outside tickets: merchants, teams, categories, agents. Append-only; the database grants nothing else."""
+"""The audit of what is changed outside tickets: people, SLA configuration, jobs. Append-only; the database grants nothing else."""
 
 from collections.abc import Mapping
 from typing import Any

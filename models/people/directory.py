@@ -12,7 +12,7 @@ from sqlmodel import col
 from models.audit import Change
 from models.db.prepared import Prepared
 from models.db.session import TenantSession
-from models.errors import NotFound
+from models.errors import Invalid, NotFound
 from models.people.audit import edit
 from models.people.tables import Agent, Merchant, Reporter
 from models.tickets.assign import hold_agent
@@ -99,7 +99,13 @@ async def agent_with_sub(session: TenantSession, sub: str) -> Agent | None:
 
 
 async def set_availability(session: TenantSession, agent_id: int, state: Availability, until: datetime | None, change: Change) -> Agent:
-    """Set an agent's availability. One who becomes available gets tickets that wait in the team's queue."""
+    """Set an agent's availability. One who becomes available gets tickets that wait in the team's queue.
+
+    Raises:
+        NotFound: there is no such agent, or they are retired. Invalid: ``until`` is not ahead.
+    """
+    if until is not None and until <= change.at:
+        raise Invalid("not_in_the_future", "They are away until an instant in the future; without one until they come back.", "/until")
     agent = await hold_agent(session, agent_id)
     if agent is None or agent.retired_at is not None:
         raise NotFound("agent")

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from typing import Annotated, Final, NamedTuple
-from zoneinfo import available_timezones
 
 import sqlalchemy as sa
 from pydantic import AfterValidator, StringConstraints
@@ -16,6 +15,7 @@ from models.errors import Conflict
 from models.people.audit import record
 from models.people.tables import Category, Merchant, Team
 from models.platform.settings import SLUG
+from models.sla.business_time import known_zones
 from models.sla.calendar import Calendar
 from models.sla.configuration import version_row
 from models.sla.definitions import Definition, Key
@@ -39,7 +39,7 @@ Listed = aliased(
 
 
 def _known_time_zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in known_zones():
         raise ValueError("no time zone: write an IANA name, for example Europe/Berlin")
     return name
 

@@ -89,7 +89,6 @@ async def add_category(session: TenantSession, new: NewCategory, change: Change)
     """
     await hold_configuration(session)
     await require_team(session, new.team_id)
-    await require_room(session, Category, MAX_CATEGORIES, "categories")
     old = (await session.execute(sa.select(Category).where(col(Category.name) == new.name))).scalar_one_or_none()
     if old is not None and old.retired_at is None:
         raise Conflict("category_exists", "There is a category of this name: change it, or choose another name.")
@@ -100,6 +99,7 @@ async def add_category(session: TenantSession, new: NewCategory, change: Change)
     }
     category = old or Category(merchant_id=session.merchant_id, id=session.new_id(), name=new.name, **columns)
     if old is None:
+        await require_room(session, Category, MAX_CATEGORIES, "categories", "restore one by POST /categories")
         session.insert(category)
         record(session, change, "category.created", category.id, name=[None, new.name], teamId=[None, str(new.team_id)])
         await session.write()

@@ -13,6 +13,7 @@ from sqlmodel import col
 from models.audit import Change
 from models.db.session import TenantSession, locked
 from models.errors import Conflict, Invalid, NotFound
+from models.people.audit import record
 from models.people.tables import Category, Merchant
 from models.sla.beside import beside
 from models.sla.calendar import Calendar
@@ -110,6 +111,7 @@ async def add_versions(
     added = [version_row(session, kind, key, definition, change) for key, definition in new]
     for row in added:
         session.insert(row)
+        record(session, change, f"{kind}.published", row.id, version=[row.version - 1 or None, row.version])
     await outdate_rulebook(session)
     await session.write()
     return added

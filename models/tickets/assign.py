@@ -214,12 +214,13 @@ _LOAD = (
     .correlate(Agent)
     .scalar_subquery()
 )
-_SHIFT_VERSION = (
+SHIFT_VERSION = (
     sa.select(sa.func.max(ConfigurationVersion.version))
     .where(col(ConfigurationVersion.merchant_id) == Agent.merchant_id, col(ConfigurationVersion.id) == Agent.shift_calendar_id)
     .correlate(Agent)
     .scalar_subquery()
 )
+"""Of the calendar that is an agent's shift: the newest; null for those who have none."""
 _SKILLS = (
     sa.select(col(Category.skills))
     .where(col(Category.merchant_id) == Agent.merchant_id, col(Category.name) == sa.bindparam("category"))
@@ -227,7 +228,7 @@ _SKILLS = (
     .scalar_subquery()
 )
 _LOADED = Prepared(
-    sa.select(Agent, _LOAD, _SHIFT_VERSION, _SKILLS)
+    sa.select(Agent, _LOAD, SHIFT_VERSION, _SKILLS)
     .where(col(Agent.team_id) == sa.bindparam("team"), col(Agent.retired_at).is_(None))
     .order_by(col(Agent.id))
     .execution_options(populate_existing=True)

@@ -4,6 +4,8 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -27,8 +29,43 @@ async def test_where_nothing_answers_it_says_where_it_asked(anywhere: CommandLin
     port = free_port()
     ended = await anywhere("status", "--url", f"http://127.0.0.1:{port}")
     assert (ended.code, f"http://127.0.0.1:{port}" in ended.err, "Traceback" in ended.err) == (6, True, False)
-    for wrong in ("http://[", "desk", "http://127.0.0.1:x"):
-        assert (await anywhere("status", "--url", wrong, HELPDESK_TOKEN="x")).code in (2, 6), wrong
+    for wrong in ("desk", "http://127.0.0.1:x"):
+        assert (await anywhere("status", "--url", wrong, HELPDESK_TOKEN="x")).code == 2, wrong
+
+
+@pytest.mark.parametrize(
+    ("status", "body"),
+    [(200, "<html>Welcome</html>"), (200, "[]"), (200, '{"up": true}'), (404, "[]"), (301, ""), (503, "busy"), (504, "{}")],
+)
+async def test_what_is_no_helpdesk_is_said_in_one_line(status: int, body: str, anywhere: CommandLine) -> None:
+    async with _stranger(status, body) as url:
+        ended = [await anywhere("status", "--url", url), await anywhere("teams", "list", "--url", url, HELPDESK_TOKEN="x")]
+    for each in ended:
+        assert (each.err.count("\n"), url in each.err, each.out) == (1, True, "")
+        assert each.code == (6 if status >= 500 else 2)
+
+
+@asynccontextmanager
+async def _stranger(status: int, body: str) -> AsyncIterator[str]:
+    """The address of a server that answers everything so."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        writer.write((head + body).encode())
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_what_no_header_takes_is_said_in_one_line(anywhere: CommandLine) -> None:
+    for wrong in ({"HELPDESK_TOKEN": "t\u00f6ken"}, {"HELPDESK_TOKEN": "to\nken"}):
+        ended = await anywhere("teams", "list", "--merchant", "7", **wrong)
+        assert (ended.code, ended.err.count("\n")) == (2, 1), ended
+    assert (await anywhere("teams", "list", "--merchant", "\u00b2")).code == 3
 
 
 async def test_elsewhere_there_is_no_token_by_itself(anywhere: CommandLine) -> None:
@@ -65,11 +102,20 @@ async def test_a_reconciliation_by_hand(anywhere: CommandLine) -> None:
     assert (ended.code, ended.json["stuck"], ended.json["tickets"]) == (0, 0, 0)
 
 
+async def test_what_is_set_counts_more_than_the_local_system(tmp_path: Path) -> None:
+    (tmp_path / "postgres").mkdir()
+    elsewhere = f"127.0.0.1:{free_port()}"
+    ended = await _process("reconcile", LOCAL_VAR=str(tmp_path), APP_ENV_TEMPORAL_ADDRESS=elsewhere)
+    assert (ended.returncode, elsewhere in ended.stderr) == (6, True), ended
+
+
 async def test_all_that_is_wrong_with_the_settings_at_once(isolated_settings: dict[str, str]) -> None:
     ended = await _process("config", "check", "--json", **isolated_settings | {"APP_ENV_SMTP_PORT": "x", "APP_ENV_MAIL_FROM": "nobody"})
     assert (ended.returncode, ended.stdout.count('"APP_ENV_')) == (2, 2), ended
     assert "APP_ENV_SMTP_PORT" in ended.stdout
     assert (await _process("config", "check", **isolated_settings)).stdout == "the settings are valid\n"
+    told = await _process("config", "check", **isolated_settings | {"APP_ENV_RATE_LIMIT_STORAGE": "nonsense"})
+    assert "limits[async-redis]" in told.stdout, "not taken for markup"
 
 
 async def test_the_schema_everything_else_and_the_restored(isolated: Isolated) -> None:
@@ -85,6 +131,15 @@ async def test_the_schema_everything_else_and_the_restored(isolated: Isolated) -
     assert (await _process("resync", **settings)).returncode == 2
     wrong = await _process("migrate", APP_ENV_DATABASE_OWNER_URL="nonsense")
     assert (wrong.returncode, "APP_ENV_DATABASE_OWNER_URL" in wrong.stderr, "Traceback" in wrong.stderr) == (2, True, False)
+
+
+@pytest.mark.parametrize("verb", [("migrate",), ("setup",), ("resync", "--yes"), ("outbox",)])
+async def test_a_database_that_can_not_be_reached_is_said_in_one_line(verb: tuple[str, ...], isolated_settings: dict[str, str]) -> None:
+    away = f"postgresql://x:secret@127.0.0.1:{free_port()}/x"
+    urls = {name: away for name in isolated_settings if name.startswith("APP_ENV_DATABASE_") and name.endswith("_URL")}
+    ended = await _process(*verb, **isolated_settings | urls)
+    assert (ended.returncode, ended.stdout, "Traceback" in ended.stderr, "secret" in ended.stderr) == (6, "", False, False), ended
+    assert "the database can't be reached" in ended.stderr.splitlines()[-1]
 
 
 @pytest.fixture

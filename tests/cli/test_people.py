@@ -22,6 +22,11 @@ async def test_a_merchant_is_added_listed_closed_and_reopened(anywhere: CommandL
     assert (await anywhere("categories", "list", "--merchant", slug, "--json")).json[0]["name"] == "general"
 
 
+async def test_a_merchant_that_is_named_wrongly_hides_no_merchants(anywhere: CommandLine) -> None:
+    """``HELPDESK_MERCHANT`` may stay set from other work."""
+    assert (await anywhere("merchants", "list", HELPDESK_MERCHANT="nowhere")).code == 0
+
+
 async def test_a_slug_that_is_taken_is_refused_in_one_line(anywhere: CommandLine, acme: Merchant) -> None:
     ended = await anywhere("merchants", "add", f"acme-{acme.id}", "--name", "Acme")
     assert (ended.code, ended.out) == (5, "")
@@ -49,6 +54,11 @@ async def test_a_team_a_category_and_an_agent(helpdesk: CommandLine) -> None:
     assert (await helpdesk("teams", "retire", "Old tills")).out == "Old tills is retired\n"
 
 
+async def test_what_is_called_like_markup_is_told_as_it_is_called(helpdesk: CommandLine) -> None:
+    assert (await helpdesk("teams", "add", "[red]")).code == 0
+    assert (await helpdesk("teams", "retire", "[red]")).out == "[red] is retired\n"
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
@@ -74,6 +84,8 @@ async def test_a_token_that_may_not_is_told_so(anywhere: CommandLine, desk: Desk
     assert (await anywhere("teams", "list", "--json", **ana)).json[0]["name"] == "Support"
     assert (await anywhere("teams", "add", "Mine", **ana)).code == 4
     assert (await anywhere("merchants", "list", **ana)).code == 4
+    by_slug = await anywhere("teams", "list", "--merchant", f"acme-{acme.id}", **ana)
+    assert (by_slug.code, "by its id" in by_slug.err) == (4, True)
     bad = await anywhere("teams", "list", HELPDESK_TOKEN="nonsense")
     assert (bad.code, "[unauthenticated]" in bad.err) == (4, True)
 

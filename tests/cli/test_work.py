@@ -1,5 +1,7 @@
 """Tickets, checks, notifications and jobs, by the command line, on a desk that works."""
 
+import asyncio
+import socket
 from typing import Any
 
 import pytest
@@ -36,12 +38,36 @@ async def test_the_story_of_a_ticket_on_one_screen(helpdesk: CommandLine, desk: 
     story = (await helpdesk("tickets", "show", str(ticket["number"]), "--json")).json
     assert (story["ticket"]["id"], story["workflow"]["status"], story["ladder"][0]["level"]) == (ticket["id"], "running", 1)
     assert {each["metric"] for each in story["clocks"]} >= {"first_response", "resolution"}
+    assert ([each["name"] for each in story["agents"]], story["team"]["name"]) == (["Ana"], "Support")
+    assert f"Ana ({story['ticket']['assigneeId']})" in shown.out
+
+
+async def test_by_its_id_a_ticket_is_found_without_the_merchant(anywhere: CommandLine, acme: Merchant) -> None:
+    ticket = await acme.opened_and_assigned(category="general")
+    story = await anywhere("tickets", "show", ticket["id"], "--json")
+    assert (story.code, story.json["ticket"]["merchantId"]) == (0, str(acme.id)), story.err
+    for words, temporal in ((ticket["id"], "127.0.0.1:1"), (str(ticket["number"]), None)):
+        asked = await anywhere("tickets", "show", words, **({"APP_ENV_TEMPORAL_ADDRESS": temporal} if temporal else {}))
+        assert (asked.code, "--merchant" in asked.err) == (5, True)
 
 
 async def test_it_is_told_without_temporal_too(helpdesk: CommandLine, acme: Merchant) -> None:
     ticket = await acme.open(category="general")
     story = await helpdesk("tickets", "show", ticket["id"], "--json", APP_ENV_TEMPORAL_ADDRESS="127.0.0.1:1")
     assert (story.code, "can't be" in story.json["workflow"]["status"]) == (0, True)
+
+
+async def test_a_temporal_that_stands_still_holds_nobody_up(helpdesk: CommandLine, acme: Merchant) -> None:
+    """Its port is open, and nothing comes back."""
+    ticket = await acme.open(category="general")
+    silent = socket.create_server(("127.0.0.1", 0))
+    address = {"APP_ENV_TEMPORAL_ADDRESS": f"127.0.0.1:{silent.getsockname()[1]}"}
+    with silent:
+        async with asyncio.timeout(25):  # by itself its client gives up after thirty seconds
+            story = await helpdesk("tickets", "show", ticket["id"], "--json", **address)
+            asked = await helpdesk("reconcile", "--seconds", "1", **address)
+    assert (story.code, "can't be reached" in story.json["workflow"]["status"]) == (0, True)
+    assert (asked.code, "can't be reached" in asked.err) == (6, True)
 
 
 async def test_tickets_are_found(helpdesk: CommandLine, acme: Merchant, globex: Merchant) -> None:
@@ -65,6 +91,16 @@ async def test_a_check_of_one_of_a_merchant_and_of_all(helpdesk: CommandLine, an
     assert (of_all.code, of_all.json["kind"], of_all.json["done"]) == (0, "all_sla_checks", of_all.json["total"])
     assert of_all.json["id"] in [each["id"] for each in (await anywhere("jobs", "list", "--json")).json]
     assert (await helpdesk("sla", "check", "--all")).code == 2
+
+
+async def test_an_agents_tickets_are_handed_over(helpdesk: CommandLine, acme: Merchant) -> None:
+    ticket = await acme.opened_and_assigned(category="general")
+    leo = str(acme.agents["leo"])
+    ended = await helpdesk("agents", "handover", ticket["assigneeId"], "--to", str(acme.agents["sina"]), "--watch", "--json")
+    assert (ended.code, ended.json["changed"]) == (0, 1)
+    assert (await acme.get(ticket["id"]))["assigneeId"] == str(acme.agents["sina"])
+    at_risk = await helpdesk("agents", "handover", leo, "--at-risk", "--json")
+    assert at_risk.json["request"] == {"agentId": leo, "tickets": "at_risk"}
 
 
 async def test_dead_letters_are_listed_and_replayed(helpdesk: CommandLine, desk: Desk, acme: Merchant) -> None:

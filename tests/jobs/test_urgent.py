@@ -191,6 +191,17 @@ async def test_the_job_of_all_merchants_is_none_of_theirs(still: Desk) -> None:
     assert job_id in [each["id"] for each in (await olga.get("/jobs")).json()["data"]]
 
 
+async def test_who_steered_a_job_is_in_the_audit(still: Desk) -> None:
+    acme, _ = await with_dead(still, DEAD)
+    job_id = await begun(acme, "/notifications/replays")
+    for verb in ("pause", "pause", "resume", "cancel"):
+        assert (await acme.lars.post(f"/jobs/{job_id}/{verb}")).status_code == 200
+    entries = [each for each in (await acme.adam.get("/audit")).json()["data"] if each["subjectId"] == job_id]
+    assert [each["kind"] for each in entries] == ["job.cancelled", "job.resumed", "job.paused", "job.begun"]
+    assert [each["actor"]["name"] for each in entries] == ["Lars", "Lars", "Lars", "Adam"]
+    assert entries[0]["changes"] == {"status": ["running", "cancelled"]}
+
+
 async def test_a_replay_and_a_check_of_all_run_to_their_end(desk: Desk, acme: Merchant) -> None:
     ticket = await acme.open(category="general")
     page = await desk.until(lambda: acme.get(ticket["id"], "/notifications"), lambda seen: all(n["status"] == "sent" for n in seen["data"]))

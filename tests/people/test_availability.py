@@ -48,7 +48,13 @@ async def test_a_lead_says_it_of_anybody_an_agent_does_not(acme: Merchant) -> No
 
 @pytest.mark.parametrize(
     "body",
-    [{}, {"state": "busy"}, {"state": "available", "until": "2030-01-01T00:00:00Z"}, {"state": "away", "until": "2030-01-01T00:00:00"}],
+    [
+        {},
+        {"state": "busy"},
+        {"state": "available", "until": "2030-01-01T00:00:00Z"},
+        {"state": "away", "until": "2030-01-01T00:00:00"},
+        {"state": "away", "until": "2020-01-01T00:00:00Z"},
+    ],
 )
 async def test_what_is_no_availability_is_refused(body: dict[str, Any], acme: Merchant) -> None:
     response = await acme.ana.put(f"/agents/{acme.agents['ana']}/availability", json=body)

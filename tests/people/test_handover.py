@@ -175,8 +175,7 @@ async def _prepared(merchant: Merchant, how: str) -> str:
 
 
 async def _waits_or_is_done(isolated: Isolated, task: asyncio.Task[httpx.Response]) -> bool:
-    waiting = f"SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = '{isolated.database}'"  # noqa: S608 - ours
-    return task.done() or (await asyncio.to_thread(isolated.postgres.psql, waiting, isolated.database)).strip() != "0"
+    return task.done() or await isolated.waits()
 
 
 async def test_after_their_retirement_a_ticket_that_is_reopened_waits_for_another(acme: Merchant) -> None:

@@ -94,7 +94,15 @@ async def test_the_same_request_twice_makes_one_merchant(olga: httpx.AsyncClient
 
 
 @pytest.mark.parametrize(
-    "field", [{"slug": "Has Blanks"}, {"slug": ""}, {"slug": "-x"}, {"timeZone": "Mars/Base"}, {"locale": "?"}, {"name": ""}]
+    "field",
+    [
+        {"slug": "Has Blanks"},
+        {"slug": ""},
+        {"slug": "-x"},
+        {"timeZone": "Mars/Base"},
+        {"locale": "?"},
+        {"name": ""},
+    ],
 )
 async def test_a_bad_field_is_named(field: dict[str, str], olga: httpx.AsyncClient, acme: Merchant) -> None:
     answer = await olga.post("/merchants", json=new(acme, **field))
@@ -111,6 +119,13 @@ async def test_an_operator_lists_all_merchants_page_by_page(olga: httpx.AsyncCli
     assert {str(acme.id), str(globex.id)} <= set(seen)
     assert len(seen) == len(set(seen))
     assert len((await olga.get("/merchants?limit=1")).json()["data"]) == 1
+
+
+@pytest.mark.parametrize(("slug", "found"), [("acme-{0}", 1), ("acme", 0), ("%25", 0), ("", 422), ("%00", 422)])
+async def test_the_merchant_with_a_slug_is_found_alone(slug: str, found: int, olga: httpx.AsyncClient, acme: Merchant) -> None:
+    answer = await olga.get(f"/merchants?slug={slug.format(acme.id)}")
+    said = [each["id"] for each in answer.json()["data"]] if answer.status_code == 200 else answer.status_code
+    assert said == {0: [], 1: [str(acme.id)]}.get(found, found)
 
 
 async def test_only_a_token_for_all_merchants_lists_or_makes_them(acme: Merchant, globex: Merchant) -> None:
@@ -165,8 +180,8 @@ async def test_a_merchant_that_the_path_names_must_be_there(olga: httpx.AsyncCli
 
 async def test_every_change_of_a_merchant_is_in_its_audit(olga: httpx.AsyncClient, made: dict[str, Any], desk: Desk) -> None:
     adam, path = client(desk, made, "adam", "admin"), f"/merchants/{made['id']}"
-    await adam.patch(path, json={"name": "Hooli XYZ"}, headers={"X-Request-Id": "rename-1"})
-    await adam.patch(path, json={"name": "Hooli XYZ"})
+    await adam.patch(path, json={"name": "Hooli XYZ"}, headers={"X-Request-Id": "rename-1", "If-Match": "*"})
+    await adam.patch(path, json={"name": "Hooli XYZ"}, headers={"If-Match": "*"})
     await olga.post(f"{path}/close")
     entries = (await adam.get("/audit")).json()["data"]
     assert [each["kind"] for each in entries] == ["merchant.closed", "merchant.edited", "merchant.created"]

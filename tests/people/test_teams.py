@@ -165,7 +165,7 @@ async def test_a_retired_agent_hands_over_and_their_name_stays(acme: Merchant) -
     assert (await acme.client("ana", "agent").get("/me")).json()["agentId"] is None
     back = await made(acme.adam, "/agents", **person("ana", acme, (await team_of(acme))["id"]))
     assert (back.json()["id"], back.json()["retiredAt"]) == (ana, None)
-    assert await kinds(acme) == ["agent.restored", "agent.retired"]
+    assert await kinds(acme) == ["agent.restored", "agent.handover_begun", "agent.retired"]
 
 
 async def test_the_audit_is_filtered_by_actor_and_instant(acme: Merchant) -> None:

@@ -11,6 +11,7 @@ from models.people.tables import Agent, Team
 from models.sla.clock import ClockStatus
 from models.tickets.assignment import Availability
 from models.tickets.tables import Ticket
+from tests.sla.configuration_cast import DAYS
 from tests.support.desk import Desk, Merchant
 
 
@@ -85,3 +86,17 @@ async def test_every_team_is_there_and_none_of_another_merchant(desk: Desk, rest
     await globex.open(category="general")
     queues = (await resting.lars.get("/reports/queues")).json()["data"]
     assert [(queue["name"], queue["open"], queue["agentsAvailable"]) for queue in queues] == [("Back office", 0, 0), ("Support", 0, 0)]
+
+
+async def test_who_is_not_on_shift_is_not_there(desk: Desk, resting: Merchant) -> None:
+    """By the newest version of the calendar."""
+    agents, in_two_days = resting.agents, DAYS[(desk.clock.now().weekday() + 2) % 7]
+    later = {"name": "Later", "timeZone": "UTC", "weekly": {in_two_days: [["09:00", "12:00"]]}}
+    always = {day: [["00:00", "24:00"]] for day in DAYS}
+    shift = (await resting.adam.post("/calendars", json=later)).json()["id"]
+    await _set(desk, resting, Agent, [agents["ana"], agents["leo"]], availability=Availability.AVAILABLE)
+    await _set(desk, resting, Agent, [agents["ana"]], shift_calendar_id=int(shift))
+    queue = await _queue(resting)
+    assert (queue["agentsAvailable"], queue["capacityLeft"]) == (1, 20)
+    assert (await resting.adam.post(f"/calendars/{shift}/versions", json=later | {"weekly": always})).status_code == 201
+    assert (await _queue(resting))["agentsAvailable"] == 2

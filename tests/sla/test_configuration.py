@@ -51,6 +51,19 @@ async def test_the_next_version_is_a_whole_new_definition(path: str, acme: Merch
 
 
 @each_kind
+async def test_what_is_published_is_in_the_audit(path: str, acme: Merchant) -> None:
+    first = await published(acme, path, await definition(acme, path))
+    await published(acme, f"{path}/{first['id']}/versions", await definition(acme, path, name="Second"))
+    second, one = (await acme.adam.get("/audit", params={"limit": 2})).json()["data"]
+    assert [each["kind"].split(".")[1] for each in (one, second)] == ["published", "published"]
+    assert [(each["subjectId"], each["changes"]) for each in (one, second)] == [
+        (first["id"], {"version": [None, 1]}),
+        (first["id"], {"version": [1, 2]}),
+    ]
+    assert second["actor"]["name"] == "Adam"
+
+
+@each_kind
 async def test_a_list_shows_the_current_versions(path: str, acme: Merchant) -> None:
     before = (await acme.ana.get(path)).json()["data"]
     made = await published(acme, path, await definition(acme, path))

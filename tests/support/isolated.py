@@ -45,6 +45,11 @@ class Isolated(NamedTuple):
         client = await Client.connect(self.temporal.address, data_converter=pydantic_data_converter)
         return WorkflowEnvironment.from_client(client)
 
+    async def waits(self) -> bool:
+        """Whether a transaction waits for another one's lock."""
+        waiting = f"SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = '{self.database}'"  # noqa: S608 - ours
+        return (await asyncio.to_thread(self.postgres.psql, waiting, self.database)).strip() != "0"
+
     def settings(self) -> dict[str, str]:
         """The environment of a worker's process."""
         app_url, relay_url = self.urls

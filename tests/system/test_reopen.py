@@ -41,7 +41,7 @@ async def test_a_reopening_reply_sends_one_notification(verb: str, desk: Desk, a
 
 
 async def test_a_reply_after_the_window_leaves_the_old_ticket_to_its_auto_close(desk: Desk, acme: Merchant) -> None:
-    assert (await acme.adam.patch(f"/merchants/{acme.id}", json={"reopenWithinSeconds": 3600})).is_success
+    assert (await acme.adam.patch(f"/merchants/{acme.id}", json={"reopenWithinSeconds": 3600}, headers={"If-Match": "*"})).is_success
     ticket = await acme.opened_and_assigned(category="general")
     await do(acme.ana, ticket, "resolve")
     await reach(desk, acme, ticket, "survey")
@@ -55,7 +55,7 @@ async def test_a_reply_after_the_window_leaves_the_old_ticket_to_its_auto_close(
 
 async def test_a_merchants_own_windows_apply(desk: Desk, acme: Merchant) -> None:
     windows = {"surveyAfterSeconds": 60, "autoCloseAfterSeconds": 120}
-    assert (await acme.adam.patch(f"/merchants/{acme.id}", json=windows)).is_success
+    assert (await acme.adam.patch(f"/merchants/{acme.id}", json=windows, headers={"If-Match": "*"})).is_success
     ticket = await acme.opened_and_assigned(category="general")
     await do(acme.ana, ticket, "resolve")
     survey_at = await reach(desk, acme, ticket, "survey")

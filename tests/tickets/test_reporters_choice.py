@@ -48,7 +48,7 @@ async def test_a_priority_up_to_the_merchants_limit(resting: Merchant) -> None:
 
 @pytest.mark.parametrize(("limit", "priority"), [("low", "low"), ("normal", "normal"), ("urgent", "urgent")])
 async def test_the_merchant_sets_the_limit(limit: str, priority: str, resting: Merchant) -> None:
-    edited = await resting.adam.patch(f"/merchants/{resting.id}", json={"reporterPriorityLimit": limit})
+    edited = await resting.adam.patch(f"/merchants/{resting.id}", json={"reporterPriorityLimit": limit}, headers={"If-Match": "*"})
     assert edited.json()["reporterPriorityLimit"] == limit
     assert (await resting.open(category="general"))["priority"] == ("low" if limit == "low" else "normal")
     assert (await resting.rita.post("/tickets", json=TICKET | {"priority": priority})).status_code == 201
