@@ -12,6 +12,7 @@
 #                every operation of the API against its document, with all that schemathesis knows to send
 #   make rehearse   every alert: its fault is made, it fires on what a real Prometheus scrapes, its runbook is followed, it is over (ten minutes)
 #   make day     a day in the life of the system, from nothing, through Traefik at 31130 (five minutes; docs/operations.md has its output)
+#   make screenshots   the pictures of docs/operating.md, of a real Temporal UI (two minutes; needs Chromium)
 #   make bench   the figures of docs/benchmarks.md, beside the bare ceilings of this machine
 #   make fmt     let ruff format and fix
 #   make lock    pin the newest versions that pyproject.toml allows
@@ -25,7 +26,7 @@ ARGS ?=
 
 export PYTHONPATH :=
 
-.PHONY: up demo fresh test lint prove rehearse day bench check lock fmt image-sbom
+.PHONY: up demo fresh test lint prove rehearse day screenshots bench check lock fmt image-sbom
 .DEFAULT_GOAL := check
 
 up: $(STAMP) $(BIN)/helpdesk
@@ -59,6 +60,9 @@ rehearse: $(STAMP)
 
 day: $(STAMP)
 	@exec $(BIN)/python -m tests.rehearsals.day
+
+screenshots: $(STAMP)
+	@exec $(BIN)/python -m tests.rehearsals.screenshots
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench $(ARGS)

@@ -77,7 +77,8 @@ class DeliveryActivities:
             _refuse_second(delivery.lost_in)
         ending, status = await self._try(ref, delivery)
         if status is NotificationStatus.PENDING:
-            _refuse(f"{ending.outcome} failure, code {ending.code or 'none'}")  # the mail server's own words may name somebody
+            answer = f"code {ending.code}" if ending.code else "no response of the mail server"
+            _refuse(f"{ending.outcome} failure, {answer}")  # its own words may name somebody
         return status
 
     async def _settled(self, session: TenantSession, ref: DeliveryRef, delivery: Delivery) -> NotificationStatus | None:
@@ -237,6 +238,8 @@ def _log(ref: DeliveryRef, delivery: Delivery, attempt: int, ending: Ending, sta
         request_id=ref.request_id,
         workflow_id=_workflow_id(),
         kind=notification.kind,
+        recipient_kind=notification.recipient_kind,
+        recipient_id=notification.recipient_id,
         attempt=attempt,
         outcome=ending.outcome,
         code=ending.code,

@@ -13,7 +13,7 @@ from models.db.session import Database, TenantSession
 from models.errors import NotFound
 from models.outbox.relay import Relay
 from models.sla.run_due import run_due
-from models.tickets.aggregate import TicketAggregate
+from models.tickets.aggregate import Recorded, TicketAggregate
 from models.tickets.assign import assign_waiting
 from models.tickets.messages import ASSIGN, RUN_DUE_DEADLINES, At, TicketFacts
 from models.tickets.repository import lock, save_for_workflow, with_id
@@ -47,10 +47,16 @@ class TicketActivities:
             ticket_id=request.ticket_id,
             workflow_id=request.workflow_id,
             request_id=request.request_id,
-            happened=[event.kind for event in ticket.events],
+            happened=[_told(event) for event in ticket.events],
             **_standing(facts),
         )
         return facts
+
+
+def _told(event: Recorded) -> str:
+    """Which of several: ``sla.breached resolution``, ``escalation.reassigned resolution level 2``."""
+    metric, level = event.changes.get("metric"), event.changes.get("level")
+    return " ".join([event.kind, *([metric] if metric else []), *([f"level {level}"] if level else [])])
 
 
 def _standing(facts: TicketFacts) -> dict[str, object]:

@@ -44,9 +44,9 @@ class DeliveryWorkflow:
                 pause = not_done.again_in or min(timedelta(seconds=retry_seconds) * 4.0 ** (min(failed, 10) - 1), _LONGEST_PAUSE)
                 if workflow.now() + pause > until:
                     return self._give_up(ref)
-                waits = ui.pause_of(ref, failed, not_done.error, workflow.now() + pause)
+                waits = ui.pause_of(failed, not_done.error, workflow.now() + pause)
                 self._show(ref, waits)
-                await workflow.sleep(pause, summary=waits)
+                await workflow.sleep(pause, summary=shortened(f"{name_of(ref)}: {waits}"))
 
     def _give_up(self, ref: DeliveryRef) -> str:
         """The others of the batch go on, and the reconciliation starts another delivery."""

@@ -85,8 +85,13 @@ class TicketWorkflow:
             return
         self.adopt(await calls.run_due_deadlines(self._as_of_now(), ui.named(due)))
         if any(deadline in due for deadline in self._facts.deadlines):
-            workflow.logger.error(f"a deadline stays due although it was acted on; tried again within {LOOK_AGAIN.seconds} s")
+            self._log_as_stuck(due)
             await self._wait_for_news(due)
+
+    def _log_as_stuck(self, due: list[Deadline]) -> None:
+        facts = self._facts
+        about = {"merchant_id": facts.merchant_id, "ticket_id": facts.ticket_id, "request_id": facts.request_id, "due": ui.named(due)}
+        workflow.logger.error(f"a deadline stays due although it was acted on; tried again within {LOOK_AGAIN.seconds} s", extra=about)
 
     async def _wait_for_news(self, due: list[Deadline]) -> None:
         """Until there is news, the next deadline that is not one of ``due``, or half a minute has passed."""

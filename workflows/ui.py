@@ -21,6 +21,7 @@ def card(facts: TicketFacts) -> str:
     return "\n".join(
         [
             f"**{summary_of_ticket(facts)}**, {facts.status}, priority {facts.priority}",
+            "",  # without it the UI makes no list of what follows
             f"- SLA: {facts.sla_status or 'none'}, escalation level {facts.escalation_level}",
             f"- {_owner(facts)}",
             *(f"- missed: {_missed(each)}" for each in facts.missed),
@@ -51,15 +52,16 @@ def delivery_card(states: Iterable[tuple[DeliveryRef, str]]) -> str:
     return "\n".join([*lines[:NAMED], *more])
 
 
-def pause_of(ref: DeliveryRef, failed: int, error: str, until: datetime) -> str:
+def pause_of(failed: int, error: str, until: datetime) -> str:
     """What a delivery waits for."""
-    return shortened(f"{name_of(ref)}: try {failed} failed ({error}), next {instant(until)}")
+    return f"try {failed} failed ({error}), next {instant(until)}"
 
 
 def job_card(facts: JobFacts) -> str:
     state = "paused" if facts.is_paused else "ended" if facts.has_ended else "running"
     lines = [
         f"**{facts.kind}**, {state}",
+        "",
         f"- {facts.done} of {facts.total} {called(facts.kind)}s",
         f"- by request {facts.request_id or 'none'}",
     ]

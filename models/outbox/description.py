@@ -31,6 +31,7 @@ def details_of_ticket(facts: TicketFacts, public_url: str) -> str:
     return "\n".join(
         [
             f"Ticket #{facts.number} of merchant {_merchant(facts.merchant_slug, facts.merchant_id)} ({facts.merchant_id})",
+            "",  # without it the UI makes no list of what follows
             f"- [console]({public_url}/console/tickets/{facts.ticket_id})",
             f"- [ticket]({api}), [events]({api}/events), [clocks]({api}/sla), [notifications]({api}/notifications)",
         ]

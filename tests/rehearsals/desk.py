@@ -12,8 +12,7 @@ from models.people.roles import Role
 from tests.rehearsals.stage import Stage, until
 from tests.support.isolated import ROOT
 
-MERCHANT = str(DEMO.merchant_id)
-LEAD = Role.LEAD
+MERCHANT, SLUG = str(DEMO.merchant_id), "demo"
 OTHERS = str(OTHER.merchant_id)
 
 

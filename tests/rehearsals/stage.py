@@ -37,7 +37,9 @@ class Stage:
         self.folder = folder
         self.mails = folder / "mail"
         self.postgres = EmbeddedPostgres(folder / "postgres")
-        self.temporal = TemporalServer(folder / "temporal", free_port(), log=folder / "temporal.log")
+        ui_port = free_port()
+        self.temporal = TemporalServer(folder / "temporal", free_port(), ui_port, log=folder / "temporal.log")
+        self.temporal_ui = f"http://127.0.0.1:{ui_port}"
         self.identity = DevelopmentIdentity(folder / "identity.pem", issuer=ISSUER, audience=AUDIENCE)
         self.strange_identity = DevelopmentIdentity(folder / "stranger.pem", issuer=ISSUER, audience=AUDIENCE)
         """Its key is in no key set."""
@@ -163,7 +165,8 @@ class Stage:
             name: f"http://127.0.0.1:{self.environment[f'APP_ENV_{name}_METRICS_PORT']}/metrics" for name in ("HTTP", "WORKER", "TEMPORAL")
         }
         known = {
-            "PATH": f"{_binary('psql').parent}:{temporal_binary().parent}:{os.environ['PATH']}",
+            "PATH": f"{ROOT / 'deploy' / 'cli'}:{_binary('psql').parent}:{temporal_binary().parent}:{os.environ['PATH']}",
+            "HELPDESK_TOKEN": self.token("olga", "*", Role.OPERATOR),
             "TEMPORAL_ADDRESS": self.temporal.address,
             "TEMPORAL_NAMESPACE": "default",
             "API": port["HTTP"],

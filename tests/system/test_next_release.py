@@ -57,7 +57,7 @@ async def test_facts_of_this_release_keep_a_deadline_that_only_the_next_one_know
 
 
 async def test_a_due_deadline_that_this_release_does_not_know_waits_for_the_next(
-    desk: Desk, acme: Merchant, ticket: dict[str, Any]
+    desk: Desk, acme: Merchant, ticket: dict[str, Any], caplog: pytest.LogCaptureFixture
 ) -> None:
     """It is looked at again every half minute, which costs few events; all other deadlines are acted on meanwhile."""
     before = await send_from_next_release(desk, ticket)
@@ -67,6 +67,8 @@ async def test_a_due_deadline_that_this_release_does_not_know_waits_for_the_next
         await desk.until(lambda: desk.history(f"ticket-{ticket['id']}"), lambda events: events.count("marker_recorded") > acts)  # noqa: B023
     assert await kinds(desk, ticket) == {deadline.kind for deadline in before.deadlines} | {"reminder"}
     assert len(await desk.history(f"ticket-{ticket['id']}")) < 100
+    told = next(vars(record) for record in caplog.records if "stays due" in record.getMessage())
+    assert (told["ticket_id"], told["due"].split(",")[0]) == (int(ticket["id"]), "reminder")
     await do(acme.ana, ticket, "close")
     await audit(desk, acme)
 

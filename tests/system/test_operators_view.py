@@ -43,6 +43,7 @@ async def test_a_ticket_is_known_by_merchant_number_and_category_and_its_links_n
     assert await described.static_summary() == f"acme-{acme.id} #{ticket['number']} · general"
     details = await described.static_details()
     assert details is not None
+    assert "\n\n- [console]" in details  # a list, to the UI: Markdown needs the empty line
     for part in ("", "/events", "/notifications"):
         assert f"(http://desk.test{BASE}/tickets/{ticket['id']}{part})" in details
     assert f"(http://desk.test/console/tickets/{ticket['id']})" in details
@@ -53,6 +54,7 @@ async def test_the_card_says_who_has_the_ticket_what_is_missed_and_what_comes_an
     await known(desk, acme, ticket)
     facts = await facts_of(desk, ticket["id"])
     card = await card_of(desk, ticket)
+    assert "\n\n- SLA: running" in card
     assert f"with agent {acme.agents['ana']}, team {facts.team_id}" in card
     assert f"next: warns at 75 % of first_response, due {facts.deadlines[0].due_at:%Y-%m-%d %H:%M:%S}Z" in card
     breached_at = await reach(desk, acme, ticket, "breach first_response/1")
@@ -147,13 +149,14 @@ async def test_one_request_id_leads_from_the_api_to_the_email(desk: Desk, acme: 
     assert {str(line["ticket_id"]) for line in mine} == {ticket["id"]}
     assert [line["happened"] for line in mine if line["event"] in {"ticket.assign", "ticket.run_due_deadlines"}] == [
         ["ticket.assigned"],
-        ["sla.warned"],
+        ["sla.warned first_response"],
     ]
     assert {line["kind"] for line in mine if line["event"] == "notification.deliver"} == {
         "ticket_received",
         "ticket_assigned",
         "sla_warning",
     }
+    assert {line["recipient_kind"] for line in mine if line["event"] == "notification.deliver"} == {"reporter", "agent"}
     assert all(line["status"] == "sent" for line in mine if line["event"] == "notification.deliver")
 
 
