@@ -32,7 +32,7 @@ async def audit(desk: Desk, merchant: Merchant) -> None:
     await desk.until(lambda: _unsent(desk, merchant), lambda waiting: not waiting, seconds=PATIENCE)
     await desk.until(lambda: _pending(desk, merchant), lambda waiting: not waiting, seconds=PATIENCE)
     for ticket in await rows(desk, merchant, Ticket):
-        await _workflow_matches_row(desk, ticket)
+        await _workflow_matches_row(desk, merchant, ticket)
     await _rows_agree(desk, merchant)
 
 
@@ -66,15 +66,20 @@ def _is_early(desk: Desk) -> Any:
     return (col(Notification.kind) == NotificationKind.DIGEST) & (col(Notification.posted_at) > desk.clock.now())
 
 
-async def _workflow_matches_row(desk: Desk, ticket: Ticket) -> None:
+async def _workflow_matches_row(desk: Desk, merchant: Merchant, ticket: Ticket) -> None:
     """An unfinished ticket has a running workflow that knows the row's facts; a closed or deleted one has none."""
     if ticket.status is Status.CLOSED or ticket.deleted_at is not None:
         await desk.until(lambda: is_running(desk, ticket.id), lambda running: not running)
         return
     assert await desk.until(lambda: is_running(desk, ticket.id), bool)
-    facts = await desk.until(lambda: facts_of(desk, ticket.id), lambda facts: facts.version == ticket.facts_version)
-    assert facts.status == ticket.status
-    assert facts.escalation_level == ticket.escalation_level
+    facts, row = await desk.until(lambda: _known_and_true(desk, merchant, ticket.id), lambda both: both[0].version == both[1].facts_version)
+    assert facts.status == row.status
+    assert facts.escalation_level == row.escalation_level
+
+
+async def _known_and_true(desk: Desk, merchant: Merchant, ticket_id: int) -> tuple[TicketFacts, Ticket]:
+    """What the workflow knows, and the row as it stands now: a ticket that was just opened may be assigned meanwhile."""
+    return await facts_of(desk, ticket_id), (await rows(desk, merchant, Ticket, col(Ticket.id) == ticket_id))[0]
 
 
 async def is_running(desk: Desk, ticket_id: str | int) -> bool:
