@@ -11,6 +11,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from models.audit import Change
+from models.db.prepared import Prepared
 from models.db.session import TenantSession, locked
 from models.errors import Conflict, Invalid, NotFound
 from models.people.audit import record
@@ -31,6 +32,7 @@ MAX_BYTES = 128 * 1024
 """Of one definition, as stored: 500 holidays with long names fit, and it is parsed within five milliseconds."""
 MAX_BYTES_OF_ALL = 32 * 1024 * 1024
 """Of all versions of a merchant's, as stored."""
+_MUTEX = Prepared(locked(sa.select(col(Merchant.id)).where(col(Merchant.id) == sa.bindparam("merchant"))))
 
 
 def versions(session: TenantSession, kind: ConfigurationKind, configuration_id: int) -> Select[ConfigurationVersion]:
@@ -62,8 +64,7 @@ async def held(session: TenantSession, kind: ConfigurationKind, configuration_id
 
 async def hold_configuration(session: TenantSession) -> None:
     """The merchant's row is the mutex of its configuration, locked before all else: versions have no gaps, and their count is exact."""
-    mine = locked(sa.select(col(Merchant.id)).where(col(Merchant.id) == session.merchant_id))
-    if (await session.execute(mine)).scalar_one_or_none() is None:
+    if (await session.execute(_MUTEX, {"merchant": session.merchant_id})).scalar_one_or_none() is None:
         raise NotFound("merchant")
 
 

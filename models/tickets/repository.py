@@ -47,6 +47,12 @@ def _rows_of(table: type[_T]) -> Select[_T]:
 _CYCLE = (col(SlaClock.ticket_id), col(SlaClock.metric))
 _CLOCKS = Prepared(_rows_of(SlaClock).ext(distinct_on(*_CYCLE)).order_by(*_CYCLE, col(SlaClock.cycle).desc()))
 _ESCALATIONS = Prepared(_rows_of(Escalation).order_by(col(Escalation.id)))
+_PASSED = sa.bindparam("passed", type_=ARRAY(sa.BigInteger)), sa.bindparam("categories", type_=ARRAY(sa.Text))
+_LEFT = (col(Ticket.id) != sa.all_(_PASSED[0])) & (sa.func.coalesce(Ticket.category, "") != sa.all_(_PASSED[1]))
+_QUEUE = sa.select(Ticket).where(col(Ticket.team_id) == sa.bindparam("team"), col(Ticket.is_queued), working(), _LEFT)
+_WAITING = Prepared(
+    locked(_QUEUE.order_by(col(Ticket.urgency).desc(), col(Ticket.created_at), col(Ticket.id)).limit(PICKED_UP_AT_ONCE), skip_locked=True)
+)
 _WITH_ID = Prepared(locked(sa.select(Ticket).where(col(Ticket.id) == sa.bindparam("ticket"))))
 
 
@@ -239,10 +245,8 @@ async def _load_if_readable(session: TenantSession, row: Ticket, change: Change)
 
 
 async def _waiting(session: TenantSession, team_id: int, passed: Passed) -> Sequence[Ticket]:
-    left = col(Ticket.id).not_in(passed.ids) & sa.func.coalesce(Ticket.category, "").not_in(passed.categories)
-    queue = sa.select(Ticket).where(col(Ticket.team_id) == team_id, col(Ticket.is_queued), working(), left)
-    first = queue.order_by(col(Ticket.urgency).desc(), col(Ticket.created_at), col(Ticket.id)).limit(PICKED_UP_AT_ONCE)
-    return (await session.execute(locked(first, skip_locked=True))).scalars().all()
+    asked = {"team": team_id, "passed": passed.ids, "categories": sorted(passed.categories)}
+    return (await session.execute(_WAITING, asked)).scalars().all()
 
 
 async def _newest_clocks(session: TenantSession, tickets: Sequence[Ticket]) -> Mapping[int, list[SlaClock]]:
