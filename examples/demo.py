@@ -4,7 +4,6 @@ Rita reports a broken till and no agent answers. The seeded category `demo-fast`
 ladder passes within a quarter of a minute; then the lead replies and resolves, and Rita answers the survey and closes the ticket.
 """
 
-import os
 import re
 from collections import defaultdict
 from collections.abc import Callable
@@ -13,7 +12,6 @@ from typing import Any
 
 from examples.client import BASE, URL, Helpdesk, Person, run, say, wait_for
 
-TEMPORAL_UI = f"http://127.0.0.1:{os.environ.get('LOCAL_TEMPORAL_UI_PORT', '8233')}"
 TICKET = {"subject": "The till does not open", "description": "Since this morning.", "category": "demo-fast"}
 
 Event = dict[str, Any]
@@ -50,7 +48,7 @@ def play(desk: Helpdesk) -> None:
     timeline.follow_until("the end", lambda event: event["kind"] == "ticket.closed")
 
     show_emails(desk, lars, ticket)
-    show_links(ticket)
+    show_links(lars.get(f"/tickets/{ticket['id']}"))
 
 
 def introduce(lars: Person, ticket: dict[str, Any]) -> None:
@@ -118,7 +116,7 @@ def show_emails(desk: Helpdesk, lars: Person, ticket: dict[str, Any]) -> None:
 def show_links(ticket: dict[str, Any]) -> None:
     say("\nLook further:\n")
     say(f"  the ticket (with a token)   {URL}{BASE}/tickets/{ticket['id']}")
-    say(f"  its workflow                {TEMPORAL_UI}/namespaces/default/workflows/ticket-{ticket['id']}")
+    say(f"  its workflow                {ticket['links']['workflow']}")
     say(f"  all e-mails                 {URL}/dev/mail")
     say(f"  the API's documentation     {URL}/docs")
 

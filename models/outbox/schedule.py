@@ -52,7 +52,7 @@ async def schedule_reconciliation(client: Client) -> None:
 async def _bring_up_to_date(handle: ScheduleHandle) -> None:
     """Whether it is paused is an operator's word, and stays with its reason; but it is said."""
     found = (await handle.describe()).schedule
-    if _gist(found) == _gist(SCHEDULE) and (found.state.paused or found.state.note == NOTE):
+    if _gist(found) == _gist(SCHEDULE):
         log.info("reconciliation.is_scheduled", every_seconds=RECONCILED_EVERY.total_seconds())
     else:
         await handle.update(lambda now: ScheduleUpdate(_under(now.description.schedule.state)))
@@ -66,9 +66,10 @@ def _under(state: ScheduleState) -> Schedule:
 
 
 def _gist(schedule: Schedule) -> dict[str, str]:
-    """What it does, when, and what happens to a run that overlaps; as Temporal tells it back."""
+    """What it does, when, what happens to a run that overlaps, and its note; as Temporal tells it back. A pause has a note of its own."""
     action = schedule.action
     assert isinstance(action, ScheduleActionStartWorkflow)  # noqa: S101 - there is no other kind
     spec = {name: value for name, value in vars(schedule.spec).items() if value}
     started = {name: str(getattr(action, name)) for name in ("workflow", "id", "task_queue", "run_timeout", "execution_timeout")}
-    return {**started, "arguments": str(len(action.args)), "spec": str(spec), "overlap": schedule.policy.overlap.name}
+    note = NOTE if schedule.state.paused else schedule.state.note or ""
+    return {**started, "arguments": str(len(action.args)), "spec": str(spec), "overlap": schedule.policy.overlap.name, "note": note}

@@ -115,6 +115,7 @@ def costs(what: str, before: Mapping[str, float], after: Mapping[str, float], nu
     """What each part used of the processors for one ticket: unlike a rate, it says much the same on a machine that others use too."""
     used = {name: after[name] - before[name] for name in before}
     whole = used.pop("the whole machine")
-    ours, others = sum(used.values()), max(whole - sum(used.values()), 0) / seconds
+    mine = ours(before, after)
+    others = max(whole - mine, 0) / seconds
     shares = ", ".join(f"{name} {share * 1000 / number:.1f}" for name, share in used.items())
-    return f"{what}: {ours * 1000 / number:.1f} ms ({shares}); others used {others:.1f} cores"
+    return f"{what}: {mine * 1000 / number:.1f} ms ({shares}); others used {others:.1f} cores"
