@@ -58,6 +58,11 @@ def _end(_number: int, _frame: FrameType | None) -> NoReturn:
     sys.exit(ENDED)
 
 
+def _end_at_once(_number: int, _frame: FrameType | None) -> NoReturn:
+    """For a worker that waits for Temporal: its probes are served meanwhile, and an exception could end in one of their tasks, unheard."""
+    os._exit(ENDED)
+
+
 def _run_mode() -> RunMode:
     given = os.environ.get("RUN_MODE", "")
     try:
@@ -79,6 +84,7 @@ def _work() -> None:
     with _no_collection():
         from worker import run  # noqa: PLC0415
 
+    signal.signal(signal.SIGTERM, _end_at_once)  # until there is something under way: then the worker has its own
     sys.exit(play(_endless(run), settings, processes=settings.worker_processes, port=settings.worker_port))
 
 
